@@ -1,0 +1,182 @@
+"""Every failure by name, and what the name tells the caller to do.
+
+The class says which of four things follows: try again later, leave this item out, stop the run, or ask a
+person. `kind` is the word stored in the warehouse and shown to people; `advice` is the next step for a person.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class ChartlineError(Exception):
+    """Base of all named failures. The text never holds a secret."""
+
+    kind: ClassVar[str] = "error"
+
+    def __init__(self, what: str, *, advice: str = "", calls: tuple[Any, ...] = (), body: bytes = b"") -> None:
+        """`calls`: the call records spent before giving up; `body`: the last raw answer, to be kept."""
+        self.what, self.advice, self.calls, self.body = what, advice, calls, body
+        super().__init__(f"{what} {advice}".strip())
+
+
+# -- try again later ---------------------------------------------------------------------------------------
+
+
+class TryLater(ChartlineError):
+    """Passing trouble: the same request may go through after `after` seconds."""
+
+    kind = "try_later"
+
+    def __init__(self, what: str, *, after: float = 10.0, **more: Any) -> None:
+        self.after = after
+        super().__init__(what, **more)
+
+
+class ServerTrouble(TryLater):
+    """5xx."""
+
+    kind = "server_trouble"
+
+
+class NetworkTrouble(TryLater):
+    """No answer: connection refused, reset, timeout."""
+
+    kind = "network_trouble"
+
+
+class CutAnswer(TryLater):
+    """An answer that ended early or is not JSON."""
+
+    kind = "cut_answer"
+
+
+class RateLimited(TryLater):
+    """429 of the minute limit."""
+
+    kind = "rate_limited"
+
+
+class ShortAnswer(TryLater):
+    """A list with fewer items than its own total: never stored as if complete."""
+
+    kind = "short_answer"
+
+
+class WarehouseUnavailable(TryLater):
+    """PostgreSQL does not answer."""
+
+    kind = "warehouse_unavailable"
+
+
+# -- leave this item out, go on with the others ------------------------------------------------------------
+
+
+class SkipItem(ChartlineError):
+    """This one thing cannot be had; the others are not concerned."""
+
+    kind = "skip"
+
+
+class NotFound(SkipItem):
+    """404 of an entity, or an entity left out of a batch answer."""
+
+    kind = "not_found"
+
+
+class Gone(SkipItem):
+    """410: blacklisted for ever."""
+
+    kind = "gone"
+
+
+class UnsupportedPlatform(SkipItem):
+    """The API does not serve this platform for this kind of thing: says nothing about the entity."""
+
+    kind = "unsupported_platform"
+
+
+class ContractBroken(SkipItem):
+    """An answer that does not have the agreed shape; `field` is where."""
+
+    kind = "contract_broken"
+
+    def __init__(self, what: str, *, endpoint: str = "", field: str = "", **more: Any) -> None:
+        self.endpoint, self.field = endpoint, field
+        super().__init__(what, **more)
+
+
+class RequestRefused(SkipItem):
+    """400 that is not about a platform, 405, 409: this request is wrong, repeating it does not help."""
+
+    kind = "request_refused"
+
+
+# -- stop the run: nothing else of this account will work ---------------------------------------------------
+
+
+class StopRun(ChartlineError):
+    """The whole account is concerned. No retry."""
+
+    kind = "stop"
+
+
+class CredentialsRefused(StopRun):
+    """401 after one renewal, or the token endpoint refuses."""
+
+    kind = "credentials_refused"
+
+
+class NotInPlan(StopRun):
+    """403."""
+
+    kind = "not_in_plan"
+
+
+class QuotaSpent(StopRun):
+    """429 of the billing cycle."""
+
+    kind = "quota_spent"
+
+
+class RankingIncomplete(StopRun):
+    """A ranking that would be stored short of the API's total."""
+
+    kind = "ranking_incomplete"
+
+
+# -- ask a person: an input or the installation must change -------------------------------------------------
+
+
+class AskPerson(ChartlineError):
+    """Only a person can mend this. No retry."""
+
+    kind = "ask_person"
+
+
+class BadInput(AskPerson):
+    """Config, flag or file refused at the door: `field` and the reason."""
+
+    kind = "bad_input"
+
+    def __init__(self, what: str, *, field: str = "", **more: Any) -> None:
+        self.field = field
+        super().__init__(what, **more)
+
+
+class UnknownChart(BadInput):
+    """No chart of that slug, in the catalogue or at the API."""
+
+    kind = "unknown_chart"
+
+
+class SchemaMismatch(AskPerson):
+    """The warehouse's schema is not the one this code was written for."""
+
+    kind = "schema_mismatch"
+
+
+class NotConfigured(AskPerson):
+    """A connection or setting is missing."""
+
+    kind = "not_configured"
