@@ -1,0 +1,36 @@
+"""Call records: one row for each request that left the house."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import psycopg
+
+from chartline.soundcharts.calls import Call
+
+
+def record(conn: psycopg.Connection[Any], calls: Iterable[Call], execution_id: int | None) -> None:
+    """Store the call records in the caller's transaction."""
+    with (
+        conn.cursor() as cursor,
+        cursor.copy(
+            """copy chartline.api_call
+               (at, endpoint, entity, facet, status, ms, bytes, quota_left, error_kind, execution_id) from stdin"""
+        ) as copy,
+    ):
+        for c in calls:
+            copy.write_row(
+                (
+                    c.at,
+                    c.endpoint,
+                    c.entity,
+                    c.facet,
+                    c.status,
+                    c.ms,
+                    c.bytes,
+                    c.quota_left,
+                    c.error_kind,
+                    execution_id,
+                )
+            )

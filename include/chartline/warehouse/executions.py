@@ -1,0 +1,222 @@
+"""Executions: one row for each run of a schedule's DAG or of the cascade on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString, cast
+
+import psycopg
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One run: `settings` is the ask it works by, fixed when it was opened."""
+
+    id: int
+    chart_slug: str
+    dag_id: str
+    run_id: str
+    status: str
+    started_at: datetime
+    settings: dict[str, Any]
+
+    @property
+    def owner(self) -> str:
+        """The name under which this run leases work."""
+        return f"{self.dag_id}/{self.run_id}"
+
+
+@dataclass(frozen=True)
+class ItemFailure:
+    """What could not be had, and why."""
+
+    resource: str
+    entity: str
+    facet: str
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a step wrote; added up on the execution's row."""
+
+    rankings_created: int = 0
+    rankings_updated: int = 0
+    entries_stored: int = 0
+    tracks_created: int = 0
+    tracks_updated: int = 0
+    artists_created: int = 0
+    artists_updated: int = 0
+    audience_points: int = 0
+    deferred: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(**{name: getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__})
+
+
+_EXECUTION: LiteralString = "id, chart_slug, dag_id, run_id, status, started_at, settings"
+
+
+def open_execution(
+    conn: psycopg.Connection[Any],
+    *,
+    dag_id: str,
+    run_id: str,
+    chart_slug: str,
+    trigger: str,
+    settings: dict[str, Any],
+    interval: tuple[datetime, datetime] | None = None,
+) -> Execution:
+    """The run's row, made or (for a cleared run) opened again: its old failures are forgotten, its counts kept."""
+    start, end = interval or (None, None)
+    row = conn.execute(
+        """insert into chartline.chart_sync_execution as x
+               (dag_id, run_id, chart_slug, chart_id, schedule_id, trigger, settings,
+                data_interval_start, data_interval_end)
+           select %(dag)s, %(run)s, %(slug)s, c.id, s.id, %(trigger)s, %(settings)s, %(start)s, %(end)s
+           from (select 1) as one
+           left join chartline.chart c on c.slug = %(slug)s
+           left join chartline.chart_sync_schedule s on s.chart_id = c.id and %(dag)s = 'chart_sync.' || %(slug)s
+           on conflict (dag_id, run_id) do update
+               set status = 'running', finished_at = null, error = null, failures = '{}', settings = excluded.settings
+           returning id, chart_slug, dag_id, run_id, status, started_at, settings""",
+        {
+            "dag": dag_id,
+            "run": run_id,
+            "slug": chart_slug,
+            "trigger": trigger,
+            "settings": Jsonb(settings),
+            "start": start,
+            "end": end,
+        },
+    ).fetchone()
+    assert row is not None
+    execution = Execution(*row)
+    conn.execute("delete from chartline.execution_failure where execution_id = %s", (execution.id,))
+    return execution
+
+
+def find(conn: psycopg.Connection[Any], dag_id: str, run_id: str) -> Execution | None:
+    """The row of an Airflow run; None when its first task never got so far."""
+    row = conn.execute(
+        f"select {_EXECUTION} from chartline.chart_sync_execution where dag_id = %s and run_id = %s",
+        (dag_id, run_id),
+    ).fetchone()
+    return Execution(*row) if row else None
+
+
+def link_ranking(conn: psycopg.Connection[Any], execution_id: int, ranking_id: int) -> None:
+    """Note that this run handles the ranking, stored by it or before."""
+    conn.execute(
+        "insert into chartline.execution_ranking values (%s, %s) on conflict do nothing", (execution_id, ranking_id)
+    )
+    conn.execute(
+        """update chartline.chart_sync_execution x set chart_id = r.chart_id
+           from chartline.chart_ranking r where r.id = %s and x.id = %s and x.chart_id is null""",
+        (ranking_id, execution_id),
+    )
+
+
+def tracks(conn: psycopg.Connection[Any], execution_id: int) -> list[str]:
+    """The distinct tracks of the run's rankings, sorted."""
+    rows = conn.execute(
+        """select distinct e.track::text from chartline.execution_ranking x
+           join chartline.chart_ranking_entry e using (ranking_id) where x.execution_id = %s order by 1""",
+        (execution_id,),
+    )
+    return [uuid for (uuid,) in rows]
+
+
+def artists(conn: psycopg.Connection[Any], execution_id: int) -> list[str]:
+    """The distinct artists of those tracks, sorted."""
+    rows = conn.execute(
+        """select distinct a.artist::text from chartline.execution_ranking x
+           join chartline.chart_ranking_entry e using (ranking_id)
+           join chartline.track_artist a on a.track = e.track
+           where x.execution_id = %s order by 1""",
+        (execution_id,),
+    )
+    return [uuid for (uuid,) in rows]
+
+
+def ranking_count(conn: psycopg.Connection[Any], execution_id: int) -> int:
+    """How many rankings the run handles."""
+    row = conn.execute(
+        "select count(*) from chartline.execution_ranking where execution_id = %s", (execution_id,)
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def add_counts(conn: psycopg.Connection[Any], execution_id: int, counts: Counts) -> None:
+    """Add to the run's counts. Call it last in a transaction: side-by-side batches of a run share this row."""
+    changed = {name: value for name in counts.__dataclass_fields__ if (value := getattr(counts, name))}
+    if changed:
+        sets = ", ".join(f"{name} = {name} + %({name})s" for name in changed)
+        conn.execute(
+            cast(LiteralString, f"update chartline.chart_sync_execution set {sets} where id = %(id)s"),
+            changed | {"id": execution_id},
+        )
+
+
+def add_failures(conn: psycopg.Connection[Any], execution_id: int, failures: Iterable[ItemFailure]) -> None:
+    """Record what could not be had. An item has one row a run, its last reason."""
+    for f in failures:
+        forget_failures(conn, execution_id, f.resource, [(f.entity, f.facet)])
+        conn.execute(
+            """insert into chartline.execution_failure (execution_id, resource, entity, facet, kind, reason)
+               values (%s, %s, %s, %s, %s, %s)""",
+            (execution_id, f.resource, f.entity, f.facet, f.kind, f.reason),
+        )
+
+
+def forget_failures(
+    conn: psycopg.Connection[Any], execution_id: int, resource: str, items: Iterable[tuple[str, str]]
+) -> None:
+    """Take back the failures of items that are being tried again."""
+    pairs = list(items)
+    conn.execute(
+        """delete from chartline.execution_failure f using unnest(%s::text[], %s::text[]) as i (entity, facet)
+           where f.execution_id = %s and f.resource = %s and f.entity = i.entity and f.facet = i.facet""",
+        ([e for e, _ in pairs], [f for _, f in pairs], execution_id, resource),
+    )
+
+
+def note_error(conn: psycopg.Connection[Any], execution_id: int, error: str) -> None:
+    """Keep the first reason why the run as a whole cannot go on."""
+    conn.execute(
+        "update chartline.chart_sync_execution set error = coalesce(error, %s) where id = %s", (error, execution_id)
+    )
+
+
+def failures_by_kind(conn: psycopg.Connection[Any], execution_id: int) -> dict[str, int]:
+    """Failed items by kind."""
+    rows = conn.execute(
+        "select kind, count(*) from chartline.execution_failure where execution_id = %s group by 1 order by 1",
+        (execution_id,),
+    )
+    return dict(rows.fetchall())
+
+
+def close(conn: psycopg.Connection[Any], execution_id: int, status: str, error: str | None) -> dict[str, Any]:
+    """End the run: its status, calls spent and failures by kind. Returns the row."""
+    with conn.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(
+            """update chartline.chart_sync_execution x set
+                   status = %(status)s, finished_at = now(), error = coalesce(x.error, %(error)s),
+                   calls = (select count(*) from chartline.api_call where execution_id = x.id),
+                   failures = %(failures)s
+               where id = %(id)s returning *""",
+            {
+                "status": status,
+                "error": error,
+                "id": execution_id,
+                "failures": Jsonb(failures_by_kind(conn, execution_id)),
+            },
+        ).fetchone()
+    assert row is not None
+    return dict(row)

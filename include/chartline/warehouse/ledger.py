@@ -1,0 +1,214 @@
+"""The ledger: what was fetched when, when it is due again, and who is fetching it now.
+
+One row for each (resource, entity, facet). Planning leases what is asked for, due and free, in batches; a batch
+is known by its token alone, so its work can be taken up again by whoever holds the token. Settling an item
+ends its lease. A failed item keeps its token without the lease: anyone may plan it anew, and rerunning the
+batch takes it up again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, Literal, LiteralString, cast
+from uuid import UUID, uuid4
+
+import psycopg
+
+Outcome = Literal["ok", "empty", "absent", "unsupported", "failed", "deferred"]
+
+
+@dataclass(frozen=True)
+class Want:
+    """One thing asked for: the entity (uuid or slug) and its facet (platform, or a ranking's day)."""
+
+    entity: str
+    facet: str = ""
+
+
+@dataclass(frozen=True)
+class Item:
+    """A leased thing, with what the ledger knows of it."""
+
+    entity: str
+    facet: str
+    covered_from: date | None = None
+    covered_to: date | None = None
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A handle on leased items: small enough for XCom, holds no payload."""
+
+    token: str
+    resource: str
+    count: int
+    label: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The XCom form."""
+        return {"token": self.token, "resource": self.resource, "count": self.count, "label": self.label} | (
+            {"options": self.options} if self.options else {}
+        )
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Batch:
+        """Back from the XCom form."""
+        return cls(**data)
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The end of one item's fetch. `error_kind` and `error` only with outcomes that are failures."""
+
+    entity: str
+    facet: str
+    outcome: Outcome
+    fetched_at: datetime
+    due_at: datetime
+    covered_from: date | None = None
+    covered_to: date | None = None
+    error_kind: str | None = None
+    error: str | None = None
+
+
+_CLAIM: LiteralString = """
+    with wanted as (
+        select distinct entity, facet from unnest(%(entities)s::text[], %(facets)s::text[]) as w (entity, facet)
+    )
+    insert into chartline.fetch_ledger as l (resource, entity, facet, lease_token, lease_owner, lease_until)
+    select %(resource)s, entity, facet, %(token)s, %(owner)s, now() + %(lease)s from wanted order by entity, facet
+    on conflict (resource, entity, facet) do update
+        set lease_token = excluded.lease_token, lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
+        where (l.due_at <= now() or l.fetched_at < %(stale_before)s)
+          and (l.lease_until is null or l.lease_until < now() or l.lease_owner = excluded.lease_owner)
+    returning entity, facet
+"""
+
+
+def claim(
+    conn: psycopg.Connection[Any],
+    resource: str,
+    wants: Iterable[Want],
+    *,
+    owner: str,
+    lease: timedelta,
+    stale_before: datetime | None = None,
+) -> tuple[str, list[Want]]:
+    """Lease, under one new token, those of `wants` that are due and that nobody else holds.
+
+    `stale_before`: what was fetched before it counts as due (a forced run gives its own start, so that its
+    retries do not fetch twice). What `owner` holds already is claimed again: planning can be repeated.
+    Returns (token, the things leased, sorted by facet and entity).
+    """
+    asked = list(wants)
+    token = str(uuid4())
+    rows = conn.execute(
+        _CLAIM,
+        {
+            "entities": [w.entity for w in asked],
+            "facets": [w.facet for w in asked],
+            "resource": resource,
+            "token": token,
+            "owner": owner,
+            "lease": lease,
+            "stale_before": stale_before,
+        },
+    ).fetchall()
+    return token, sorted((Want(*row) for row in rows), key=lambda w: (w.facet, w.entity))
+
+
+def assign(conn: psycopg.Connection[Any], resource: str, token: str, wants: Sequence[Want]) -> None:
+    """Give `wants` (leased before by the caller) a token of their own: how a claim is cut into batches."""
+    conn.execute(
+        """update chartline.fetch_ledger l set lease_token = %s
+           from unnest(%s::text[], %s::text[]) as w (entity, facet)
+           where l.resource = %s and l.entity = w.entity and l.facet = w.facet""",
+        (token, [w.entity for w in wants], [w.facet for w in wants], resource),
+    )
+
+
+def take_up(conn: psycopg.Connection[Any], token: str, lease: timedelta) -> list[Item]:
+    """What is left of a batch, its lease renewed. Empty when all is settled or others took it over."""
+    rows = conn.execute(
+        """update chartline.fetch_ledger set lease_until = now() + %s where lease_token = %s
+           returning entity, facet, covered_from, covered_to""",
+        (lease, UUID(token)),
+    ).fetchall()
+    return sorted((Item(*row) for row in rows), key=lambda i: (i.facet, i.entity))
+
+
+def renew(conn: psycopg.Connection[Any], token: str, lease: timedelta) -> None:
+    """Keep the lease of a batch's open items for another `lease`; failed ones stay free."""
+    conn.execute(
+        "update chartline.fetch_ledger set lease_until = now() + %s where lease_token = %s and lease_until is not null",
+        (lease, UUID(token)),
+    )
+
+
+def settle(conn: psycopg.Connection[Any], resource: str, settled: Iterable[Settled]) -> None:
+    """Write the ends of fetches, in the caller's transaction with the data they brought.
+
+    A failure leaves what is known of the last good fetch untouched and is due at once; coverage only grows.
+    """
+    rows = sorted(settled, key=lambda s: (s.entity, s.facet))
+    if not rows:
+        return
+    conn.execute(
+        cast(LiteralString, _SETTLE),
+        {
+            "resource": resource,
+            "entity": [s.entity for s in rows],
+            "facet": [s.facet for s in rows],
+            "outcome": [s.outcome for s in rows],
+            "fetched_at": [s.fetched_at for s in rows],
+            "due_at": [s.due_at for s in rows],
+            "covered_from": [s.covered_from for s in rows],
+            "covered_to": [s.covered_to for s in rows],
+            "error_kind": [s.error_kind for s in rows],
+            "error": [s.error for s in rows],
+        },
+    )
+
+
+_SETTLE = """
+    insert into chartline.fetch_ledger as l
+        (resource, entity, facet, outcome, fetched_at, due_at, covered_from, covered_to, error_kind, error, attempts)
+    select %(resource)s, s.*, case when s.outcome in ('failed', 'deferred') then 1 else 0 end
+    from unnest(%(entity)s::text[], %(facet)s::text[], %(outcome)s::text[], %(fetched_at)s::timestamptz[],
+                %(due_at)s::timestamptz[], %(covered_from)s::date[], %(covered_to)s::date[],
+                %(error_kind)s::text[], %(error)s::text[])
+        as s (entity, facet, outcome, fetched_at, due_at, covered_from, covered_to, error_kind, error)
+    on conflict (resource, entity, facet) do update set
+        outcome = excluded.outcome,
+        fetched_at = case when excluded.outcome in ('failed', 'deferred') then l.fetched_at
+                          else excluded.fetched_at end,
+        due_at = excluded.due_at,
+        covered_from = least(l.covered_from, excluded.covered_from),
+        covered_to = greatest(l.covered_to, excluded.covered_to),
+        attempts = case when excluded.outcome in ('failed', 'deferred') then l.attempts + 1 else 0 end,
+        error_kind = excluded.error_kind,
+        error = excluded.error,
+        lease_token = case when excluded.outcome = 'failed' then l.lease_token end,
+        lease_owner = null,
+        lease_until = null
+"""
+
+
+def held_by_others(conn: psycopg.Connection[Any], resource: str, entities: Sequence[str], owner: str) -> int:
+    """How many of `entities` someone else is fetching at this moment."""
+    row = conn.execute(
+        """select count(*) from chartline.fetch_ledger
+           where resource = %s and entity = any(%s) and lease_until > now() and lease_owner is distinct from %s""",
+        (resource, list(entities), owner),
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def release(conn: psycopg.Connection[Any], owner: str) -> int:
+    """End every lease of `owner` without settling: what it held is free for others at once."""
+    return conn.execute(
+        "update chartline.fetch_ledger set lease_owner = null, lease_until = null where lease_owner = %s", (owner,)
+    ).rowcount
