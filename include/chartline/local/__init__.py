@@ -1,0 +1,1 @@
+"""Chartline on one machine: PostgreSQL, the simulator and Airflow, started and stopped together."""
