@@ -180,8 +180,8 @@ class LocalPostgres:
                 file.write(password + "\n")
             self._give(password_file)
             done = self._run(
-                "initdb", "-D", str(making), "-U", SUPERUSER, "-E", "UTF8", "--locale=C", "--locale-provider=builtin",
-                "--builtin-locale=C.UTF-8", "--auth=scram-sha-256", f"--pwfile={name}", "--no-sync", "--no-instructions",
+                "initdb", "-D", str(making), "-U", SUPERUSER, f"--pwfile={name}", "--auth=scram-sha-256", "-E", "UTF8",
+                "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-sync", "--no-instructions",
             )  # fmt: skip
         finally:
             password_file.unlink()

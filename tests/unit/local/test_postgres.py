@@ -57,7 +57,7 @@ def test_a_product_server_is_durable(own: LocalPostgres) -> None:
 def test_passwords_are_asked_for_and_kept_private(server: LocalPostgres) -> None:
     assert stat.S_IMODE((server.folder / "superuser-password").stat().st_mode) == 0o600
     with pytest.raises(psycopg.OperationalError, match="password"):
-        psycopg.connect(server.url(user="postgres", password="wrong"))  # noqa: S106
+        psycopg.connect(server.url(user="postgres", password="wrong"))
     assert server.password not in repr(server)
     assert not list(server.folder.glob("initdb-*"))
 
