@@ -1,0 +1,45 @@
+"""The one place for numbers: each is a `CHARTLINE_*` environment variable with a default that works."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from chartline.errors import BadInput
+
+
+class Settings(BaseSettings):
+    """What may be tuned. Days and minutes are whole numbers, timeouts are seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="CHARTLINE_", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    freshness_metadata_days: int = Field(30, ge=1, description="how long track and artist metadata stay fresh")
+    freshness_audience_days: int = Field(7, ge=1, description="how long an audience series stays fresh")
+    freshness_absent_days: int = Field(7, ge=1, description="how long a 404 or an empty answer is remembered")
+    audience_window_days: int = Field(90, ge=1, le=90, description="days of a series asked in one call")
+    raw_days: int = Field(30, ge=1, description="how long raw answers are kept")
+    lease_minutes: int = Field(15, ge=1, description="after which a lease that nobody renewed is free again")
+    calls_per_minute: int = Field(5000, ge=1, description="of the account, whatever the number of processes")
+    connections: int = Field(12, ge=1, le=64, description="kept open side by side in one task")
+    pool_rankings: int = Field(2, ge=1, description="slots of the Airflow pool chartline_rankings")
+    pool_fetch: int = Field(2, ge=1, description="slots of the Airflow pool chartline_fetch")
+    connect_timeout: float = Field(5.0, gt=0, le=60)
+    read_timeout: float = Field(30.0, gt=0, le=300)
+    call_retries: int = Field(4, ge=0, le=20, description="attempts after the first one")
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once. Raises `BadInput` that names the variable and the reason."""
+    try:
+        return Settings()
+    except ValidationError as wrong:
+        first = wrong.errors(include_url=False)[0]
+        variable = f"CHARTLINE_{'.'.join(str(part) for part in first['loc'])}".upper()
+        raise BadInput(
+            f"The environment variable {variable} is refused: {first['msg']}.",
+            field=variable,
+            advice="Correct it or unset it to use the default.",
+        ) from None

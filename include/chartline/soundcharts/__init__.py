@@ -1,0 +1,1 @@
+"""The Soundcharts HTTP API: account, endpoint table, client, limiter and the shapes of its answers."""

@@ -1,0 +1,164 @@
+"""Who asks: base url, credentials and limits of one Soundcharts account."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, cast
+from urllib.parse import urlsplit
+
+from chartline.errors import NotConfigured
+from chartline.settings import settings
+
+CONNECTION = "soundcharts"
+ENVIRONMENT = "AIRFLOW_CONN_SOUNDCHARTS"
+OUR_EXTRAS = ("auth", "token_url", "team_id", "calls_per_minute", "connections")
+
+VENDOR_DOMAIN = "soundcharts.com"
+VENDOR_TOKEN_URL = "https://account.soundcharts.com/oauth/token"  # noqa: S105 - an address, not a token
+
+
+@dataclass(frozen=True, slots=True)
+class ApiAccount:
+    """One account. `login` and `password` are app id and API key (`keys`) or client id and secret (`oauth`).
+
+    `calls_per_minute` is the account's limit, `connections` how many a task keeps open. `repr` shows no credential.
+    """
+
+    base_url: str
+    login: str = field(repr=False)
+    password: str = field(repr=False)
+    auth: Literal["keys", "oauth"] = "keys"
+    token_url: str = VENDOR_TOKEN_URL
+    team_id: str = field(default="", repr=False)
+    calls_per_minute: int = 5000
+    connections: int = 12
+
+    @property
+    def name(self) -> str:
+        """What the limiter keys on: host and login. Holds no secret."""
+        return f"{urlsplit(self.base_url).netloc}/{self.login}"
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The values that no log may show."""
+        return tuple(value for value in (self.login, self.password, self.team_id) if value)
+
+    @classmethod
+    def from_connection(
+        cls, host: str | None, login: str | None, password: str | None, extra: Mapping[str, Any] | str | None = None
+    ) -> ApiAccount:
+        """The account that the Airflow connection `soundcharts` describes.
+
+        Raises `NotConfigured`, which says which field of the connection is missing or wrong; never its value
+        when that could be a secret.
+        """
+        extras = _extras(extra)
+        if not login or not password:
+            missing = "login" if not login else "password"
+            raise _wrong(
+                missing, "is empty", "Login and password are app id and API key, or OAuth client id and secret."
+            )
+        base_url = _base_url(host)
+        auth = str(extras.get("auth") or "keys")
+        if auth not in ("keys", "oauth"):
+            raise _wrong("extra.auth", "is neither keys nor oauth", "Set it to one of the two.")
+        return cls(
+            base_url=base_url,
+            login=login,
+            password=password,
+            auth=cast('Literal["keys", "oauth"]', auth),
+            token_url=_token_url(extras.get("token_url"), base_url),
+            team_id=str(extras.get("team_id") or ""),
+            calls_per_minute=_count(extras, "calls_per_minute", settings().calls_per_minute),
+            connections=_count(extras, "connections", settings().connections),
+        )
+
+    @classmethod
+    def from_environment(cls) -> ApiAccount:
+        """The account of the variable `AIRFLOW_CONN_SOUNDCHARTS` (JSON, as Airflow reads it).
+
+        Raises `NotConfigured` when it is missing, is not JSON, or describes no usable account.
+        """
+        text = os.environ.get(ENVIRONMENT, "")
+        if not text:
+            raise NotConfigured(
+                f"The Soundcharts account is not set: {ENVIRONMENT} is empty.",
+                advice="Set it to the connection as JSON, or start with bin/up, which sets it.",
+            )
+        connection = _object(text, ENVIRONMENT)
+        host = str(connection.get("host") or "")
+        if connection.get("port"):
+            host = f"{host.rstrip('/')}:{connection['port']}"
+        return cls.from_connection(host, connection.get("login"), connection.get("password"), connection.get("extra"))
+
+
+def _wrong(field_name: str, what: str, advice: str) -> NotConfigured:
+    return NotConfigured(f"The connection {CONNECTION} cannot be used: {field_name} {what}.", advice=advice)
+
+
+def _object(text: str, where: str) -> dict[str, Any]:
+    """A JSON object, or `NotConfigured` without the text: it holds credentials."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        value = None
+    if not isinstance(value, dict):
+        raise NotConfigured(f"{where} is not a JSON object.", advice="Write it as JSON, as README shows.")
+    return value
+
+
+def _extras(extra: Mapping[str, Any] | str | None) -> Mapping[str, Any]:
+    if isinstance(extra, str):
+        return _object(extra, f"The extra of the connection {CONNECTION}") if extra.strip() else {}
+    return extra or {}
+
+
+def _base_url(host: str | None) -> str:
+    """Scheme, host, port and perhaps a path, without a slash at the end; https where no scheme is given."""
+    text = (host or "").strip().rstrip("/")
+    if not text:
+        raise _wrong("host", "is empty", "It is the base url of the API, with https://.")
+    return _address("host", text if "://" in text else f"https://{text}")
+
+
+def _token_url(given: object, base_url: str) -> str:
+    """Where tokens are asked: as given, else the vendor's, else the host that is asked itself (the simulator)."""
+    if given:
+        return _address("extra.token_url", str(given).strip())
+    return VENDOR_TOKEN_URL if _is_vendor(base_url) else f"{base_url}/oauth/token"
+
+
+def _address(field_name: str, text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise _wrong(field_name, "is not a web address", "Write it as https://host or https://host:port.")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise _wrong(field_name, "holds more than host, port and path", "Credentials go into login and password.")
+    if parts.scheme == "http" and _is_vendor(text):
+        raise _wrong(field_name, "is http, and Soundcharts is https only", "Write https:// instead.")
+    return text
+
+
+def _is_vendor(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    return host == VENDOR_DOMAIN or host.endswith(f".{VENDOR_DOMAIN}")
+
+
+def _count(extras: Mapping[str, Any], name: str, default: int) -> int:
+    value = extras.get(name)
+    if value in (None, ""):
+        return default
+    try:
+        count = int(str(value))
+    except ValueError:
+        count = 0
+    if count < 1:
+        raise _wrong(f"extra.{name}", "is not a whole number above 0", "Correct it or leave it out.")
+    return count
