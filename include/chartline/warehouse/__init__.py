@@ -1,0 +1,1 @@
+"""The warehouse: the only modules that run SQL."""

@@ -1,0 +1,97 @@
+"""What many tests share: one PostgreSQL server for the whole test run, and a fresh, migrated database for each test."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from chartline.local.postgres import LocalPostgres
+from chartline.warehouse import schema
+from chartline.warehouse.connect import connect
+
+FOLDER = "CHARTLINE_TEST_POSTGRES"
+TEMPLATE = "chartline_template"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The first process names the server's folder; xdist's workers inherit the name with the environment."""
+    if not hasattr(config, "workerinput"):
+        os.environ[FOLDER] = tempfile.mkdtemp(prefix="chartline-tests-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """The first process outlives the workers: it stops the server, if any of them started it."""
+    if not hasattr(config, "workerinput"):
+        folder = Path(os.environ.pop(FOLDER))
+        LocalPostgres(folder, durable=False).stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One process at a time."""
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgres() -> LocalPostgres:
+    """The server of this test run, with a migrated template database. Started by whoever needs it first."""
+    folder = Path(os.environ[FOLDER])
+    server = LocalPostgres(folder, durable=False)
+    with _alone(folder):
+        server.start()
+        with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
+            if not admin.execute("select 1 from pg_database where datname = %s", [TEMPLATE]).fetchone():
+                making = f"{TEMPLATE}_making"
+                admin.execute(sql.SQL("create database {}").format(sql.Identifier(making)))
+                schema.migrate(server.url(making))
+                admin.execute(
+                    sql.SQL("alter database {} rename to {}").format(sql.Identifier(making), sql.Identifier(TEMPLATE))
+                )
+    return server
+
+
+@contextmanager
+def _database(server: LocalPostgres, template: str) -> Iterator[str]:
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
+        admin.execute(
+            sql.SQL("create database {} template {} strategy file_copy").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+        yield server.url(name)
+        admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def empty_database_url(postgres: LocalPostgres) -> Iterator[str]:
+    """The url of a database of this test's own, with nothing in it."""
+    with _database(postgres, "template0") as url:
+        yield url
+
+
+@pytest.fixture
+def warehouse_url(postgres: LocalPostgres) -> Iterator[str]:
+    """The url of a warehouse of this test's own: migrated, empty, dropped afterwards."""
+    with _database(postgres, TEMPLATE) as url:
+        yield url
+
+
+@pytest.fixture
+def warehouse(warehouse_url: str) -> Iterator[psycopg.Connection]:
+    """An open connection to `warehouse_url`."""
+    with connect(warehouse_url) as conn:
+        yield conn
