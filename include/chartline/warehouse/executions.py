@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, LiteralString, cast
 
@@ -69,28 +69,25 @@ def open_execution(
     run_id: str,
     chart_slug: str,
     trigger: str,
-    settings: dict[str, Any],
     interval: tuple[datetime, datetime] | None = None,
 ) -> Execution:
     """The run's row, made or (for a cleared run) opened again: its old failures are forgotten, its counts kept."""
     start, end = interval or (None, None)
     row = conn.execute(
         """insert into chartline.chart_sync_execution as x
-               (dag_id, run_id, chart_slug, chart_id, schedule_id, trigger, settings,
-                data_interval_start, data_interval_end)
-           select %(dag)s, %(run)s, %(slug)s, c.id, s.id, %(trigger)s, %(settings)s, %(start)s, %(end)s
+               (dag_id, run_id, chart_slug, chart_id, schedule_id, trigger, data_interval_start, data_interval_end)
+           select %(dag)s, %(run)s, %(slug)s, c.id, s.id, %(trigger)s, %(start)s, %(end)s
            from (select 1) as one
            left join chartline.chart c on c.slug = %(slug)s
            left join chartline.chart_sync_schedule s on s.chart_id = c.id and %(dag)s = 'chart_sync.' || %(slug)s
            on conflict (dag_id, run_id) do update
-               set status = 'running', finished_at = null, error = null, failures = '{}', settings = excluded.settings
+               set status = 'running', finished_at = null, error = null, failures = '{}'
            returning id, chart_slug, dag_id, run_id, status, started_at, settings""",
         {
             "dag": dag_id,
             "run": run_id,
             "slug": chart_slug,
             "trigger": trigger,
-            "settings": Jsonb(settings),
             "start": start,
             "end": end,
         },
@@ -99,6 +96,14 @@ def open_execution(
     execution = Execution(*row)
     conn.execute("delete from chartline.execution_failure where execution_id = %s", (execution.id,))
     return execution
+
+
+def fix_settings(conn: psycopg.Connection[Any], execution: Execution, settings: dict[str, Any]) -> Execution:
+    """What the run is asked to do, by which all its steps work."""
+    conn.execute(
+        "update chartline.chart_sync_execution set settings = %s where id = %s", (Jsonb(settings), execution.id)
+    )
+    return replace(execution, settings=settings)
 
 
 def find(conn: psycopg.Connection[Any], dag_id: str, run_id: str) -> Execution | None:

@@ -104,7 +104,7 @@ def claim(
     Returns (token, the things leased, sorted by facet and entity).
     """
     asked = list(wants)
-    token = str(uuid4())
+    token = new_token()
     rows = conn.execute(
         _CLAIM,
         {
@@ -118,6 +118,11 @@ def claim(
         },
     ).fetchall()
     return token, sorted((Want(*row) for row in rows), key=lambda w: (w.facet, w.entity))
+
+
+def new_token() -> str:
+    """A batch's name."""
+    return str(uuid4())
 
 
 def assign(conn: psycopg.Connection[Any], resource: str, token: str, wants: Sequence[Want]) -> None:

@@ -56,3 +56,12 @@ def latest(conn: psycopg.Connection[Any], resource: str, entity: str, facet: str
         RawAnswer(resource, entity, facet, part, endpoint, path, at, zlib.decompress(body))
         for part, endpoint, path, at, body in rows
     ]
+
+
+def facets(conn: psycopg.Connection[Any], resource: str, entity: str) -> list[str]:
+    """The facets of which answers are kept, sorted."""
+    rows = conn.execute(
+        "select distinct facet from chartline.raw_answer where resource = %s and entity = %s order by 1",
+        (resource, entity),
+    )
+    return [facet for (facet,) in rows]

@@ -1,0 +1,7 @@
+"""One Airflow DAG for each schedule, from the snapshot of the schedules."""
+
+from __future__ import annotations
+
+from chartline.dagbuild.chart_sync import build_all
+
+globals().update(build_all())

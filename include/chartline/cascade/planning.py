@@ -1,0 +1,86 @@
+"""From what is asked for to leased batches, sized for the pool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from math import ceil
+from typing import Any
+
+import psycopg
+
+from chartline.cascade.resources import Metadata, Resource
+from chartline.settings import Settings
+from chartline.warehouse import ledger
+from chartline.warehouse.executions import Execution
+from chartline.warehouse.ledger import Batch, Want
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a run wants of one resource."""
+
+    resource: Resource
+    wants: Sequence[Want]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def plan(
+    conn: psycopg.Connection[Any], asks: Iterable[Ask], execution: Execution, settings: Settings, *, force: bool
+) -> list[Batch]:
+    """Lease what is due of `asks` and cut it into batches. One transaction.
+
+    As few batches as keep every slot of the fetch pool busy: Airflow's cost for a task instance is that of many
+    calls. A batch is a whole number of calls, so cutting never adds one.
+    """
+    claimed = []
+    lease = timedelta(minutes=settings.lease_minutes)
+    with conn.transaction():
+        for ask in asks:
+            token, wants = ledger.claim(
+                conn,
+                ask.resource.name,
+                ask.wants,
+                owner=execution.owner,
+                lease=lease,
+                stale_before=execution.started_at if force else None,
+            )
+            claimed.append((ask, token, wants))
+        calls = sum(ceil(len(wants) / _per_call(ask.resource)) for ask, _, wants in claimed)
+        share = min(max(ceil(calls / settings.pool_fetch), settings.batch_calls_min), settings.batch_calls_max)
+        batches = []
+        for ask, token, wants in claimed:
+            batches += _cut(conn, ask, token, wants, share)
+    return batches
+
+
+def _cut(conn: psycopg.Connection[Any], ask: Ask, token: str, wants: list[Want], share: int) -> list[Batch]:
+    """Batches of at most `share` calls, as even as whole calls allow; the claim's own token serves the first."""
+    per_call = _per_call(ask.resource)
+    calls = ceil(len(wants) / per_call)
+    parts = ceil(calls / share)
+    size = ceil(calls / parts) * per_call if parts else 0
+    batches = []
+    for number in range(parts):
+        part = wants[number * size : (number + 1) * size]
+        if number:
+            token = ledger.new_token()
+            ledger.assign(conn, ask.resource.name, token, part)
+        batches.append(
+            Batch(token, ask.resource.name, len(part), _label(ask.resource, part, number, parts), dict(ask.options))
+        )
+    return batches
+
+
+def _label(resource: Resource, part: Sequence[Want], number: int, parts: int) -> str:
+    """What a person reads on the map index: which part, which platforms, how many."""
+    what = ", ".join(sorted({want.facet for want in part if want.facet})) or resource.name.replace("_", " ")
+    if resource.name == "artist_listeners":
+        what += " listeners"
+    of = f" {number + 1}/{parts}" if parts > 1 else ""
+    return f"{what}{of} · {len(part)}"
+
+
+def _per_call(resource: Resource) -> int:
+    return resource.endpoint.batch if isinstance(resource, Metadata) else 1

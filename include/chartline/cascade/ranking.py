@@ -1,0 +1,150 @@
+"""Step 1: fetch the ranking, with all its pages, and keep the pages raw."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import psycopg
+
+from chartline.cascade.run import Run
+from chartline.errors import BadInput, ChartlineError, NotFound, TryLater, UnknownChart
+from chartline.soundcharts import endpoints, models
+from chartline.soundcharts.calls import Answer
+from chartline.soundcharts.client import SoundchartsClient
+from chartline.warehouse import calls, charts, ledger, rankings, raw
+from chartline.warehouse.ledger import Settled, Want
+
+RESOURCE = "ranking"
+CALENDAR = "calendar"
+LATEST = "latest"
+
+
+def fetch_ranking(run: Run) -> list[str]:
+    """Fetch the asked day's ranking, or the latest, unless it is here already. Returns its day, ISO, in a list.
+
+    One run at a time fetches a chart's ranking. Raises UnknownChart, BadInput (no ranking on that day),
+    TryLater (another run is at it), ShortAnswer and the errors of the account.
+    """
+    ask = run.ask
+    with run.connect() as conn:
+        facet = ask.day.isoformat() if ask.day else LATEST
+        lease = timedelta(minutes=run.settings.lease_minutes)
+        known = set() if ask.force else _known_days(conn, ask.chart)
+        if ask.day and ask.day in known:
+            return [facet]
+        with conn.transaction():
+            # A day is due for ever until it is stored; "latest" always is.
+            _, mine = ledger.claim(
+                conn,
+                RESOURCE,
+                [Want(ask.chart, facet)],
+                owner=run.execution.owner,
+                lease=lease,
+                stale_before=datetime.now(UTC),
+            )
+        if not mine:
+            raise TryLater(f"Another run is fetching the ranking of {ask.chart}.", after=10)
+        with run.client() as client:
+            stamp = _stamp(conn, run, client, ask.chart, ask.day) if ask.day else None
+            found = _fetch(conn, run, client, ask.chart, stamp, known)
+        return [found.isoformat()]
+
+
+def _known_days(conn: psycopg.Connection[Any], slug: str) -> set[date]:
+    """Days that need no call: stored, or fetched whole by a run that did not come to store it."""
+    chart = charts.find(conn, slug)
+    stored = rankings.known_days(conn, chart.id) if chart else set()
+    return stored | {date.fromisoformat(day) for day in raw.facets(conn, RESOURCE, slug)}
+
+
+def _fetch(
+    conn: psycopg.Connection[Any],
+    run: Run,
+    client: SoundchartsClient,
+    slug: str,
+    stamp: str | None,
+    known: set[date],
+) -> date:
+    try:
+        pages = client.ranking(slug, stamp, known.__contains__)
+    except ChartlineError as error:
+        _record_failure(conn, run, slug, stamp or LATEST, error)
+        if isinstance(error, NotFound) and stamp is None:
+            raise UnknownChart(
+                f"chart: the Soundcharts API has no chart {slug!r}.",
+                field="chart",
+                advice="Look it up with: chartline charts search",
+            ) from None
+        raise
+    day = pages.day.isoformat()
+    now = datetime.now(UTC)
+    with conn.transaction():
+        if not pages.known:
+            raw.keep(
+                conn,
+                [_raw_page(RESOURCE, slug, day, part, answer, now) for part, answer in enumerate(pages.answers)],
+                run.execution.id,
+            )
+        calls.record(conn, [call for answer in pages.answers for call in answer.calls], run.execution.id)
+        forever = datetime.max.replace(tzinfo=UTC)
+        ledger.settle(
+            conn,
+            RESOURCE,
+            [Settled(slug, day, "ok", now, forever, pages.day, pages.day), Settled(slug, LATEST, "ok", now, now)],
+        )
+    return pages.day
+
+
+def _stamp(conn: psycopg.Connection[Any], run: Run, client: SoundchartsClient, slug: str, day: date) -> str:
+    """The API's own stamp of that day's ranking, from the calendar, which is fetched when it does not reach so far."""
+    chart = charts.find(conn, slug)
+    stamp = rankings.stamp(conn, chart.id, day) if chart else None
+    if stamp:
+        return stamp
+    try:
+        answers = client.pages(endpoints.AVAILABLE_RANKINGS, slug)
+    except ChartlineError as error:
+        _record_failure(conn, run, slug, CALENDAR, error)
+        if isinstance(error, NotFound):
+            raise UnknownChart(f"chart: the Soundcharts API has no chart {slug!r}.", field="chart") from None
+        raise
+    now = datetime.now(UTC)
+    parsed = [models.parse(models.AvailableRankings, answer) for answer in answers]
+    with conn.transaction():
+        chart_id = charts.upsert_chart(conn, parsed[0].chart)
+        rankings.store_calendar(conn, chart_id, [stamp for page in parsed for stamp in page.stamps])
+        raw.keep(
+            conn,
+            [_raw_page(CALENDAR, slug, "", part, answer, now) for part, answer in enumerate(answers)],
+            run.execution.id,
+        )
+        calls.record(conn, [call for answer in answers for call in answer.calls], run.execution.id)
+        ledger.settle(conn, CALENDAR, [Settled(slug, "", "ok", now, now)])
+    stamp = rankings.stamp(conn, chart_id, day)
+    if stamp is None:
+        near = rankings.nearest_days(conn, chart_id, day)
+        raise BadInput(
+            f"day: {slug} has no ranking on {day}.",
+            field="day",
+            advice=f"The nearest days it has: {', '.join(str(d) for d in near) or 'none'}.",
+        )
+    return stamp
+
+
+def _raw_page(resource: str, slug: str, facet: str, part: int, answer: Answer, at: datetime) -> raw.RawAnswer:
+    return raw.RawAnswer(resource, slug, facet, part, answer.endpoint, answer.path, at, answer.body)
+
+
+def _record_failure(conn: psycopg.Connection[Any], run: Run, slug: str, facet: str, error: ChartlineError) -> None:
+    """Keep what the failed fetch cost and answered, and free the lease for the next try."""
+    now = datetime.now(UTC)
+    with conn.transaction():
+        calls.record(conn, error.calls, run.execution.id)
+        if error.body:
+            raw.keep(
+                conn,
+                [raw.RawAnswer("broken_ranking", slug, facet, 0, RESOURCE, "", now, error.body)],
+                run.execution.id,
+            )
+        ledger.release(conn, run.execution.owner)

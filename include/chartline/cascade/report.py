@@ -1,0 +1,69 @@
+"""Step 7: close the execution, whatever happened, and say how it went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from chartline.cascade.run import Run
+from chartline.errors import StopRun
+from chartline.settings import Settings
+from chartline.warehouse import executions
+
+# Facts about the source, not trouble: they are reported and never fail a run.
+NOT_THERE = frozenset({"not_found", "gone", "unsupported_platform"})
+
+
+class RunFailed(StopRun):
+    """The run as a whole did not do its work."""
+
+    kind = "run_failed"
+
+
+def report_run(run: Run, failed_tasks: Sequence[str]) -> dict[str, Any]:
+    """Close the run's execution and return its row.
+
+    `failed_tasks`: the tasks of the run that Airflow counts as failed. Raises RunFailed, after closing, when a
+    task failed, no ranking is here, or more items failed than `settings.failure_share` of the calls.
+    """
+    with run.connect() as conn:
+        failures = executions.failures_by_kind(conn, run.execution.id)
+        row = executions.close(conn, run.execution.id, "running", None)
+        reason = _reason(row, failures, failed_tasks, executions.ranking_count(conn, run.execution.id), run.settings)
+        if reason:
+            status = "failed"
+        elif row["deferred"]:
+            status = "deferred"
+        else:
+            status = "partial" if failures else "complete"
+        row = executions.close(conn, run.execution.id, status, reason)
+    if reason:
+        raise RunFailed(row["error"], advice="The failed task's log says what to do; then clear it to go on.")
+    return row
+
+
+def _reason(
+    row: dict[str, Any], failures: dict[str, int], failed_tasks: Sequence[str], rankings: int, settings: Settings
+) -> str | None:
+    """Why the run counts as failed; None when it does not."""
+    if failed_tasks:
+        return f"Failed: {', '.join(sorted(set(failed_tasks)))}."
+    if not rankings:
+        return "No ranking was stored."
+    trouble = sum(count for kind, count in failures.items() if kind not in NOT_THERE)
+    if trouble > settings.failure_share * max(row["calls"], 1):
+        kinds = ", ".join(f"{count} {kind}" for kind, count in failures.items())
+        return f"Too many items failed ({kinds}) for {row['calls']} calls."
+    return None
+
+
+def summary(row: dict[str, Any]) -> str:
+    """The run in one line, for the log."""
+    failures = ", ".join(f"{count} {kind}" for kind, count in row["failures"].items()) or "none"
+    return (
+        f"{row['chart_slug']}: {row['status']}; rankings {row['rankings_created']} new, {row['rankings_updated']} again; "
+        f"entries {row['entries_stored']}; tracks {row['tracks_created']} new, {row['tracks_updated']} updated; "
+        f"artists {row['artists_created']} new, {row['artists_updated']} updated; "
+        f"audience points {row['audience_points']}; calls {row['calls']}; deferred {row['deferred']}; "
+        f"failures: {failures}"
+    )

@@ -1,0 +1,169 @@
+"""The registry: each kind of thing that is fetched, and all that is particular about it.
+
+Planning, leasing, calling, recording are one engine over these entries (engine.py). A new resource is one
+entry here, its answer model and its table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import psycopg
+from pydantic import BaseModel
+
+from chartline.settings import Settings
+from chartline.soundcharts import endpoints, models
+from chartline.soundcharts.calls import Answer
+from chartline.soundcharts.endpoints import Endpoint
+from chartline.warehouse import artists, audience, tracks
+from chartline.warehouse.executions import Counts
+from chartline.warehouse.ledger import Item
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True)
+class Window:
+    """Whole days, both ends included."""
+
+    start: date
+    end: date
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """Facts about one entity, several entities to a call, matched by uuid."""
+
+    name: str
+    endpoint: Endpoint
+    model: type[BaseModel]
+    store: Callable[[Connection, Sequence[tuple[Item, Any]], datetime], Counts]
+
+    def freshness(self, settings: Settings) -> timedelta:
+        """How long an answer stays fresh."""
+        return timedelta(days=settings.freshness_metadata_days)
+
+
+@dataclass(frozen=True)
+class Series:
+    """Dated values of one entity on one platform (the item's facet), asked in windows of days."""
+
+    name: str
+    endpoint: Endpoint
+    read: Callable[[Answer, Window], list[Any]]
+    days: Callable[[list[Any]], list[date]]
+    store: Callable[[Connection, Sequence[tuple[Item, list[Any]]]], int]
+    whole_days: bool = False
+    """Counts over a window rather than values of days: asked up to yesterday, never overlapping."""
+    monthly: bool = False
+    """Located figures, that the API renews about once a month."""
+
+    def freshness(self, settings: Settings) -> timedelta:
+        """How long a fetch stays fresh."""
+        return timedelta(days=settings.freshness_metadata_days if self.monthly else settings.freshness_audience_days)
+
+    def windows(self, item: Item, today: date, first_days: int, settings: Settings) -> list[Window]:
+        """The windows still to ask, oldest first: from the last stored day on, or `first_days` the first time.
+
+        Values of days are asked with a small overlap: late values of another identifier cost no further call.
+        At least one window, so that a forced fetch reads the last day again.
+        """
+        end = today - timedelta(days=1) if self.whole_days else today
+        if item.covered_to is None:
+            start = end - timedelta(days=first_days - 1)
+        else:
+            overlap = 0 if self.whole_days else settings.audience_overlap_days
+            start = item.covered_to + timedelta(days=1 - overlap)
+        start = min(start, end)
+        step = timedelta(days=settings.audience_window_days)
+        found = []
+        while start <= end:
+            found.append(Window(start, min(start + step - timedelta(days=1), end)))
+            start += step
+        return found
+
+
+Resource = Metadata | Series
+
+
+# -- how each one is stored and read -------------------------------------------------------------------------
+
+
+def _store_tracks(conn: Connection, found: Sequence[tuple[Item, Any]], at: datetime) -> Counts:
+    stored = tracks.store_metadata(conn, [song for _, song in found], at)
+    return Counts(
+        tracks_created=stored.created, tracks_updated=stored.updated, artists_created=stored.artists_created
+    )
+
+
+def _store_artists(conn: Connection, found: Sequence[tuple[Item, Any]], at: datetime) -> Counts:
+    stored = artists.store_metadata(conn, [artist for _, artist in found], at)
+    return Counts(artists_created=stored.created, artists_updated=stored.updated)
+
+
+def _items(model: type[BaseModel]) -> Callable[[Answer, Window], list[Any]]:
+    def read(answer: Answer, window: Window) -> list[Any]:
+        return list(models.parse(model, answer).items)  # type: ignore[attr-defined]
+
+    return read
+
+
+def _airplay(answer: Answer, window: Window) -> list[Any]:
+    groups = models.parse(models.BroadcastGroups, answer).items
+    return [(window.start, window.end, group) for group in groups]
+
+
+def _by_platform(
+    store: Callable[[Connection, list[tuple[str, str, list[Any]]]], int],
+) -> Callable[[Connection, Sequence[tuple[Item, list[Any]]]], int]:
+    def write(conn: Connection, found: Sequence[tuple[Item, list[Any]]]) -> int:
+        return store(conn, [(item.entity, item.facet, points) for item, points in found])
+
+    return write
+
+
+def _store_airplay(conn: Connection, found: Sequence[tuple[Item, list[Any]]]) -> int:
+    return audience.store_airplay(
+        conn, [(item.entity, start, end, group) for item, points in found for start, end, group in points]
+    )
+
+
+def _dates(points: list[Any]) -> list[date]:
+    return [point.date for point in points]
+
+
+def _window_ends(points: list[Any]) -> list[date]:
+    return [end for _, end, _ in points]
+
+
+
+TRACK_METADATA = Metadata("track_metadata", endpoints.SONG, models.Song, _store_tracks)
+ARTIST_METADATA = Metadata("artist_metadata", endpoints.ARTIST, models.Artist, _store_artists)
+TRACK_AUDIENCE = Series(
+    "track_audience", endpoints.SONG_AUDIENCE, _items(models.SongAudience), _dates, _by_platform(audience.store_track)
+)
+TRACK_AIRPLAY = Series(
+    "track_airplay", endpoints.SONG_BROADCAST_GROUPS, _airplay, _window_ends, _store_airplay, whole_days=True
+)
+ARTIST_AUDIENCE = Series(
+    "artist_audience",
+    endpoints.ARTIST_AUDIENCE,
+    _items(models.ArtistAudience),
+    _dates,
+    _by_platform(audience.store_artist),
+)
+ARTIST_LISTENERS = Series(
+    "artist_listeners",
+    endpoints.ARTIST_LISTENING,
+    _items(models.Listening),
+    _dates,
+    _by_platform(audience.store_listening),
+)
+
+RESOURCES: dict[str, Resource] = {
+    r.name: r
+    for r in (TRACK_METADATA, ARTIST_METADATA, TRACK_AUDIENCE, TRACK_AIRPLAY, ARTIST_AUDIENCE, ARTIST_LISTENERS)
+}

@@ -1,0 +1,1 @@
+"""Schedules become DAGs: the one part of Chartline's core that knows Airflow."""

@@ -1,0 +1,166 @@
+"""The task chain of every run: one builder for scheduled charts and for the cascade on demand."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk import (
+    DAG,
+    Asset,
+    AssetAlias,
+    Context,
+    PokeReturnValue,
+    TriggerRule,
+    WeightRule,
+    get_current_context,
+    task,
+)
+from airflow.sdk.exceptions import AirflowSkipException
+from chartline_airflow.retry_policy import ByName
+
+from chartline.cascade import artists, ranking, report, tracks
+from chartline.cascade.engine import Engine
+from chartline.cascade.run import Run
+from chartline.dagbuild import runtime
+from chartline.warehouse.ledger import Batch
+
+log = logging.getLogger(__name__)
+
+POOL_RANKINGS = "chartline_rankings"
+POOL_FETCH = "chartline_fetch"
+
+DEFAULT_ARGS: dict[str, Any] = {
+    "owner": "chartline",
+    "retries": 3,
+    "retry_delay": timedelta(seconds=30),
+    "retry_policy": ByName(),
+    "execution_timeout": timedelta(minutes=15),
+    "weight_rule": WeightRule.ABSOLUTE,
+}
+
+OpenRun = Callable[[Context], AbstractContextManager[Run]]
+
+FETCH: dict[str, Any] = {
+    "pool": POOL_FETCH,
+    "execution_timeout": timedelta(hours=2),
+    "map_index_template": "{{ batch_label }}",
+    "do_xcom_push": False,
+}
+
+
+def add_cascade(dag: DAG, open_run: OpenRun, asset: Asset | AssetAlias) -> None:
+    """Put the chain into `dag`. `open_run` turns the first task's context into the run; `asset` is what it updates."""
+    with dag:
+
+        @task(pool=POOL_RANKINGS, priority_weight=100)
+        def fetch_ranking() -> list[str]:
+            with open_run(get_current_context()) as run:
+                return ranking.fetch_ranking(run)
+
+        @task(priority_weight=90)
+        def upsert_tracks(days: list[str]) -> list[dict[str, Any]]:
+            with runtime.found_run(get_current_context()) as run:
+                return _handles(tracks.upsert_tracks(_needed(run), days))
+
+        @task.sensor(
+            mode="reschedule",
+            poke_interval=5,
+            timeout=7200,
+            priority_weight=70,
+            trigger_rule=TriggerRule.ALL_DONE,
+        )
+        def dedupe_artists() -> PokeReturnValue:
+            with runtime.found_run(get_current_context()) as run:
+                waiting = artists.others_at_work(_stored(run))
+                if waiting:
+                    log.info("Other runs are fetching %d of these tracks; their artists are not known yet.", waiting)
+                    return PokeReturnValue(is_done=False)
+                return PokeReturnValue(is_done=True, xcom_value=_handles(artists.dedupe_artists(_stored(run))))
+
+        @task(priority_weight=50)
+        def plan_track_audience() -> list[dict[str, Any]]:
+            with runtime.found_run(get_current_context()) as run:
+                return _handles(tracks.plan_track_audience(_needed(run)))
+
+        @task(priority_weight=50)
+        def plan_artist_audience() -> list[dict[str, Any]]:
+            with runtime.found_run(get_current_context()) as run:
+                return _handles(artists.plan_artist_audience(_needed(run)))
+
+        @task(outlets=[asset], trigger_rule=TriggerRule.ALL_DONE, priority_weight=100)
+        def report_run(**context: Any) -> None:
+            with runtime.found_run(get_current_context()) as run:
+                row = report.report_run(_needed(run), _failed_tasks(get_current_context()))
+            log.info("%s", report.summary(row))
+            _emit(context["outlet_events"], asset, row)
+
+        days = fetch_ranking()
+        track_batches = upsert_tracks(days)  # type: ignore[arg-type]
+        track_metadata = _fetch_task("track_metadata", 80).expand(batch=track_batches)
+        artist_batches = dedupe_artists()
+        [track_batches, track_metadata] >> artist_batches
+        artist_metadata = _fetch_task("artist_metadata", 60).expand(batch=artist_batches)
+        track_plan, artist_plan = plan_track_audience(), plan_artist_audience()
+        track_batches >> track_plan
+        artist_batches >> artist_plan
+        track_audience = _fetch_task("track_audience", 40).expand(batch=track_plan)
+        artist_audience = _fetch_task("artist_audience", 30).expand(batch=artist_plan)
+        [track_metadata, artist_metadata, track_audience, artist_audience] >> report_run()
+
+
+def _fetch_task(name: str, priority: int) -> Any:
+    """A task that works off one batch of handles; mapped over all of them."""
+
+    @task(task_id=name, priority_weight=priority, **FETCH)
+    def fetch(batch: dict[str, Any]) -> None:
+        context = get_current_context()
+        handle = Batch.from_dict(batch)
+        context["batch_label"] = handle.label  # type: ignore[typeddict-unknown-key]
+        with runtime.found_run(context) as found:
+            run = _needed(found)
+            with run.client() as client:
+                Engine(run.connect, client, run.execution, run.settings, run.connections).run(handle)
+
+    return fetch
+
+
+def _handles(batches: list[Batch]) -> list[dict[str, Any]]:
+    return [batch.as_dict() for batch in batches]
+
+
+def _needed(run: Run | None) -> Run:
+    if run is None:
+        raise AirflowSkipException("The first task opened no run: its log says why.")
+    return run
+
+
+def _stored(run: Run | None) -> Run:
+    """The run, if its ranking came to be stored; else there are no artists to look for."""
+    run = _needed(run)
+    if not tracks.has_ranking(run):
+        raise AirflowSkipException("No ranking was stored: there is nothing to go on with.")
+    return run
+
+
+def _failed_tasks(context: Context) -> list[str]:
+    dag_run, ti = context["dag_run"], context["ti"]
+    states = ti.get_task_states(dag_id=dag_run.dag_id, run_ids=[dag_run.run_id])
+    return [name for name, state in states.get(dag_run.run_id, {}).items() if state == "failed"]
+
+
+def _emit(events: Any, asset: Asset | AssetAlias, row: dict[str, Any]) -> None:
+    """Tell the asset's consumers which chart, and by which execution."""
+    extra = {"chart": row["chart_slug"], "execution": row["id"]}
+    if isinstance(asset, AssetAlias):
+        events[asset].add(ranking_asset(row["chart_slug"]), extra=extra)
+    else:
+        events[asset].extra = extra
+
+
+def ranking_asset(slug: str) -> Asset:
+    """The asset that a new ranking of a chart updates."""
+    return Asset(name=f"chartline/rankings/{slug}", uri=f"chartline://rankings/{slug}")

@@ -1,0 +1,75 @@
+"""The text that a person reads on a DAG's page: what it does, and what to do when it fails."""
+
+from __future__ import annotations
+
+from chartline.schedules.model import Schedule
+
+_STEPS = """
+1. **fetch_ranking** asks for the ranking with all its pages and keeps them raw. A ranking that is here costs one call.
+2. **upsert_tracks** stores ranking, entries and tracks in one transaction, and plans the track metadata that is due.
+3. **track_metadata** (10 tracks a call) brings artists, genres, labels, credits, audio features.
+4. **dedupe_artists** takes the distinct artists; it waits, without a slot, while another run fetches the same tracks.
+5. **artist_metadata** (10 artists a call).
+6. **plan_track_audience**, **plan_artist_audience**, then **track_audience** and **artist_audience**: what is due.
+7. **report_run** closes the execution: counts, calls, failures by kind. It is red only when the failures matter.
+"""
+
+_TRIAGE = """
+### When it is red
+Read the log of `report_run`, or the run's row:
+`select status, error, failures from chartline.chart_sync_execution where dag_id = '<dag>' order by id desc limit 5`,
+and what could not be had: `select * from chartline.execution_failure where execution_id = <id>`.
+
+| it says | do |
+|---|---|
+| `credentials_refused` | correct the connection `soundcharts`, then clear the failed task |
+| `not_in_plan` | the account's plan does not serve this endpoint: switch the step off in the schedule |
+| `quota_spent` | nothing is lost: what is left is *deferred* and taken up by the next run once calls are to be had |
+| `short_answer`, `ranking_incomplete` | the API gave fewer rows than its total: clear the task later; nothing short is stored |
+| `server_trouble`, `network_trouble` | the API was away: clear the failed task; only what is left is asked |
+| `contract_broken` | the API changed: the field is named, the answer is kept in `chartline.raw_answer` |
+| `schema_mismatch` | run `chartline migrate` |
+| `warehouse_unavailable` | start PostgreSQL, then clear the task |
+
+Clearing any task or run is safe: what is stored and fresh is not fetched again.
+"""
+
+ON_DEMAND = f"""
+Fetch any chart of the catalogue, followed or not, for its latest ranking or one day. Trigger it with the form, or with
+a config such as `{{"chart": "demo-global-daily", "day": "2026-11-01", "steps": ["track_metadata"]}}`.
+{_STEPS}{_TRIAGE}"""
+
+
+def chart_sync(schedule: Schedule) -> str:
+    """The page of a scheduled chart."""
+    steps = [
+        name
+        for name, on in (
+            ("track metadata", schedule.fetch_track_metadata),
+            ("artist metadata", schedule.fetch_artist_metadata),
+            (f"track audience ({', '.join(schedule.track_platforms)})", schedule.fetch_track_audience),
+            (f"artist audience ({', '.join(schedule.artist_platforms)})", schedule.fetch_artist_audience),
+        )
+        if on
+    ]
+    return f"""
+Keeps **{_plain(schedule.name)}** (`{schedule.slug}`) in the warehouse: every ranking, then {", ".join(steps) or "nothing else"}.
+Change it with `chartline schedules change {schedule.slug} ...`.
+{_STEPS}{_TRIAGE}"""
+
+
+def quarantine(slug: str, error: str) -> str:
+    """The page of a schedule that cannot be built."""
+    return f"""
+**The schedule of `{slug}` cannot be used**, so this DAG does nothing but fail with the reason:
+
+    {_plain(error)}
+
+Mend it with `chartline schedules change {slug} ...` (or in `chartline.chart_sync_schedule`); the DAG is itself again
+at the next parse. No other schedule is touched, and nothing that was stored is lost.
+"""
+
+
+def _plain(text: str) -> str:
+    """Text from elsewhere, so that it stays text in Markdown."""
+    return "".join(f"\\{c}" if c in "\\`*_[]()#!|~" else c for c in text.replace("\n", " ")).replace("<", "&lt;")

@@ -1,0 +1,113 @@
+"""`chart_cascade`: the same chain for any chart, on demand, with a form."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from airflow.sdk import DAG, AssetAlias, Context, Param
+
+from chartline.cascade.ask import MAX_HISTORY_DAYS, STEPS, CascadeAsk
+from chartline.cascade.run import Run
+from chartline.dagbuild import docs, runtime
+from chartline.dagbuild.cascade import DEFAULT_ARGS, add_cascade
+from chartline.schedules import platforms
+from chartline.schedules.model import SLUG
+
+DAG_ID = "chart_cascade"
+RANKINGS = AssetAlias("chartline/rankings")
+
+
+def _choice(values: tuple[str, ...], chosen: tuple[str, ...], title: str, description: str, section: str) -> Param:
+    """Several of a fixed list. `items` makes Airflow check the values, `examples` makes the form a list to pick from."""
+    return Param(
+        list(chosen),
+        type="array",
+        title=title,
+        description=description,
+        section=section,
+        items={"type": "string", "enum": sorted(values)},
+        uniqueItems=True,
+        examples=sorted(values),
+    )
+
+
+PARAMS = {
+    "chart": Param(
+        type="string",
+        title="Chart",
+        description="The chart's slug, as in its Soundcharts address. Find it with: chartline charts search",
+        pattern=SLUG,
+        minLength=1,
+        maxLength=200,
+    ),
+    "day": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="Day",
+        description="The ranking of this day (YYYY-MM-DD, UTC). Empty: the latest.",
+    ),
+    "steps": _choice(
+        STEPS, STEPS, "Steps", "What to fetch after the ranking. What is still fresh costs no call.", "What follows"
+    ),
+    "track_platforms": _choice(
+        platforms.TRACK_PLATFORMS,
+        platforms.DEFAULT_TRACK_PLATFORMS,
+        "Track platforms",
+        "Audience of the tracks on these platforms.",
+        "What follows",
+    ),
+    "artist_platforms": _choice(
+        platforms.ARTIST_PLATFORMS,
+        platforms.DEFAULT_ARTIST_PLATFORMS,
+        "Artist platforms",
+        "Audience of the artists on these platforms; spotify brings monthly listeners too.",
+        "What follows",
+    ),
+    "audience_days": Param(
+        90,
+        type="integer",
+        minimum=1,
+        maximum=MAX_HISTORY_DAYS,
+        title="Days of audience",
+        description="How far back a series goes the first time it is fetched. 90 days are one call.",
+        section="What follows",
+    ),
+    "force": Param(
+        False,
+        type="boolean",
+        title="Fetch again",
+        description="Ask again for what is stored and fresh. Each call is billed.",
+        section="What follows",
+    ),
+}
+
+
+@contextmanager
+def open_run(context: Context) -> Iterator[Run]:
+    """The run that the form or the config asks for. Raises BadInput for a wrong value or an unknown key."""
+    config = {key: value for key, value in context["params"].items()}
+    with runtime.opened_run(
+        context, str(config.get("chart", "")), lambda conn: CascadeAsk.from_config(config)
+    ) as run:
+        yield run
+
+
+def build() -> DAG:
+    """The DAG."""
+    dag = DAG(
+        DAG_ID,
+        schedule=None,
+        description="Any chart's ranking with its tracks, artists and audience, on demand",
+        doc_md=docs.ON_DEMAND,
+        tags={"chartline", "on demand"},
+        default_args=DEFAULT_ARGS,
+        params=PARAMS,
+        catchup=False,
+        max_active_runs=4,
+        is_paused_upon_creation=False,
+        render_template_as_native_obj=True,
+    )
+    add_cascade(dag, open_run, RANKINGS)
+    return dag

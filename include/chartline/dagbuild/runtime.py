@@ -1,0 +1,114 @@
+"""From a task's Airflow context to the run that a step works on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from airflow.sdk import BaseHook, Context
+from chartline_airflow.hook import SoundchartsHook
+from psycopg.conninfo import make_conninfo
+
+from chartline.cascade.ask import CascadeAsk
+from chartline.cascade.run import Run
+from chartline.errors import ChartlineError, NotConfigured
+from chartline.settings import settings
+from chartline.soundcharts.client import SoundchartsClient
+from chartline.soundcharts.limiter import PostgresLimiter
+from chartline.warehouse import executions, schema
+from chartline.warehouse.connect import connect
+from chartline.warehouse.executions import Execution
+
+log = logging.getLogger(__name__)
+
+WAREHOUSE = "chartline_warehouse"
+
+
+def warehouse_dsn() -> str:
+    """The connection string of the warehouse. Raises NotConfigured when the Airflow connection is missing."""
+    try:
+        conn = BaseHook.get_connection(WAREHOUSE)
+    except Exception as error:
+        raise NotConfigured(
+            f"The Airflow connection {WAREHOUSE} is missing.",
+            advice="Add it under Admin > Connections (type postgres), or set AIRFLOW_CONN_CHARTLINE_WAREHOUSE.",
+        ) from error
+    return make_conninfo(
+        host=conn.host, port=conn.port, user=conn.login, password=conn.password, dbname=conn.schema or "chartline"
+    )
+
+
+def _run(execution: Execution, dsn: str) -> Run:
+    hook = SoundchartsHook()
+
+    def client() -> SoundchartsClient:
+        account = hook.account
+        return hook.client(PostgresLimiter(dsn, account.name, account.calls_per_minute))
+
+    return Run(execution, lambda: connect(dsn), client, settings(), settings().connections)
+
+
+def open_run(context: Context, chart: str, make_ask: Callable[[psycopg.Connection[Any]], CascadeAsk]) -> tuple[Run, str]:
+    """Open the execution of this Airflow run and fix what it is asked for.
+
+    Raises WarehouseUnavailable, SchemaMismatch, and what `make_ask` raises; the row then holds the reason.
+    """
+    dsn = warehouse_dsn()
+    dag_run = context["dag_run"]
+    start, end = dag_run.data_interval_start, dag_run.data_interval_end
+    with connect(dsn) as conn:
+        schema.check(conn)
+        execution = executions.open_execution(
+            conn,
+            dag_id=dag_run.dag_id,
+            run_id=dag_run.run_id,
+            chart_slug=chart,
+            trigger=str(getattr(dag_run.run_type, "value", dag_run.run_type)),
+            interval=(start, end) if start and end else None,
+        )
+        conn.commit()
+        with noting(execution, dsn):
+            ask = make_ask(conn)
+        execution = executions.fix_settings(conn, execution, ask.model_dump(mode="json"))
+    return _run(execution, dsn), dsn
+
+
+@contextmanager
+def found_run(context: Context) -> Iterator[Run | None]:
+    """The run that the first task opened, to work on; None when none was opened or its ask was refused."""
+    dsn = warehouse_dsn()
+    dag_run = context["dag_run"]
+    with connect(dsn) as conn:
+        execution = executions.find(conn, dag_run.dag_id, dag_run.run_id)
+    if execution is None:
+        yield None
+        return
+    with noting(execution, dsn):
+        yield _run(execution, dsn)
+
+
+@contextmanager
+def opened_run(
+    context: Context, chart: str, make_ask: Callable[[psycopg.Connection[Any]], CascadeAsk]
+) -> Iterator[Run]:
+    """The first task's run, opened and to work on. Raises as `open_run`."""
+    run, dsn = open_run(context, chart, make_ask)
+    with noting(run.execution, dsn):
+        yield run
+
+
+@contextmanager
+def noting(execution: Execution, dsn: str) -> Iterator[None]:
+    """A named failure is written on the execution's row before Airflow gets it."""
+    try:
+        yield
+    except ChartlineError as error:
+        try:
+            with connect(dsn) as conn:
+                executions.note_error(conn, execution.id, f"{error.kind}: {error}")
+        except ChartlineError as unreachable:
+            log.warning("The reason could not be noted in the warehouse: %s", unreachable)
+        raise
