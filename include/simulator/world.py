@@ -1,0 +1,257 @@
+"""The truth that the simulator serves: charts, rankings, tracks, artists and their series, made from a seed on demand.
+
+Two worlds with equal settings are equal everywhere and always; nothing is stored but caches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from simulator import airplay, artists, located, rankings, series, tracks
+from simulator.charts import DEMO_POOL, FIRST_OWN_POOL, SHARED_POOL, Chart, catalogue, demo_charts
+from simulator.codes import ALBUM, ARTIST, TRACK, number_of, number_of_identifier, number_of_isrc, uuid_of
+from simulator.mixing import chance, mix
+
+SONG_AIRPLAY = "airplay"
+
+
+class WorldSettings(BaseModel):
+    """All that defines a world. Equal settings give equal worlds in any process."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seed: int = Field(1, ge=0)
+    entries: int = Field(200, ge=1, le=rankings.MAX_ENTRIES, description="places of each demo chart")
+    overlap: float = Field(0.6, ge=0, le=1, description="share of tracks that the first two demo charts have in common")
+    third_overlap: float = Field(0.05, ge=0, le=1, description="share that the third demo chart has in common with them")
+    charts: int = Field(300, ge=0, le=20_000, description="further song charts")
+    album_charts: int = Field(24, ge=0, le=2_000)
+    catalogue_overlap: float = Field(0.3, ge=0, le=1, description="share that the further charts have in common")
+    artists: int = Field(2_500, ge=1, le=10_000_000, description="population that tracks draw their artists from")
+    first_day: date = Field(date(2023, 1, 1), ge=date(2015, 1, 1), description="first day of every chart")
+    value_hour: int = Field(6, ge=0, le=23, description="values of a day are visible from this UTC hour of the next day")
+    missing_share: float = Field(0.004, ge=0, lt=1, description="share of chart days that the source lacks")
+    missing_days: dict[str, list[date]] = Field(default_factory=dict, description="chart slug: days that it lacks too")
+    publication_hours: dict[str, float] = Field(
+        default_factory=dict, description="chart slug: hours from 00:00 UTC of the chart's day until it is published"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RankedTrack:
+    """One row of a ranking, as it is in truth."""
+
+    track_uuid: str
+    position: int
+    old_position: int
+    evolution: int
+    metric: int | None
+    entry_day: date
+    time_on_chart: int
+    time_unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """A chart on one day."""
+
+    slug: str
+    day: date
+    stamp: datetime
+    entries: tuple[RankedTrack, ...]
+
+
+class World:
+    """The truth. Made of `WorldSettings` given by name: `World(seed=7, overlap=0.4)`."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.settings = WorldSettings(**settings)
+        own = self.settings
+        listed = demo_charts(own.entries, own.overlap, own.third_overlap, own.first_day, own.publication_hours)
+        pool = FIRST_OWN_POOL + len(listed)
+        listed += catalogue(own.seed, own.charts, pool, own.catalogue_overlap, own.first_day, own.publication_hours)
+        pool += own.charts
+        albums = catalogue(
+            own.seed, own.album_charts, pool, own.catalogue_overlap, own.first_day, own.publication_hours, "album"
+        )
+        self._charts = {chart.slug: chart for chart in listed}
+        self._album_charts = {chart.slug: chart for chart in albums}
+        self._pools = frozenset({SHARED_POOL, DEMO_POOL} | {chart.own_pool for chart in listed})
+        self._album_pools = frozenset({SHARED_POOL} | {chart.own_pool for chart in albums})
+
+    @property
+    def seed(self) -> int:
+        """The seed."""
+        return self.settings.seed
+
+    # -- charts ----------------------------------------------------------------------------------------------
+
+    def charts(self, kind: str = "song") -> list[Chart]:
+        """All charts of a kind (`song`, `album`), the demo charts first."""
+        return list((self._charts if kind == "song" else self._album_charts).values())
+
+    def chart(self, slug: str, kind: str = "song") -> Chart | None:
+        """The chart of this slug, or None."""
+        return (self._charts if kind == "song" else self._album_charts).get(slug)
+
+    def has_ranking(self, chart: Chart, day: date) -> bool:
+        """Whether the source has a ranking of that day at all (published or not)."""
+        if not chart.owns(day) or day in self.settings.missing_days.get(chart.slug, ()):
+            return False
+        return not chance(mix(self.seed, chart.own_pool, day.toordinal()), self.settings.missing_share)
+
+    def days(self, slug: str, as_of: datetime) -> list[date]:
+        """Days for which a chart has a visible ranking, newest first."""
+        chart = self._need(slug)
+        return [day for day in chart.days_back_from(chart.newest_own_day(as_of)) if self.has_ranking(chart, day)]
+
+    def latest_day(self, slug: str, as_of: datetime) -> date | None:
+        """The day of a chart's newest visible ranking; None when it has none yet."""
+        chart = self._need(slug)
+        back = chart.days_back_from(chart.newest_own_day(as_of))
+        return next((day for day in back if self.has_ranking(chart, day)), None)
+
+    def is_visible(self, slug: str, day: date, as_of: datetime) -> bool:
+        """Whether the ranking of that day exists and is published."""
+        chart = self._need(slug)
+        return chart.visible_at(day) <= as_of and self.has_ranking(chart, day)
+
+    def ranking(self, slug: str, day: date) -> Ranking:
+        """A chart's ranking of a day. `KeyError` for an unknown chart, `ValueError` for a day without a ranking."""
+        chart = self._need(slug)
+        if not self.has_ranking(chart, day):
+            raise ValueError(f"{slug} has no ranking of {day}")
+        rows = rankings.entries(self.seed, chart, day)
+        kind = TRACK if chart.kind == "song" else ALBUM
+        ranked = tuple(
+            RankedTrack(
+                track_uuid=uuid_of(self.seed, kind, row.number),
+                position=row.position,
+                old_position=row.old_position,
+                evolution=row.evolution,
+                metric=row.metric,
+                entry_day=row.entry_day,
+                time_on_chart=row.time_on_chart,
+                time_unit=row.time_unit,
+            )
+            for row in rows
+        )
+        return Ranking(slug, day, rankings.stamp(day), ranked)
+
+    def rows(self, chart: Chart, day: date, offset: int, limit: int) -> list[rankings.Entry]:
+        """Rows `offset` + 1 to `offset` + `limit` of a ranking."""
+        return rankings.entries(self.seed, chart, day, offset, limit)
+
+    def tracks_of(self, slug: str, day: date) -> tuple[str, ...]:
+        """Uuids of a ranking's tracks, first place first."""
+        return tuple(uuid_of(self.seed, TRACK, number) for number in rankings.numbers(self.seed, self._need(slug), day))
+
+    def artists_of(self, slug: str, day: date) -> tuple[str, ...]:
+        """Uuids of the distinct artists of a ranking's tracks, in order of first appearance."""
+        found: dict[str, None] = {}
+        for number in rankings.numbers(self.seed, self._need(slug), day):
+            found |= dict.fromkeys(self.track(number).artist_uuids)
+        return tuple(found)
+
+    def _need(self, slug: str) -> Chart:
+        chart = self._charts.get(slug) or self._album_charts.get(slug)
+        if chart is None:
+            raise KeyError(f"the world has no chart {slug}")
+        return chart
+
+    # -- tracks and artists ------------------------------------------------------------------------------------
+
+    def track(self, number: int) -> tracks.Track:
+        """The track of a known number."""
+        return tracks.track(self.seed, number, self.settings.artists)
+
+    def song(self, uuid: str) -> tracks.Track | None:
+        """The track of this uuid, or None when the world has no such track."""
+        return self._known_track(number_of(self.seed, TRACK, uuid))
+
+    def song_by_isrc(self, isrc: str) -> tracks.Track | None:
+        """The track of this ISRC, or None."""
+        return self._known_track(number_of_isrc(self.seed, isrc))
+
+    def song_by_identifier(self, platform: str, identifier: str) -> tracks.Track | None:
+        """The track behind a platform's identifier, or None."""
+        return self._known_track(number_of_identifier(self.seed, platform, identifier))
+
+    def _known_track(self, number: int | None) -> tracks.Track | None:
+        if number is None or not rankings.exists(self.seed, number, self._pools):
+            return None
+        return self.track(number)
+
+    def artist(self, uuid: str) -> artists.Artist | None:
+        """The artist of this uuid, or None when the world has no such artist."""
+        number = number_of(self.seed, ARTIST, uuid)
+        return None if number is None or number >= self.settings.artists else artists.artist(self.seed, number)
+
+    def artists_by_number(self, numbers: Sequence[int]) -> list[artists.Artist]:
+        """The artists of known numbers."""
+        return [artists.artist(self.seed, number) for number in numbers]
+
+    # -- series ------------------------------------------------------------------------------------------------
+
+    def last_value_day(self, as_of: datetime) -> date:
+        """The newest day whose values are visible."""
+        return (as_of.astimezone(UTC) - timedelta(hours=self.settings.value_hour)).date() - timedelta(days=1)
+
+    def song_audience(
+        self, uuid: str, platform: str, start: date, end: date, as_of: datetime
+    ) -> list[series.SongPoint]:
+        """A track's audience, oldest first: points of `start` to `end` that are visible at `as_of`."""
+        last = min(end, self.last_value_day(as_of))
+        return series.song_points(self.seed, self._track_number(uuid), self.settings.artists, platform, start, last)
+
+    def artist_audience(
+        self, uuid: str, platform: str, start: date, end: date, as_of: datetime
+    ) -> list[series.ArtistPoint]:
+        """An artist's audience, oldest first."""
+        last = min(end, self.last_value_day(as_of))
+        return series.artist_points(self.seed, self._artist_number(uuid), platform, start, last)
+
+    def listening(self, uuid: str, platform: str, start: date, end: date, as_of: datetime) -> list[series.ValuePoint]:
+        """An artist's listeners, oldest first."""
+        last = min(end, self.last_value_day(as_of))
+        return series.listening_points(self.seed, self._artist_number(uuid), platform, start, last)
+
+    def local_followers(
+        self, uuid: str, platform: str, start: date, end: date, as_of: datetime
+    ) -> list[located.LocatedPoint]:
+        """An artist's followers by place, oldest first."""
+        last = min(end, self.last_value_day(as_of))
+        return located.local_followers(self.seed, self._artist_number(uuid), platform, start, last)
+
+    def local_streaming(
+        self, uuid: str, platform: str, start: date, end: date, as_of: datetime
+    ) -> list[located.LocatedPoint]:
+        """An artist's weekly streams by place, oldest first."""
+        last = min(end, self.last_value_day(as_of))
+        return located.local_streaming(self.seed, self._artist_number(uuid), platform, start, last)
+
+    def broadcast_groups(self, uuid: str, start: date, end: date) -> list[airplay.StationPlays]:
+        """Stations that played a track from `start` to `end`, most plays first. Plays are known at once: give past days."""
+        return airplay.groups(self.seed, self._track_number(uuid), self.settings.artists, start, end)
+
+    def broadcasts(self, uuid: str, start: date, end: date) -> list[airplay.Broadcast]:
+        """Every play of a track from `start` to `end`, newest first."""
+        played = airplay.broadcasts(self.seed, self._track_number(uuid), self.settings.artists, start, end)
+        return sorted(played, key=lambda play: (play.aired_at, play.station.slug), reverse=True)
+
+    def _track_number(self, uuid: str) -> int:
+        found = self.song(uuid)
+        if found is None:
+            raise KeyError(f"the world has no track {uuid}")
+        return found.number
+
+    def _artist_number(self, uuid: str) -> int:
+        found = self.artist(uuid)
+        if found is None:
+            raise KeyError(f"the world has no artist {uuid}")
+        return found.number
