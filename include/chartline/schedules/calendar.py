@@ -1,0 +1,152 @@
+"""Interval maths of a chart's frequency: a fixed grid of moments in UTC that cuts all time into intervals.
+
+Nothing here asks what time it is. An interval is `[floor(moment), next(moment))`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, get_args
+
+from croniter import CroniterError, croniter
+
+Frequency = Literal["daily", "weekly", "monthly", "custom"]
+FREQUENCIES: tuple[str, ...] = get_args(Frequency)
+
+FRIDAY = 4
+"""Weekly charts count from Friday to Thursday: music comes out on Fridays all over the world since July 2015."""
+
+MAX_HOURS = 8760
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+NAMED_CRONS = {"@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually"}
+
+
+def check_cron(expression: str) -> str:
+    """The expression with single spaces. Raises ValueError that says what is wrong with it.
+
+    Five fields (minute hour day month weekday) or a name such as @daily. One that never comes (31 February) is
+    refused, and so is a random one: it would be another schedule at each reading.
+    """
+    text = " ".join(expression.split())
+    if text.startswith("@"):
+        if text not in NAMED_CRONS:
+            raise ValueError(f"{text!r} is no name of a cron schedule; known are {', '.join(sorted(NAMED_CRONS))}")
+        return text
+    if len(text.split(" ")) != 5:
+        raise ValueError(f"{text!r} is not a cron expression of five fields: minute hour day month weekday")
+    if re.search(r"\b[rh]\b", text, re.IGNORECASE):
+        raise ValueError(f"{text!r} asks for a random time; give a fixed one")
+    try:
+        croniter(text, EPOCH).get_next(datetime)
+    except (CroniterError, ValueError, KeyError, IndexError) as wrong:
+        raise ValueError(f"{text!r} is not a cron expression that ever comes: {wrong}") from None
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """When one interval ends and the next begins. All moments given and returned are aware and in UTC.
+
+    `weekday` (0 is Monday) matters to weekly only; custom takes either `hours` (1..8760, counted from 1970) or `cron`.
+    """
+
+    frequency: Frequency
+    weekday: int = FRIDAY
+    hours: int | None = None
+    cron: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.frequency not in FREQUENCIES:
+            raise ValueError(f"frequency must be one of {', '.join(FREQUENCIES)}, not {self.frequency!r}")
+        if not 0 <= self.weekday <= 6:
+            raise ValueError(f"weekday must be 0 (Monday) to 6 (Sunday), not {self.weekday}")
+        if (self.frequency == "custom") != ((self.hours is None) != (self.cron is None)):
+            raise ValueError("hours or cron, one of the two, goes with custom and with nothing else")
+        if self.frequency != "custom" and (self.hours is not None or self.cron is not None):
+            raise ValueError("hours and cron go with custom only")
+        if self.hours is not None and not 1 <= self.hours <= MAX_HOURS:
+            raise ValueError(f"hours must be 1 to {MAX_HOURS}, not {self.hours}")
+        if self.cron is not None:
+            check_cron(self.cron)
+
+    def floor(self, moment: datetime) -> datetime:
+        """The last boundary at or before `moment`."""
+        moment = _utc(moment)
+        if self.cron:
+            return _cron_before(self.cron, _minute(moment) + MINUTE)
+        if self.frequency == "monthly":
+            return _midnight(moment).replace(day=1)
+        step, anchor = self._step()
+        return moment - (moment - anchor) % step
+
+    def next(self, moment: datetime) -> datetime:
+        """The first boundary after `moment`."""
+        moment = _utc(moment)
+        if self.cron:
+            return _cron_after(self.cron, _minute(moment))
+        start = self.floor(moment)
+        if self.frequency == "monthly":
+            return (start + timedelta(days=31)).replace(day=1)
+        return start + self._step()[0]
+
+    def previous(self, moment: datetime) -> datetime:
+        """The last boundary before `moment`."""
+        return self.floor(_utc(moment) - timedelta(microseconds=1))
+
+    def ceil(self, moment: datetime) -> datetime:
+        """The first boundary at or after `moment`."""
+        return self.next(_utc(moment) - timedelta(microseconds=1))
+
+    def text(self) -> str:
+        """For people: `weekly from Friday`, `every 6 hours`."""
+        if self.cron:
+            return f"cron {self.cron}"
+        if self.hours:
+            return "every hour" if self.hours == 1 else f"every {self.hours} hours"
+        if self.frequency == "weekly":
+            return f"weekly from {(EPOCH + timedelta(days=self.weekday - EPOCH.weekday())):%A}"
+        return self.frequency
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` makes the same grid of; only JSON values."""
+        return {"frequency": self.frequency, "weekday": self.weekday, "hours": self.hours, "cron": self.cron}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Grid:
+        """The grid of `to_json`. Raises ValueError or TypeError for anything else."""
+        return cls(**data)
+
+    def _step(self) -> tuple[timedelta, datetime]:
+        """Length of an interval, and one boundary."""
+        if self.hours:
+            return timedelta(hours=self.hours), EPOCH
+        if self.frequency == "weekly":
+            return timedelta(weeks=1), EPOCH + timedelta(days=self.weekday - EPOCH.weekday())
+        return timedelta(days=1), EPOCH
+
+
+def _utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError(f"{moment} has no time zone")
+    return moment.astimezone(UTC)
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _minute(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0)
+
+
+def _cron_before(expression: str, moment: datetime) -> datetime:
+    found: datetime = croniter(expression, moment).get_prev(datetime)
+    return found
+
+
+def _cron_after(expression: str, moment: datetime) -> datetime:
+    found: datetime = croniter(expression, moment).get_next(datetime)
+    return found

@@ -1,0 +1,158 @@
+"""A schedule: a followed chart and how it is kept. Every refusal of a setting is here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from chartline.errors import BadInput
+from chartline.schedules import platforms
+from chartline.schedules.calendar import FREQUENCIES, MAX_HOURS, Frequency, Grid, check_cron
+
+SLUG = r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$"
+"""What a chart's slug may be made of: it becomes part of a DAG id, which takes nothing else, and of a path."""
+
+MAX_HISTORY_DAYS = 3650
+
+Hours = Annotated[StrictInt, Field(ge=1, le=MAX_HOURS)]
+Days = Annotated[StrictInt, Field(ge=1, le=MAX_HISTORY_DAYS)]
+
+
+class ScheduleSettings(BaseModel):
+    """What a person decides about a followed chart. Frozen; unknown keys are refused.
+
+    `custom_interval_hours` or `cron`, one of the two, goes with `sync_frequency` custom and with nothing else.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    is_active: StrictBool = True
+    sync_frequency: Frequency
+    custom_interval_hours: Hours | None = None
+    cron: str | None = None
+    sync_immediately: StrictBool = True
+    sync_historical_data: StrictBool = False
+    history_days: Days = 365
+    fetch_track_metadata: StrictBool = True
+    fetch_artist_metadata: StrictBool = True
+    fetch_track_audience: StrictBool = True
+    fetch_artist_audience: StrictBool = True
+    track_platforms: tuple[str, ...] = platforms.DEFAULT_TRACK_PLATFORMS
+    artist_platforms: tuple[str, ...] = platforms.DEFAULT_ARTIST_PLATFORMS
+
+    @field_validator("cron")
+    @classmethod
+    def _cron_comes(cls, expression: str | None) -> str | None:
+        return None if expression is None else check_cron(expression)
+
+    @field_validator("track_platforms")
+    @classmethod
+    def _served_for_tracks(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
+        return platforms.served(codes, platforms.TRACK_PLATFORMS, "tracks")
+
+    @field_validator("artist_platforms")
+    @classmethod
+    def _served_for_artists(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
+        return platforms.served(codes, platforms.ARTIST_PLATFORMS, "artists")
+
+    @model_validator(mode="after")
+    def _custom_says_when(self) -> Self:
+        given = [name for name in ("custom_interval_hours", "cron") if getattr(self, name) is not None]
+        if self.sync_frequency == "custom" and len(given) != 1:
+            raise ValueError("sync_frequency: custom needs custom_interval_hours or cron, one of the two")
+        if self.sync_frequency != "custom" and given:
+            raise ValueError(f"{given[0]}: goes with sync_frequency custom only, not with {self.sync_frequency}")
+        return self
+
+    @property
+    def grid(self) -> Grid:
+        """The grid of the schedule's data intervals."""
+        return Grid(self.sync_frequency, hours=self.custom_interval_hours, cron=self.cron)
+
+
+class Schedule(ScheduleSettings):
+    """A followed chart: the chart (`frequency` is its own, as the API words it) and its settings."""
+
+    slug: str = Field(pattern=SLUG, max_length=200)
+    name: str
+    platform: str
+    country_code: str
+    chart_id: StrictInt
+    frequency: str
+    created_by: str = ""
+    created_at: AwareDatetime
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Schedule:
+        """The schedule of a row. Raises BadInput, one line a field."""
+        try:
+            return cls.model_validate(row)
+        except ValidationError as wrong:
+            raise refused(wrong) from None
+
+    @property
+    def dag_id(self) -> str:
+        """`chart_sync.<slug>`."""
+        return dag_id(self.slug)
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings alone, as JSON values, in the order of the fields."""
+        return self.model_dump(mode="json", include=set(ScheduleSettings.model_fields))
+
+    @property
+    def start_date(self) -> datetime:
+        """Where the schedule's intervals begin: with the one that is complete already when it shall run at once,
+        else with the one that was open when the chart was followed, so that nothing runs before its regular end."""
+        start = self.grid.floor(self.created_at)
+        return self.grid.previous(start) if self.sync_immediately else start
+
+
+def dag_id(slug: str) -> str:
+    """The DAG id of a chart's schedule. Characters that a DAG id cannot hold become `_`, so that even a row with
+    a wrong slug has a DAG that can say so."""
+    return f"chart_sync.{re.sub(r'[^A-Za-z0-9_.-]', '_', slug)[:200]}"
+
+
+def default_frequency(frequency: str) -> str:
+    """The chart's own frequency where a schedule can have it, else weekly."""
+    own = frequency.strip().lower()
+    return own if own in FREQUENCIES and own != "custom" else "weekly"
+
+
+def refused(error: ValidationError) -> BadInput:
+    """A validation error as `BadInput`: one line a field, `field: reason`; `field` is the first one."""
+    lines: dict[str, str] = {}
+    for entry in error.errors(include_url=False):
+        name, reason = _line(entry)
+        lines.setdefault(name, reason)
+    return BadInput("\n".join(f"{name}: {reason}" for name, reason in lines.items()), field=next(iter(lines)))
+
+
+def _line(entry: Any) -> tuple[str, str]:
+    reason = entry["msg"].removeprefix("Value error, ").replace("valid tuple", "list")
+    if not entry["loc"]:  # a rule about two fields names its own
+        name, _, reason = reason.partition(": ")
+        return name, reason
+    name = ".".join(str(part) for part in entry["loc"])
+    if entry["type"] == "extra_forbidden":
+        return name, "there is no such setting"
+    if entry["type"] == "missing":
+        return name, "is missing"
+    if entry["type"] == "value_error":  # our own texts name the value
+        return name, reason
+    return name, f"{reason} (got {entry['input']!r:.80})"
