@@ -9,12 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from chartline.errors import BadInput
 from chartline.schedules import platforms
-from chartline.schedules.model import SLUG, Schedule
+from chartline.schedules.model import MAX_HISTORY_DAYS, SLUG, Schedule, refused
 
 Step = Literal["track_metadata", "artist_metadata", "track_audience", "artist_audience"]
 STEPS: tuple[Step, ...] = ("track_metadata", "artist_metadata", "track_audience", "artist_audience")
-
-MAX_HISTORY_DAYS = 3650
 
 
 class CascadeAsk(BaseModel):
@@ -76,14 +74,3 @@ class CascadeAsk(BaseModel):
                 **config,
             }
         )
-
-
-def refused(error: ValidationError) -> BadInput:
-    """A validation error as one line a field."""
-    lines = []
-    for e in error.errors():
-        where = ".".join(str(part) for part in e["loc"])
-        reason = "unknown key" if e["type"] == "extra_forbidden" else e["msg"].removeprefix("Value error, ")
-        lines.append(f"{where}: {reason} (got {e['input']!r:.80})")
-    first = ".".join(str(part) for part in error.errors()[0]["loc"])
-    return BadInput("; ".join(lines) + ".", field=first, advice="Correct the config and trigger the run again.")

@@ -43,7 +43,7 @@ from chartline.warehouse.ledger import Batch, Item, Outcome, Settled
 
 log = logging.getLogger(__name__)
 
-Connection = psycopg.Connection[Any]
+Connection = psycopg.Connection[Any]  # in autocommit
 
 
 @dataclass
@@ -99,10 +99,10 @@ class Engine:
         resource = RESOURCES[batch.resource]
         report = Report(batch.resource)
         with self._connect() as conn:
-            items = ledger.take_up(conn, batch.token, self._lease)
-            pairs = [(i.entity, i.facet) for i in items]
-            executions.forget_failures(conn, self._execution.id, resource.name, pairs)
-            conn.commit()
+            with conn.transaction():
+                items = ledger.take_up(conn, batch.token, self._lease)
+                pairs = [(i.entity, i.facet) for i in items]
+                executions.forget_failures(conn, self._execution.id, resource.name, pairs)
             report.items = len(items)
             left = set(items)
             stop = self._drain(conn, batch, resource, _requests(resource, items), report, left)
@@ -268,7 +268,6 @@ class Engine:
                     halt.set()
                 if datetime.now(UTC) - renewed > self._lease / 3:
                     ledger.renew(conn, batch.token, self._lease)
-                    conn.commit()
                     renewed = datetime.now(UTC)
                 while waiting:
                     waiting.pop().set()
@@ -322,7 +321,9 @@ class Engine:
             if item not in failed:
                 outcome: Outcome = "empty" if isinstance(resource, Series) and not value else "ok"
                 due = got.at + resource.freshness(self._settings)
-                rows.append(Settled(item.entity, item.facet, outcome, got.at, due, *got.covered.get(item, (None, None))))
+                rows.append(
+                    Settled(item.entity, item.facet, outcome, got.at, due, *got.covered.get(item, (None, None)))
+                )
         for item, error in got.errors:
             covered = got.covered.get(item, (None, None))
             if got.stop is None or item in got.covered:

@@ -61,7 +61,8 @@ def summary(row: dict[str, Any]) -> str:
     """The run in one line, for the log."""
     failures = ", ".join(f"{count} {kind}" for kind, count in row["failures"].items()) or "none"
     return (
-        f"{row['chart_slug']}: {row['status']}; rankings {row['rankings_created']} new, {row['rankings_updated']} again; "
+        f"{row['chart_slug']}: {row['status']}; "
+        f"rankings {row['rankings_created']} new, {row['rankings_updated']} again; "
         f"entries {row['entries_stored']}; tracks {row['tracks_created']} new, {row['tracks_updated']} updated; "
         f"artists {row['artists_created']} new, {row['artists_updated']} updated; "
         f"audience points {row['audience_points']}; calls {row['calls']}; deferred {row['deferred']}; "

@@ -94,9 +94,7 @@ Resource = Metadata | Series
 
 def _store_tracks(conn: Connection, found: Sequence[tuple[Item, Any]], at: datetime) -> Counts:
     stored = tracks.store_metadata(conn, [song for _, song in found], at)
-    return Counts(
-        tracks_created=stored.created, tracks_updated=stored.updated, artists_created=stored.artists_created
-    )
+    return Counts(tracks_created=stored.created, tracks_updated=stored.updated, artists_created=stored.artists_created)
 
 
 def _store_artists(conn: Connection, found: Sequence[tuple[Item, Any]], at: datetime) -> Counts:
@@ -137,7 +135,6 @@ def _dates(points: list[Any]) -> list[date]:
 
 def _window_ends(points: list[Any]) -> list[date]:
     return [end for _, end, _ in points]
-
 
 
 TRACK_METADATA = Metadata("track_metadata", endpoints.SONG, models.Song, _store_tracks)

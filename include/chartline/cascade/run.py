@@ -16,7 +16,10 @@ from chartline.warehouse.executions import Execution
 
 @dataclass(frozen=True)
 class Run:
-    """One execution at work. `connect` opens a warehouse connection, `client` the API (only steps that call do)."""
+    """One execution at work.
+
+    `connect` opens a warehouse connection (in autocommit), `client` the API, which only steps that call it do.
+    """
 
     execution: Execution
     connect: Callable[[], psycopg.Connection[Any]]

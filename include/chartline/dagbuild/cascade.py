@@ -20,13 +20,13 @@ from airflow.sdk import (
     task,
 )
 from airflow.sdk.exceptions import AirflowSkipException
-from chartline_airflow.retry_policy import ByName
 
 from chartline.cascade import artists, ranking, report, tracks
 from chartline.cascade.engine import Engine
 from chartline.cascade.run import Run
 from chartline.dagbuild import runtime
 from chartline.warehouse.ledger import Batch
+from chartline_airflow.retry_policy import ByName
 
 log = logging.getLogger(__name__)
 

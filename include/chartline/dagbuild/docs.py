@@ -25,7 +25,7 @@ and what could not be had: `select * from chartline.execution_failure where exec
 | `credentials_refused` | correct the connection `soundcharts`, then clear the failed task |
 | `not_in_plan` | the account's plan does not serve this endpoint: switch the step off in the schedule |
 | `quota_spent` | nothing is lost: what is left is *deferred* and taken up by the next run once calls are to be had |
-| `short_answer`, `ranking_incomplete` | the API gave fewer rows than its total: clear the task later; nothing short is stored |
+| `short_answer`, `ranking_incomplete` | the API gave fewer rows than its total; nothing is stored: clear the task later |
 | `server_trouble`, `network_trouble` | the API was away: clear the failed task; only what is left is asked |
 | `contract_broken` | the API changed: the field is named, the answer is kept in `chartline.raw_answer` |
 | `schema_mismatch` | run `chartline migrate` |
@@ -53,7 +53,8 @@ def chart_sync(schedule: Schedule) -> str:
         if on
     ]
     return f"""
-Keeps **{_plain(schedule.name)}** (`{schedule.slug}`) in the warehouse: every ranking, then {", ".join(steps) or "nothing else"}.
+Keeps **{_plain(schedule.name)}** (`{schedule.slug}`) in the warehouse: every ranking,
+then {", ".join(steps) or "nothing else"}.
 Change it with `chartline schedules change {schedule.slug} ...`.
 {_STEPS}{_TRIAGE}"""
 

@@ -7,19 +7,19 @@ from contextlib import contextmanager
 
 from airflow.sdk import DAG, AssetAlias, Context, Param
 
-from chartline.cascade.ask import MAX_HISTORY_DAYS, STEPS, CascadeAsk
+from chartline.cascade.ask import STEPS, CascadeAsk
 from chartline.cascade.run import Run
 from chartline.dagbuild import docs, runtime
 from chartline.dagbuild.cascade import DEFAULT_ARGS, add_cascade
 from chartline.schedules import platforms
-from chartline.schedules.model import SLUG
+from chartline.schedules.model import MAX_HISTORY_DAYS, SLUG
 
 DAG_ID = "chart_cascade"
 RANKINGS = AssetAlias("chartline/rankings")
 
 
 def _choice(values: tuple[str, ...], chosen: tuple[str, ...], title: str, description: str, section: str) -> Param:
-    """Several of a fixed list. `items` makes Airflow check the values, `examples` makes the form a list to pick from."""
+    """Several of a fixed list: `items` makes Airflow check the values, `examples` makes the form offer them."""
     return Param(
         list(chosen),
         type="array",
@@ -87,10 +87,8 @@ PARAMS = {
 @contextmanager
 def open_run(context: Context) -> Iterator[Run]:
     """The run that the form or the config asks for. Raises BadInput for a wrong value or an unknown key."""
-    config = {key: value for key, value in context["params"].items()}
-    with runtime.opened_run(
-        context, str(config.get("chart", "")), lambda conn: CascadeAsk.from_config(config)
-    ) as run:
+    config = dict(context["params"])
+    with runtime.opened_run(context, str(config.get("chart", "")), lambda conn: CascadeAsk.from_config(config)) as run:
         yield run
 
 
@@ -107,7 +105,6 @@ def build() -> DAG:
         catchup=False,
         max_active_runs=4,
         is_paused_upon_creation=False,
-        render_template_as_native_obj=True,
     )
     add_cascade(dag, open_run, RANKINGS)
     return dag

@@ -9,7 +9,6 @@ from typing import Any
 
 import psycopg
 from airflow.sdk import BaseHook, Context
-from chartline_airflow.hook import SoundchartsHook
 from psycopg.conninfo import make_conninfo
 
 from chartline.cascade.ask import CascadeAsk
@@ -21,10 +20,13 @@ from chartline.soundcharts.limiter import PostgresLimiter
 from chartline.warehouse import executions, schema
 from chartline.warehouse.connect import connect
 from chartline.warehouse.executions import Execution
+from chartline_airflow.hook import SoundchartsHook
 
 log = logging.getLogger(__name__)
 
 WAREHOUSE = "chartline_warehouse"
+
+MakeAsk = Callable[[psycopg.Connection[Any]], CascadeAsk]
 
 
 def warehouse_dsn() -> str:
@@ -41,6 +43,13 @@ def warehouse_dsn() -> str:
     )
 
 
+def _connect(dsn: str) -> psycopg.Connection[Any]:
+    """In autocommit: a step says itself where a transaction begins and ends, so no lease waits unseen for a commit."""
+    conn = connect(dsn)
+    conn.autocommit = True
+    return conn
+
+
 def _run(execution: Execution, dsn: str) -> Run:
     hook = SoundchartsHook()
 
@@ -48,10 +57,10 @@ def _run(execution: Execution, dsn: str) -> Run:
         account = hook.account
         return hook.client(PostgresLimiter(dsn, account.name, account.calls_per_minute))
 
-    return Run(execution, lambda: connect(dsn), client, settings(), settings().connections)
+    return Run(execution, lambda: _connect(dsn), client, settings(), settings().connections)
 
 
-def open_run(context: Context, chart: str, make_ask: Callable[[psycopg.Connection[Any]], CascadeAsk]) -> tuple[Run, str]:
+def open_run(context: Context, chart: str, make_ask: MakeAsk) -> tuple[Run, str]:
     """Open the execution of this Airflow run and fix what it is asked for.
 
     Raises WarehouseUnavailable, SchemaMismatch, and what `make_ask` raises; the row then holds the reason.
@@ -59,7 +68,7 @@ def open_run(context: Context, chart: str, make_ask: Callable[[psycopg.Connectio
     dsn = warehouse_dsn()
     dag_run = context["dag_run"]
     start, end = dag_run.data_interval_start, dag_run.data_interval_end
-    with connect(dsn) as conn:
+    with _connect(dsn) as conn:
         schema.check(conn)
         execution = executions.open_execution(
             conn,
@@ -69,7 +78,6 @@ def open_run(context: Context, chart: str, make_ask: Callable[[psycopg.Connectio
             trigger=str(getattr(dag_run.run_type, "value", dag_run.run_type)),
             interval=(start, end) if start and end else None,
         )
-        conn.commit()
         with noting(execution, dsn):
             ask = make_ask(conn)
         execution = executions.fix_settings(conn, execution, ask.model_dump(mode="json"))
@@ -81,7 +89,7 @@ def found_run(context: Context) -> Iterator[Run | None]:
     """The run that the first task opened, to work on; None when none was opened or its ask was refused."""
     dsn = warehouse_dsn()
     dag_run = context["dag_run"]
-    with connect(dsn) as conn:
+    with _connect(dsn) as conn:
         execution = executions.find(conn, dag_run.dag_id, dag_run.run_id)
     if execution is None:
         yield None
@@ -91,9 +99,7 @@ def found_run(context: Context) -> Iterator[Run | None]:
 
 
 @contextmanager
-def opened_run(
-    context: Context, chart: str, make_ask: Callable[[psycopg.Connection[Any]], CascadeAsk]
-) -> Iterator[Run]:
+def opened_run(context: Context, chart: str, make_ask: MakeAsk) -> Iterator[Run]:
     """The first task's run, opened and to work on. Raises as `open_run`."""
     run, dsn = open_run(context, chart, make_ask)
     with noting(run.execution, dsn):
@@ -107,7 +113,7 @@ def noting(execution: Execution, dsn: str) -> Iterator[None]:
         yield
     except ChartlineError as error:
         try:
-            with connect(dsn) as conn:
+            with _connect(dsn) as conn:
                 executions.note_error(conn, execution.id, f"{error.kind}: {error}")
         except ChartlineError as unreachable:
             log.warning("The reason could not be noted in the warehouse: %s", unreachable)

@@ -156,7 +156,8 @@ def renew(conn: psycopg.Connection[Any], token: str, lease: timedelta) -> None:
 def settle(conn: psycopg.Connection[Any], resource: str, settled: Iterable[Settled]) -> None:
     """Write the ends of fetches, in the caller's transaction with the data they brought.
 
-    A failure leaves what is known of the last good fetch untouched and is due at once; coverage only grows.
+    A failure leaves what is known of the last good fetch untouched and is due at once, by the database's own clock;
+    coverage only grows.
     """
     rows = sorted(settled, key=lambda s: (s.entity, s.facet))
     if not rows:
@@ -181,7 +182,9 @@ def settle(conn: psycopg.Connection[Any], resource: str, settled: Iterable[Settl
 _SETTLE = """
     insert into chartline.fetch_ledger as l
         (resource, entity, facet, outcome, fetched_at, due_at, covered_from, covered_to, error_kind, error, attempts)
-    select %(resource)s, s.*, case when s.outcome in ('failed', 'deferred') then 1 else 0 end
+    select %(resource)s, s.entity, s.facet, s.outcome, s.fetched_at,
+           case when s.outcome in ('failed', 'deferred') then now() else s.due_at end, s.covered_from, s.covered_to,
+           s.error_kind, s.error, case when s.outcome in ('failed', 'deferred') then 1 else 0 end
     from unnest(%(entity)s::text[], %(facet)s::text[], %(outcome)s::text[], %(fetched_at)s::timestamptz[],
                 %(due_at)s::timestamptz[], %(covered_from)s::date[], %(covered_to)s::date[],
                 %(error_kind)s::text[], %(error)s::text[])

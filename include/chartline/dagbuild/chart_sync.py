@@ -1,0 +1,148 @@
+"""One DAG for each schedule; a schedule that cannot be built becomes a DAG that says so."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from airflow.sdk import DAG, Context, Param, get_parsing_context, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from chartline.cascade.ask import CascadeAsk
+from chartline.cascade.run import Run
+from chartline.dagbuild import docs, runtime
+from chartline.dagbuild.cascade import DEFAULT_ARGS, add_cascade, ranking_asset
+from chartline.errors import UnknownChart
+from chartline.schedules import model, snapshot
+from chartline.schedules.model import Schedule
+from chartline.schedules.snapshot import SnapshotLine
+from chartline.warehouse import schedules
+from chartline_airflow.timetable import ChartTimetable
+
+log = logging.getLogger(__name__)
+
+PREFIX = "chart_sync."
+
+PARAMS = {
+    "day": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="Day",
+        description="The ranking of this day (YYYY-MM-DD, UTC). Empty: the latest.",
+    ),
+    "force": Param(
+        False,
+        type="boolean",
+        title="Fetch again",
+        description="Ask again for what is stored and fresh. Each call is billed.",
+    ),
+}
+
+
+def build_all() -> dict[str, DAG]:
+    """The DAGs of all schedules by id; in a task's process only the one that it runs. Never raises for one schedule."""
+    wanted = get_parsing_context().dag_id
+    if wanted and not wanted.startswith(PREFIX):
+        return {}
+    return {dag.dag_id: dag for dag in map(build_or_quarantine, _lines(wanted))}
+
+
+def _lines(wanted: str | None) -> list[SnapshotLine]:
+    if wanted:
+        line = snapshot.load_one(wanted.removeprefix(PREFIX))
+        if line is None:  # a worker on another host, that never saw the schedules
+            snapshot.refresh()
+            line = snapshot.load_one(wanted.removeprefix(PREFIX))
+        return [line] if line else []
+    warning = snapshot.refresh()
+    if warning:
+        log.warning("%s", warning)
+    return snapshot.load()
+
+
+def build_or_quarantine(line: SnapshotLine) -> DAG:
+    """The schedule's DAG, or one with the same id that fails with the reason why it cannot be built."""
+    if line.schedule is None:
+        return quarantine(line.slug, line.error or "The row cannot be read.")
+    try:
+        return build(line.schedule)
+    except Exception as error:  # whatever it is, it must not reach the other charts
+        log.exception("The DAG of %s cannot be built", line.slug)
+        return quarantine(line.slug, f"{type(error).__name__}: {error}")
+
+
+def build(schedule: Schedule) -> DAG:
+    """The DAG of a schedule. An inactive one keeps its DAG, for runs by hand, but has no timetable."""
+    dag = DAG(
+        schedule.dag_id,
+        schedule=ChartTimetable.of(schedule) if schedule.is_active else None,
+        start_date=schedule.start_date,
+        catchup=False,
+        description=f"{schedule.name}, {schedule.grid.text()}",
+        doc_md=docs.chart_sync(schedule),
+        tags=_tags(schedule),
+        default_args=DEFAULT_ARGS,
+        params=PARAMS,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
+    )
+    add_cascade(dag, _opener(schedule.slug), ranking_asset(schedule.slug))
+    return dag
+
+
+def _tags(schedule: Schedule) -> set[str]:
+    state = set() if schedule.is_active else {"inactive"}
+    country = schedule.country_code or "worldwide"
+    return {"chartline", schedule.platform, country, schedule.sync_frequency} | state
+
+
+def _opener(slug: str) -> Any:
+    """Opens a run by the schedule as it stands in the warehouse now, which is newer than the parsed DAG."""
+
+    @contextmanager
+    def open_run(context: Context) -> Iterator[Run]:
+        config = {key: value for key, value in context["params"].items() if value is not None}
+
+        def ask(conn: Any) -> CascadeAsk:
+            schedule = schedules.get(conn, slug)
+            if schedule is None:
+                raise UnknownChart(
+                    f"{slug} is not followed any more.", advice=f"Follow it with: chartline schedules add {slug}"
+                )
+            return CascadeAsk.from_schedule(schedule, config)
+
+        with runtime.opened_run(context, slug, ask) as run:
+            yield run
+
+    return open_run
+
+
+def quarantine(slug: str, error: str) -> DAG:
+    """A DAG with the schedule's id that fails daily with the reason, so that the ordinary alert fires."""
+    dag = DAG(
+        model.dag_id(slug),
+        schedule="@daily",
+        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        catchup=False,
+        description="This schedule cannot be used; the task says why",
+        doc_md=docs.quarantine(slug, error),
+        tags={"chartline", "config-error"},
+        default_args=DEFAULT_ARGS | {"retries": 0},
+        params=PARAMS,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
+    )
+    with dag:
+
+        @task
+        def explain() -> None:
+            raise AirflowFailException(
+                f"The schedule of {slug} cannot be used: {error} Mend it with: chartline schedules change {slug} ..."
+            )
+
+        explain()
+    return dag
