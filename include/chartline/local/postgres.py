@@ -25,6 +25,7 @@ from psycopg import sql
 
 from chartline.errors import AskPerson, WarehouseUnavailable
 from chartline.local.ports import LOOPBACK, PortTaken, free_port, is_free
+from chartline.local.secrets import write_private
 
 SUPERUSER = "postgres"
 OS_USERS = ("postgres", "chartline")  # the first that exists is taken; the last is made when none does
@@ -333,11 +334,3 @@ def reading_capability() -> str | None:
     if bounding >> CAP_DAC_READ_SEARCH & 1:
         return "dac_read_search"
     return "dac_override" if bounding >> CAP_DAC_OVERRIDE & 1 else None
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-    Path(name).replace(path)

@@ -1,0 +1,297 @@
+"""A whole Chartline on one machine: PostgreSQL, the simulator (or Soundcharts) and Airflow, made ready together.
+
+`bin/up`, the end-to-end tests and the benchmarks all use it; tests give it a fresh home and let it choose the ports.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import requests
+
+from chartline.errors import AskPerson
+from chartline.local import source as sources
+from chartline.local.airflow import LocalAirflow
+from chartline.local.airflow_env import airflow_env, pools, warehouse_env
+from chartline.local.ports import LOOPBACK, free_port, is_free, require_free
+from chartline.local.postgres import LocalPostgres
+from chartline.local.processes import Service, ServiceFailed
+from chartline.local.secrets import Secrets, private_folder, write_private
+from chartline.local.source import Source
+from chartline.settings import settings
+from chartline.warehouse import schema
+
+SIMULATOR_LOGIN = SIMULATOR_PASSWORD = "soundcharts"  # noqa: S105 - the API's public sandbox pair
+
+
+class SourceChanged(AskPerson):
+    """The folder holds data of one source and is asked to work with another."""
+
+    kind = "source_changed"
+
+
+@dataclass(frozen=True)
+class Ports:
+    """On the loopback; 0 takes a free one and remembers it."""
+
+    web: int = 0
+    postgres: int = 0
+    simulator: int = 0
+
+
+def _silent(_: str) -> None:
+    """Nobody watches."""
+
+
+class Stack:
+    """Everything of one installation below `home`.
+
+    `source`: where data comes from, None starts the simulator. `simulator_options`: words for `python -m simulator`.
+    `extra_env`: more variables for Airflow's processes and schedules (`CHARTLINE_…`). `say`: told each step.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        *,
+        source: Source | None = None,
+        ports: Ports = Ports(),
+        simulator_options: Sequence[str] = (),
+        extra_env: Mapping[str, str] | None = None,
+        durable: bool = True,
+        say: Callable[[str], None] = _silent,
+    ) -> None:
+        self.home = home.absolute()
+        self._say, self._extra, self._simulator_options = say, dict(extra_env or {}), list(simulator_options)
+        self.home.mkdir(parents=True, exist_ok=True)
+        # PostgreSQL's user, when we are root, has to pass through; what is private lies in closed folders below.
+        self.home.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        for name in ("run", "logs", "airflow", "snapshot"):
+            private_folder(self.home / name)
+        self.secrets = Secrets.load(self.home / "secrets")
+        self.secrets.write_logins(self.logins)
+        self.postgres = LocalPostgres(
+            self.home / "postgres", ports.postgres, durable=durable, log=self.home / "logs" / "postgres.log"
+        )
+        self.ports = self._choose(ports, simulator=source is None)
+        self._given_source = source
+        self._simulator: Service | None = None
+        self.airflow: LocalAirflow
+
+    def __repr__(self) -> str:
+        return f"Stack({str(self.home)!r})"
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.stop()
+
+    # -- addresses -----------------------------------------------------------------------------------------
+
+    @property
+    def logins(self) -> Path:
+        """The file with the passwords of Airflow's users."""
+        return self.home / "secrets" / "airflow-logins.json"
+
+    @property
+    def simulator_url(self) -> str:
+        """The simulator's address; it runs only when no other source was given."""
+        return f"http://{LOOPBACK}:{self.ports.simulator}"
+
+    @property
+    def simulates(self) -> bool:
+        """Whether data comes from the simulator."""
+        return self._given_source is None
+
+    @property
+    def source(self) -> Source:
+        """Where data comes from."""
+        return self._given_source or sources.simulated(self.simulator_url, SIMULATOR_LOGIN, SIMULATOR_PASSWORD)
+
+    @property
+    def warehouse_url(self) -> str:
+        """The warehouse, as its owner."""
+        return self.postgres.url("chartline", "chartline", self.secrets.warehouse)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of every program of Chartline: Airflow's settings, both connections, `CHARTLINE_*`."""
+        database = self.postgres.url("airflow", "airflow", self.secrets.airflow_database)
+        env = airflow_env(self.home, port=self.ports.web, database_url=database, secrets=self.secrets)
+        return env | self.connections | self._extra
+
+    @property
+    def connections(self) -> dict[str, str]:
+        """The variables that lead to the warehouse and to the source."""
+        parts = urlsplit(self.warehouse_url)
+        warehouse = {
+            "host": LOOPBACK,
+            "port": parts.port,
+            "login": "chartline",
+            "password": self.secrets.warehouse,
+            "schema": "chartline",
+        }
+        return warehouse_env(self.warehouse_url, warehouse) | self.source.env | {"CHARTLINE_HOME": str(self.home)}
+
+    # -- life ----------------------------------------------------------------------------------------------
+
+    def start(self, charts: Sequence[str] = ()) -> None:
+        """Start everything, follow `charts` where they are not followed yet, and return when all is healthy.
+
+        Raises `PortTaken`, `ServiceFailed`, `PostgresFailed`, `SourceChanged`; call `stop` afterwards in any case.
+        """
+        self._require_same_source()
+        self._stop_leftovers()
+        self._require_ports()
+        self._say("Starting PostgreSQL")
+        self._start_simulator()
+        self.postgres.start()
+        self.postgres.create("airflow", "airflow", self.secrets.airflow_database)
+        self.postgres.create("chartline", "chartline", self.secrets.warehouse)
+        self.airflow = LocalAirflow(self.home, self.env, self.ports.web)
+        write_private(self.home / "secrets" / "environment.json", json.dumps(self._command_env()))
+        with ThreadPoolExecutor(2) as both:
+            warehouse = both.submit(self._prepare_warehouse, list(charts))
+            airflow = both.submit(self._prepare_airflow)
+            warehouse.result()
+            airflow.result()
+        self._say("Starting Airflow")
+        self.airflow.start()
+        self.airflow.wait_healthy()
+
+    def stop(self) -> None:
+        """Stop everything that runs, Airflow first, PostgreSQL last. May be repeated."""
+        if hasattr(self, "airflow"):
+            self.airflow.stop()
+        if self._simulator is not None:
+            self._simulator.stop(grace=5.0)
+        self.postgres.stop()
+
+    def require_alive(self) -> None:
+        """Raise `ServiceFailed` naming the program that has ended by itself."""
+        if self._simulator is not None:
+            self._simulator.require_alive()
+        self.airflow.require_alive()
+        if not self.postgres.running:
+            raise ServiceFailed("PostgreSQL ended by itself.", advice=f"Its log: {self.postgres.log}")
+
+    # -- use -----------------------------------------------------------------------------------------------
+
+    def chartline(self, *words: str) -> str:
+        """Run a `chartline` command on this installation; what it wrote. Raises `ServiceFailed` when it fails."""
+        from subprocess import DEVNULL, PIPE, STDOUT, run
+
+        done = run(
+            [sys.executable, "-m", "chartline.cli", *words],
+            env=self.env, cwd=self.home, text=True, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, check=False, timeout=300,
+        )  # fmt: skip
+        if done.returncode:
+            raise ServiceFailed(f"`chartline {' '.join(words)}` failed:\n{done.stdout.strip()}")
+        return done.stdout
+
+    def simulator_api(self, method: str, path: str, json: object = None) -> Any:
+        """A call of the simulator's own control paths (`/_control/…`, `/_truth/…`); its JSON answer."""
+        with requests.Session() as http:
+            http.trust_env = False
+            answer = http.request(method, self.simulator_url + path, json=json, timeout=60)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    # -- the parts -----------------------------------------------------------------------------------------
+
+    def _prepare_airflow(self) -> None:
+        self._say("Preparing Airflow's database")
+        self.airflow.migrate()
+        self.airflow.start("api-server")  # the slowest to be ready
+        numbers = settings()
+        self.airflow.import_pools(pools(numbers.pool_rankings, numbers.pool_fetch))
+
+    def _prepare_warehouse(self, charts: list[str]) -> None:
+        self._say("Preparing the warehouse")
+        schema.migrate(self.warehouse_url)
+        if self._simulator is not None:
+            self._wait_simulator(self._simulator)
+        for slug in charts:
+            self._say(f"Following {slug}")
+            self.chartline("schedules", "add", slug, "--if-missing")
+
+    def _start_simulator(self) -> None:
+        if not self.simulates:
+            return
+        words = ["--port", str(self.ports.simulator), *self._simulator_options]
+        self._simulator = Service(
+            "simulator", [sys.executable, "-m", "simulator", *words],
+            airflow_env(self.home, port=0, database_url="", secrets=self.secrets),
+            logs=self.home / "logs", run=self.home / "run",
+        )  # fmt: skip
+        self._simulator.start()
+
+    def _wait_simulator(self, simulator: Service, timeout: float = 60.0) -> None:
+        deadline = time.monotonic() + timeout
+        while is_free(self.ports.simulator):
+            simulator.require_alive()
+            if time.monotonic() > deadline:
+                raise ServiceFailed(
+                    f"The simulator was not ready after {timeout:.0f} s.", advice=f"See {simulator.log}"
+                )
+            time.sleep(0.05)
+
+    def _command_env(self) -> dict[str, str]:
+        """What `bin/chartline` needs from the last start."""
+        names = ("PYTHONPATH", "AIRFLOW__API__BASE_URL", *self.connections, *self._extra)
+        env = self.env
+        return {name: env[name] for name in names}
+
+    # -- what may stand in the way -------------------------------------------------------------------------
+
+    def _choose(self, ports: Ports, *, simulator: bool) -> Ports:
+        """The ports asked for, else those of the last start, else free ones."""
+        note = self.home / "run" / "ports"
+        kept = json.loads(note.read_text()) if note.exists() else {}
+
+        def choose(name: str, asked: int) -> int:
+            last = int(kept.get(name, 0))
+            return asked or (last if last and is_free(last) else free_port())
+
+        chosen = Ports(
+            web=choose("web", ports.web), postgres=ports.postgres, simulator=choose("simulator", ports.simulator)
+        )
+        note.write_text(json.dumps(asdict(chosen)))
+        return chosen
+
+    def _stop_leftovers(self) -> None:
+        """What a killed Chartline left running in this folder."""
+        for note in (self.home / "run").glob("*.json"):
+            Service(note.stem, [], {}, logs=self.home / "logs", run=self.home / "run").stop_leftover()
+
+    def _require_ports(self) -> None:
+        require_free(self.ports.web, "Airflow's web pages", "--port or CHARTLINE_PORT")
+        if self.simulates:
+            require_free(self.ports.simulator, "the simulator", "CHARTLINE_SIMULATOR_PORT")
+
+    def _require_same_source(self) -> None:
+        note = self.home / "run" / "source"
+        last = note.read_text().strip() if note.exists() else self.source.kind
+        if last != self.source.kind:
+            words = {"simulator": "the simulator's made-up data", "soundcharts": "Soundcharts' data"}
+            raise SourceChanged(
+                f"{self.home} holds {words.get(last, last)}, which must not mix with {words[self.source.kind]}.",
+                advice="Set CHARTLINE_HOME to another folder, or clear this one with bin/up --reset.",
+            )
+        note.write_text(self.source.kind + "\n")
