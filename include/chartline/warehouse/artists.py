@@ -1,0 +1,42 @@
+"""Artists and their genres."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from chartline.soundcharts.models import Artist, ArtistLight
+from chartline.warehouse import genres
+from chartline.warehouse.merge import Merged, merge
+from chartline.warehouse.tables import ARTIST, ARTIST_GENRE
+
+Connection = psycopg.Connection[Any]
+
+LIGHT = ("uuid", "slug", "name", "app_url", "image_url")
+FULL = (
+    *LIGHT, "web_url", "country_code", "city_name", "biography", "isni", "ipi", "gender", "type", "birth_date",
+    "career_stage", "growth_level",
+)  # fmt: skip
+
+
+def store_light(conn: Connection, artists: Iterable[ArtistLight]) -> Merged:
+    """Stores artists as a track names them; what is known beyond that stays."""
+    return merge(conn, ARTIST, [{column: getattr(artist, column) for column in LIGHT} for artist in artists])
+
+
+def store_metadata(conn: Connection, artists: Sequence[Artist], fetched_at: datetime) -> Merged:
+    """Stores what the API says of artists, in the caller's transaction, each table by one merge for all of them.
+
+    A value that the answer lacks keeps the one stored before; genres are replaced by a list that is not empty. Call it
+    once in a transaction, as the one for tracks.
+    """
+    stored = merge(
+        conn,
+        ARTIST,
+        [{column: getattr(artist, column) for column in FULL} | {"metadata_at": fetched_at} for artist in artists],
+    )
+    genres.link(conn, ARTIST_GENRE, "artist", {artist.uuid: artist.genres for artist in artists if artist.genres})
+    return stored
