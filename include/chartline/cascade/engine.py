@@ -315,25 +315,23 @@ class Engine:
         report.counts += counts
 
     def _settled(self, resource: Resource, got: Fetched) -> list[Settled]:
-        failed = dict(got.errors)
+        failed = {item for item, _ in got.errors}
         rows = []
         for item, value in got.values:
             if item not in failed:
                 outcome: Outcome = "empty" if isinstance(resource, Series) and not value else "ok"
                 due = got.at + resource.freshness(self._settings)
-                rows.append(
-                    Settled(item.entity, item.facet, outcome, got.at, due, *got.covered.get(item, (None, None)))
-                )
+                first, last = got.covered.get(item, (None, None))
+                rows.append(Settled(item.entity, item.facet, outcome, got.at, due, first, last))
         for item, error in got.errors:
-            covered = got.covered.get(item, (None, None))
             if got.stop is None or item in got.covered:
-                outcome, due = self._verdict(resource, error, got.at)
-                rows.append(
-                    Settled(item.entity, item.facet, outcome, got.at, due, *covered, error.kind, str(error)[:2000])
-                )
+                first, last = got.covered.get(item, (None, None))
+                outcome, due = self._verdict(error, got.at)
+                reason = str(error)[:2000]
+                rows.append(Settled(item.entity, item.facet, outcome, got.at, due, first, last, error.kind, reason))
         return rows
 
-    def _verdict(self, resource: Resource, error: ChartlineError, at: datetime) -> tuple[Outcome, datetime]:
+    def _verdict(self, error: ChartlineError, at: datetime) -> tuple[Outcome, datetime]:
         """What a failure means for the ledger: absence is remembered for a while, trouble is due at once."""
         if isinstance(error, NotFound):
             return "absent", at + timedelta(days=self._settings.freshness_absent_days)

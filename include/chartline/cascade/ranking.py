@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 
 from chartline.cascade.run import Run
-from chartline.errors import BadInput, ChartlineError, NotFound, TryLater, UnknownChart
+from chartline.errors import BadInput, ChartlineError, ContractBroken, NotFound, TryLater, UnknownChart
 from chartline.soundcharts import endpoints, models
 from chartline.soundcharts.calls import Answer
 from chartline.soundcharts.client import SoundchartsClient
@@ -112,7 +112,7 @@ def _stamp(conn: psycopg.Connection[Any], run: Run, client: SoundchartsClient, s
     now = datetime.now(UTC)
     parsed = [models.parse(models.AvailableRankings, answer) for answer in answers]
     with conn.transaction():
-        chart_id = charts.upsert_chart(conn, parsed[0].chart)
+        chart_id = _chart_id(conn, slug, parsed[0].chart)
         rankings.store_calendar(conn, chart_id, [stamp for page in parsed for stamp in page.stamps])
         raw.keep(
             conn,
@@ -130,6 +130,20 @@ def _stamp(conn: psycopg.Connection[Any], run: Run, client: SoundchartsClient, s
             advice=f"The nearest days it has: {', '.join(str(d) for d in near) or 'none'}.",
         )
     return stamp
+
+
+def _chart_id(conn: psycopg.Connection[Any], slug: str, named: models.ChartLight | None) -> int:
+    """The chart that the calendar's answer names; where it names none, the one that is known."""
+    if named:
+        return charts.upsert_chart(conn, named)
+    known = charts.find(conn, slug)
+    if known is None:
+        raise ContractBroken(
+            f"The calendar of {slug} does not say of which chart it is.",
+            endpoint=endpoints.AVAILABLE_RANKINGS.name,
+            field="related",
+        )
+    return known.id
 
 
 def _raw_page(resource: str, slug: str, facet: str, part: int, answer: Answer, at: datetime) -> raw.RawAnswer:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -160,7 +161,33 @@ ARTIST_LISTENERS = Series(
     _by_platform(audience.store_listening),
 )
 
+ARTIST_LOCAL_FOLLOWERS = Series(
+    "artist_local_followers",
+    endpoints.ARTIST_LOCAL_FOLLOWERS,
+    _items(models.Located),
+    _dates,
+    _by_platform(partial(audience.store_located, metric="followers")),
+    monthly=True,
+)
+ARTIST_LOCAL_STREAMING = Series(
+    "artist_local_streaming",
+    endpoints.ARTIST_LOCAL_STREAMING,
+    _items(models.Located),
+    _dates,
+    _by_platform(partial(audience.store_located, metric="listeners")),
+    monthly=True,
+)
+
 RESOURCES: dict[str, Resource] = {
     r.name: r
-    for r in (TRACK_METADATA, ARTIST_METADATA, TRACK_AUDIENCE, TRACK_AIRPLAY, ARTIST_AUDIENCE, ARTIST_LISTENERS)
+    for r in (
+        TRACK_METADATA,
+        ARTIST_METADATA,
+        TRACK_AUDIENCE,
+        TRACK_AIRPLAY,
+        ARTIST_AUDIENCE,
+        ARTIST_LISTENERS,
+        ARTIST_LOCAL_FOLLOWERS,
+        ARTIST_LOCAL_STREAMING,
+    )
 }

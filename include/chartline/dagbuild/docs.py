@@ -25,7 +25,7 @@ and what could not be had: `select * from chartline.execution_failure where exec
 | `credentials_refused` | correct the connection `soundcharts`, then clear the failed task |
 | `not_in_plan` | the account's plan does not serve this endpoint: switch the step off in the schedule |
 | `quota_spent` | nothing is lost: what is left is *deferred* and taken up by the next run once calls are to be had |
-| `short_answer`, `ranking_incomplete` | the API gave fewer rows than its total; nothing is stored: clear the task later |
+| `short_answer`, `ranking_incomplete` | the API gave fewer rows than its total; nothing is stored: clear it later |
 | `server_trouble`, `network_trouble` | the API was away: clear the failed task; only what is left is asked |
 | `contract_broken` | the API changed: the field is named, the answer is kept in `chartline.raw_answer` |
 | `schema_mismatch` | run `chartline migrate` |

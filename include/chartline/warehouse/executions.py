@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, LiteralString, cast
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg.rows import dict_row
@@ -73,28 +73,29 @@ def open_execution(
 ) -> Execution:
     """The run's row, made or (for a cleared run) opened again: its old failures are forgotten, its counts kept."""
     start, end = interval or (None, None)
-    row = conn.execute(
-        """insert into chartline.chart_sync_execution as x
-               (dag_id, run_id, chart_slug, chart_id, schedule_id, trigger, data_interval_start, data_interval_end)
-           select %(dag)s, %(run)s, %(slug)s, c.id, s.id, %(trigger)s, %(start)s, %(end)s
-           from (select 1) as one
-           left join chartline.chart c on c.slug = %(slug)s
-           left join chartline.chart_sync_schedule s on s.chart_id = c.id and %(dag)s = 'chart_sync.' || %(slug)s
-           on conflict (dag_id, run_id) do update
-               set status = 'running', finished_at = null, error = null, failures = '{}'
-           returning id, chart_slug, dag_id, run_id, status, started_at, settings""",
-        {
-            "dag": dag_id,
-            "run": run_id,
-            "slug": chart_slug,
-            "trigger": trigger,
-            "start": start,
-            "end": end,
-        },
-    ).fetchone()
-    assert row is not None
-    execution = Execution(*row)
-    conn.execute("delete from chartline.execution_failure where execution_id = %s", (execution.id,))
+    with conn.transaction():
+        row = conn.execute(
+            """insert into chartline.chart_sync_execution as x
+                   (dag_id, run_id, chart_slug, chart_id, schedule_id, trigger, data_interval_start, data_interval_end)
+               select %(dag)s, %(run)s, %(slug)s, c.id, s.id, %(trigger)s, %(start)s, %(end)s
+               from (select 1) as one
+               left join chartline.chart c on c.slug = %(slug)s
+               left join chartline.chart_sync_schedule s on s.chart_id = c.id and %(dag)s = 'chart_sync.' || %(slug)s
+               on conflict (dag_id, run_id) do update
+                   set status = 'running', finished_at = null, error = null, failures = '{}'
+               returning id, chart_slug, dag_id, run_id, status, started_at, settings""",
+            {
+                "dag": dag_id,
+                "run": run_id,
+                "slug": chart_slug,
+                "trigger": trigger,
+                "start": start,
+                "end": end,
+            },
+        ).fetchone()
+        assert row is not None
+        execution = Execution(*row)
+        conn.execute("delete from chartline.execution_failure where execution_id = %s", (execution.id,))
     return execution
 
 
@@ -163,7 +164,7 @@ def add_counts(conn: psycopg.Connection[Any], execution_id: int, counts: Counts)
     if changed:
         sets = ", ".join(f"{name} = {name} + %({name})s" for name in changed)
         conn.execute(
-            cast(LiteralString, f"update chartline.chart_sync_execution set {sets} where id = %(id)s"),
+            f"update chartline.chart_sync_execution set {sets} where id = %(id)s",
             changed | {"id": execution_id},
         )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, Literal, LiteralString, cast
+from typing import Any, Literal, LiteralString
 from uuid import UUID, uuid4
 
 import psycopg
@@ -163,7 +163,7 @@ def settle(conn: psycopg.Connection[Any], resource: str, settled: Iterable[Settl
     if not rows:
         return
     conn.execute(
-        cast(LiteralString, _SETTLE),
+        _SETTLE,
         {
             "resource": resource,
             "entity": [s.entity for s in rows],
@@ -179,7 +179,7 @@ def settle(conn: psycopg.Connection[Any], resource: str, settled: Iterable[Settl
     )
 
 
-_SETTLE = """
+_SETTLE: LiteralString = """
     insert into chartline.fetch_ledger as l
         (resource, entity, facet, outcome, fetched_at, due_at, covered_from, covered_to, error_kind, error, attempts)
     select %(resource)s, s.entity, s.facet, s.outcome, s.fetched_at,
