@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Self
+from zlib import crc32
 
 from pydantic import (
     AwareDatetime,
@@ -26,6 +27,7 @@ from chartline.schedules.calendar import FREQUENCIES, MAX_HOURS, Frequency, Grid
 SLUG = r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$"
 """What a chart's slug may be made of: it becomes part of a DAG id, which takes nothing else, and of a path."""
 
+DAG_PREFIX = "chart_sync."
 MAX_HISTORY_DAYS = 3650
 
 Hours = Annotated[StrictInt, Field(ge=1, le=MAX_HOURS)]
@@ -123,9 +125,10 @@ class Schedule(ScheduleSettings):
 
 
 def dag_id(slug: str) -> str:
-    """The DAG id of a chart's schedule. Characters that a DAG id cannot hold become `_`, so that even a row with
-    a wrong slug has a DAG that can say so."""
-    return f"chart_sync.{re.sub(r'[^A-Za-z0-9_.-]', '_', slug)[:200]}"
+    """The DAG id of a chart's schedule. A slug that a DAG id cannot hold is made fit, so that even a row with a wrong
+    slug has a DAG of its own that can say so."""
+    fit = re.sub(r"[^A-Za-z0-9_.-]", "_", slug)[:200]
+    return f"{DAG_PREFIX}{fit if fit == slug else f'{fit}_{crc32(slug.encode()):08x}'}"
 
 
 def default_frequency(frequency: str) -> str:

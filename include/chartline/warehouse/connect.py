@@ -13,19 +13,19 @@ CONNECT_SECONDS = 5
 ADVICE = "Check that PostgreSQL runs there and that the warehouse connection is right, then try again."
 
 
-def connect(dsn: str) -> psycopg.Connection:
+def connect(dsn: str, *, seconds: int = CONNECT_SECONDS) -> psycopg.Connection:
     """Opens a connection whose search path is the schema `chartline` and whose clock is UTC.
 
-    dsn: `postgresql://user:password@host:port/database`. Not in autocommit: the caller commits, or uses
-    `with conn.transaction()`. Raises WarehouseUnavailable when no session can be had (server down, refused, no
-    such database) and NotConfigured when the dsn cannot be read. Neither text holds the password.
+    dsn: `postgresql://user:password@host:port/database`; seconds: how long to wait for it. Not in autocommit: the
+    caller commits, or uses `with conn.transaction()`. Raises WarehouseUnavailable when no session can be had (server
+    down, refused, no such database) and NotConfigured when the dsn cannot be read. Neither text holds the password.
     """
     place = _read(dsn)
     try:
         return psycopg.connect(
             dsn,
             application_name="chartline",
-            connect_timeout=CONNECT_SECONDS,
+            connect_timeout=seconds,
             options="-c search_path=chartline -c timezone=UTC",
         )
     except psycopg.OperationalError as trouble:
