@@ -1,0 +1,203 @@
+"""What follows from an answer: one table from status to error, and how long to wait before asking again."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from chartline.errors import (
+    ChartlineError,
+    CredentialsRefused,
+    CutAnswer,
+    Gone,
+    NetworkTrouble,
+    NotConfigured,
+    NotFound,
+    NotInPlan,
+    QuotaSpent,
+    RateLimited,
+    RequestRefused,
+    ServerTrouble,
+    UnsupportedPlatform,
+)
+from chartline.soundcharts.account import CONNECTION
+from chartline.soundcharts.redaction import redact
+
+RETRIED = (ServerTrouble, NetworkTrouble, CutAnswer, RateLimited)  # trouble of the API, which asking again may end
+BACKOFF_BASE = 0.5  # seconds
+BACKOFF_CAP = 30.0
+LONGEST_WAIT = 60.0  # seconds: beyond, the worker is given back
+UNSAID_WAIT = 10.0  # seconds: when a 429 does not say how long
+ROUNDING = 1.0  # the reset header is in whole seconds, cut off
+_EPOCH = 1e9  # a reset header above is a time, not a wait
+_SHOWN = 200
+
+Headers = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a status means: the error, what to say of it, and what to do next."""
+
+    error: Callable[..., ChartlineError]
+    says: str
+    advice: str = ""
+
+
+STATUS: dict[int, Rule] = {
+    400: Rule(RequestRefused, "refused the request as wrong"),
+    401: Rule(
+        CredentialsRefused,
+        f"refused the credentials of the connection {CONNECTION}",
+        f"Correct login and password of the connection {CONNECTION}.",
+    ),
+    403: Rule(NotInPlan, "says that the plan does not include this", "Ask Soundcharts, or switch this step off."),
+    404: Rule(NotFound, "does not know it"),
+    405: Rule(RequestRefused, "does not allow this kind of request"),
+    408: Rule(ServerTrouble, "gave up waiting for the request"),
+    409: Rule(RequestRefused, "refused the request as conflicting"),
+    410: Rule(Gone, "has removed it for ever"),
+}
+UNSUPPORTED = Rule(UnsupportedPlatform, "does not serve this platform here", "Leave the platform out.")
+MINUTE = Rule(RateLimited, "says that the calls of this minute are used up")
+QUOTA = Rule(
+    QuotaSpent,
+    "says that the quota of the billing cycle is used up",
+    "Wait for the next billing cycle or extend the plan; what is missing is taken up then.",
+)
+TROUBLE = Rule(ServerTrouble, "has trouble of its own")
+MOVED = Rule(
+    NotConfigured,
+    "sent us to another address, where credentials are not taken",
+    f"Correct the host of the connection {CONNECTION}.",
+)
+REFUSED = Rule(RequestRefused, "refused the request")
+
+
+def decode(body: bytes) -> Any:
+    """The body as JSON. Raises `ValueError`, also for the numbers that only Python takes for JSON (NaN, Infinity)."""
+    try:
+        return json.loads(body, parse_constant=_no_number)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is not JSON")
+
+
+def judge(status: int, headers: Headers, data: Any, subject: str, body: bytes = b"") -> ChartlineError | None:
+    """The error that an answer means, None when it is good. `subject` says what was asked, for the text.
+
+    `data` is the body as JSON, None when it is none. A 200 with a filled `errors` list is judged by the code in it.
+    """
+    said, code = complaint(data)
+    if status < 300:
+        if code is None:
+            return None
+        status = code
+    rule = _rule(status, headers, said)
+    more: dict[str, Any] = {"advice": rule.advice, "body": body}
+    if rule.error in (RateLimited, ServerTrouble):
+        more["after"] = waiting_time(headers) or UNSAID_WAIT
+    told = f' ("{said}")' if said else ""
+    return rule.error(f"Soundcharts {rule.says}: {subject}, status {status}{told}.", **more)
+
+
+def _rule(status: int, headers: Headers, said: str) -> Rule:
+    if status in (400, 404) and re.search(r"\bplatforms?\b", said, re.IGNORECASE):
+        return UNSUPPORTED
+    if status == 429:
+        return _which_429(headers, said)
+    if 300 <= status < 400:
+        return MOVED
+    return STATUS.get(status) or (REFUSED if 400 <= status < 500 else TROUBLE)
+
+
+def _which_429(headers: Headers, said: str) -> Rule:
+    """The text decides; else what the headers say. In doubt the quota: asking again would not help then."""
+    text = said.lower()
+    if "maximum request count" in text:
+        return MINUTE
+    if "quota" in text:
+        return QUOTA
+    left = whole(headers.get("x-quota-remaining"))
+    if left is not None and left <= 0:
+        return QUOTA
+    return MINUTE if waiting_time(headers) is not None or left is not None else QUOTA
+
+
+def told_by_text(status: int) -> bool:
+    """Whether the text of the body decides what the status means, so that a cut body says too little."""
+    return status < 500 and status != 429
+
+
+def complaint(data: Any) -> tuple[str, int | None]:
+    """What the answer complains of, shortened and without secrets, and the code it gives (400 when it gives none).
+
+    Reads the API's `errors` list and the token endpoint's `error`. ("", None) when there is no complaint.
+    """
+    if not isinstance(data, dict):
+        return "", None
+    errors = data.get("errors")
+    if isinstance(errors, list | dict) and errors:
+        entries = errors if isinstance(errors, list) else [errors]
+        first = entries[0] if isinstance(entries[0], dict) else {"message": entries[0]}
+        code = whole(str(first.get("code", "")))
+        return _clean(first.get("message") or first.get("key")), code if code and 400 <= code < 600 else 400
+    if isinstance(data.get("error"), str):
+        return _clean(" ".join(str(data[key]) for key in ("error", "error_description") if data.get(key))), 400
+    return "", None
+
+
+def _clean(value: object) -> str:
+    text = redact(" ".join(str(value or "").split()))
+    printable = "".join(letter for letter in text if letter.isprintable())
+    return printable if len(printable) <= _SHOWN else f"{printable[:_SHOWN]}…"
+
+
+def waiting_time(headers: Headers) -> float | None:
+    """Seconds to wait as the headers say, rounded up; None when they say nothing that can be read.
+
+    `x-ratelimit-reset` is in seconds; a time in seconds or milliseconds since 1970 is understood too.
+    """
+    for name in ("x-ratelimit-reset", "retry-after"):
+        text = (headers.get(name) or "").strip()
+        seconds = _seconds(text)
+        if seconds is not None:
+            return seconds + ROUNDING
+    return None
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        try:
+            value = parsedate_to_datetime(text).timestamp()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    if not math.isfinite(value) or value < 0:
+        return None
+    if value >= _EPOCH * 1000:
+        value /= 1000
+    return max(0.0, value - time.time()) if value >= _EPOCH else value
+
+
+def whole(text: str | None) -> int | None:
+    """A whole number from a header, None when it is none that a bigint can hold."""
+    stripped = (text or "").strip()
+    return int(stripped) if re.fullmatch(r"-?[0-9]{1,18}", stripped) else None
+
+
+def backoff(failures: int) -> float:
+    """Seconds before the next attempt after `failures` of them: doubled each time, between half and the whole of it."""
+    longest = min(BACKOFF_CAP, BACKOFF_BASE * 2.0 ** max(0, failures - 1))
+    return longest * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, guards nothing
