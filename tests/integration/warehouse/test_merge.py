@@ -121,7 +121,7 @@ def test_a_rolled_back_merge_leaves_nothing_behind(warehouse: psycopg.Connection
 def test_a_hundred_thousand_rows_and_beyond_32_bits(warehouse: psycopg.Connection) -> None:
     uuids = [str(uuid.UUID(int=n)) for n in range(1000)]
     batch = [
-        {"track": u, "platform": "spotify", "day": date(2026, 10, 1) + timedelta(days=d % 50), 
+        {"track": u, "platform": "spotify", "day": date(2026, 10, 1) + timedelta(days=d % 50),
          "identifier": f"i{d // 50}", "value": 2_800_000_000 + d}
         for u in uuids for d in range(100)
     ]  # fmt: skip

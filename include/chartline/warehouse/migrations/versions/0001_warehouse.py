@@ -13,7 +13,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Runs the two files beside this one, as they are: no part of them is a parameter."""
+    """Runs the files beside this one, as they are: no part of them is a parameter."""
     driver = op.get_bind().connection.driver_connection
-    for name in ("0001_warehouse.sql", "0001_views.sql"):
+    for name in ("0001_warehouse.sql", "0001_views.sql", "0001_comments.sql"):
         driver.execute(Path(__file__).with_name(name).read_text(encoding="utf-8"))

@@ -339,6 +339,7 @@ create table chartline.api_call (
     primary key (id, at)
 ) partition by range (at);
 create index api_call_by_execution on chartline.api_call (execution_id);
+create index api_call_by_time on chartline.api_call using brin (at);
 
 -- Answers as they came, deflated (zlib), kept for a while so that the warehouse can be rebuilt without a call.
 create table chartline.raw_answer (
