@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, Context, Param, get_parsing_context, task
@@ -15,16 +17,14 @@ from chartline.cascade.ask import CascadeAsk
 from chartline.cascade.run import Run
 from chartline.dagbuild import docs, runtime
 from chartline.dagbuild.cascade import DEFAULT_ARGS, add_cascade, ranking_asset
-from chartline.errors import UnknownChart
+from chartline.errors import NotConfigured, UnknownChart
 from chartline.schedules import model, snapshot
-from chartline.schedules.model import Schedule
+from chartline.schedules.model import DAG_PREFIX, Schedule
 from chartline.schedules.snapshot import SnapshotLine
 from chartline.warehouse import schedules
 from chartline_airflow.timetable import ChartTimetable
 
 log = logging.getLogger(__name__)
-
-PREFIX = "chart_sync."
 
 PARAMS = {
     "day": Param(
@@ -46,22 +46,32 @@ PARAMS = {
 def build_all() -> dict[str, DAG]:
     """The DAGs of all schedules by id; in a task's process only the one that it runs. Never raises for one schedule."""
     wanted = get_parsing_context().dag_id
-    if wanted and not wanted.startswith(PREFIX):
+    if wanted and not wanted.startswith(DAG_PREFIX):
         return {}
     return {dag.dag_id: dag for dag in map(build_or_quarantine, _lines(wanted))}
 
 
 def _lines(wanted: str | None) -> list[SnapshotLine]:
+    path = snapshot.default_path()
     if wanted:
-        line = snapshot.load_one(wanted.removeprefix(PREFIX))
-        if line is None:  # a worker on another host, that never saw the schedules
-            snapshot.refresh()
-            line = snapshot.load_one(wanted.removeprefix(PREFIX))
+        line = snapshot.load_one(path, wanted.removeprefix(DAG_PREFIX))
+        if line is None:  # a worker on another host, that has not seen the schedules yet
+            _refresh(path)
+            line = snapshot.load_one(path, wanted.removeprefix(DAG_PREFIX))
         return [line] if line else []
-    warning = snapshot.refresh()
+    _refresh(path)
+    return snapshot.load(path)
+
+
+def _refresh(path: Path) -> None:
+    try:
+        url = os.environ.get("CHARTLINE_WAREHOUSE_URL") or runtime.warehouse_dsn()
+    except NotConfigured as missing:
+        log.warning("%s The last list of schedules stands.", missing)
+        return
+    warning = snapshot.refresh(path, url)
     if warning:
         log.warning("%s", warning)
-    return snapshot.load()
 
 
 def build_or_quarantine(line: SnapshotLine) -> DAG:
@@ -79,7 +89,7 @@ def build(schedule: Schedule) -> DAG:
     """The DAG of a schedule. An inactive one keeps its DAG, for runs by hand, but has no timetable."""
     dag = DAG(
         schedule.dag_id,
-        schedule=ChartTimetable.of(schedule) if schedule.is_active else None,
+        schedule=ChartTimetable(schedule.grid) if schedule.is_active else None,
         start_date=schedule.start_date,
         catchup=False,
         description=f"{schedule.name}, {schedule.grid.text()}",
