@@ -51,12 +51,14 @@ class Grid:
     """When one interval ends and the next begins. All moments given and returned are aware and in UTC.
 
     `weekday` (0 is Monday) matters to weekly only; custom takes either `hours` (1..8760, counted from 1970) or `cron`.
+    `publication_delay` is how long after an interval's end its ranking can be had.
     """
 
     frequency: Frequency
     weekday: int = FRIDAY
     hours: int | None = None
     cron: str | None = None
+    publication_delay: timedelta = timedelta(0)
 
     def __post_init__(self) -> None:
         if self.frequency not in FREQUENCIES:
@@ -71,6 +73,8 @@ class Grid:
             raise ValueError(f"hours must be 1 to {MAX_HOURS}, not {self.hours}")
         if self.cron is not None:
             check_cron(self.cron)
+        if self.publication_delay < timedelta(0):
+            raise ValueError(f"publication_delay must not be negative, not {self.publication_delay}")
 
     def floor(self, moment: datetime) -> datetime:
         """The last boundary at or before `moment`."""
@@ -100,6 +104,10 @@ class Grid:
         """The first boundary at or after `moment`."""
         return self.next(_utc(moment) - timedelta(microseconds=1))
 
+    def latest_complete(self, now: datetime) -> datetime:
+        """Start of the last interval that has ended and whose ranking can be had at `now`."""
+        return self.previous(self.floor(_utc(now) - self.publication_delay))
+
     def text(self) -> str:
         """For people: `weekly from Friday`, `every 6 hours`."""
         if self.cron:
@@ -112,12 +120,18 @@ class Grid:
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` makes the same grid of; only JSON values."""
-        return {"frequency": self.frequency, "weekday": self.weekday, "hours": self.hours, "cron": self.cron}
+        return {
+            "frequency": self.frequency,
+            "weekday": self.weekday,
+            "hours": self.hours,
+            "cron": self.cron,
+            "publication_delay": self.publication_delay.total_seconds(),
+        }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Grid:
-        """The grid of `to_json`. Raises ValueError or TypeError for anything else."""
-        return cls(**data)
+        """The grid of `to_json`. Raises KeyError, ValueError or TypeError for anything else."""
+        return cls(**data | {"publication_delay": timedelta(seconds=data["publication_delay"])})
 
     def _step(self) -> tuple[timedelta, datetime]:
         """Length of an interval, and one boundary."""
@@ -131,7 +145,9 @@ class Grid:
 def _utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"{moment} has no time zone")
-    return moment.astimezone(UTC)
+    utc = moment.astimezone(UTC)
+    # A plain datetime, whatever came: Airflow's own kind (pendulum) reckons differently.
+    return datetime.combine(utc.date(), utc.time(), UTC)
 
 
 def _midnight(moment: datetime) -> datetime:

@@ -1,0 +1,16 @@
+"""What Airflow loads of Chartline: its timetable. The rest of the package is imported by name where it is used."""
+
+from __future__ import annotations
+
+from airflow.plugins_manager import AirflowPlugin
+
+# What tasks use is imported here, before the executor forks its workers: a task then inherits it and starts at once.
+from chartline_airflow import preload  # noqa: F401
+from chartline_airflow.timetable import ChartTimetable
+
+
+class ChartlinePlugin(AirflowPlugin):
+    """Registered under the name `chartline`."""
+
+    name = "chartline"
+    timetables = [ChartTimetable]  # noqa: RUF012 - Airflow's own way
