@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from urllib.parse import quote, quote_plus
 
 SHOWN = "***"
@@ -21,13 +21,24 @@ class Redaction(logging.Filter):
         super().__init__()
         self._lock = threading.Lock()
         self._secrets: tuple[str, ...] = ()
+        self._told: set[Callable[[str], None]] = set()
+
+    def tell(self, mask: Callable[[str], None]) -> None:
+        """`mask` learns every secret that is hidden from now on: a log system with a redaction of its own."""
+        with self._lock:
+            self._told.add(mask)
 
     def hide(self, values: Iterable[str]) -> None:
         """From now on these never show, nor their url-encoded spellings."""
         worth = {value for value in values if len(value) >= _SHORTEST and value not in PUBLIC}
         spelled = {spelling for value in worth for spelling in (value, quote(value, safe=""), quote_plus(value))}
         with self._lock:
+            fresh = worth.difference(self._secrets)
             self._secrets = tuple(sorted({*self._secrets, *spelled}, key=len, reverse=True))
+            told = tuple(self._told)
+        for mask in told:
+            for value in fresh:
+                mask(value)
 
     def redact(self, text: str) -> str:
         """The text with every known secret replaced."""
