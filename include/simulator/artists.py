@@ -52,7 +52,9 @@ def genres_of(bits: int, most: int) -> GenreList:
     roots = some(tuple(GENRES), mix(bits, 1) % (most + 1), mix(bits, 2))
     if mix(bits, 3) % 7 == 0:
         return tuple((root, ()) for root in roots)
-    return tuple((root, some(GENRES[root], 1 + mix(bits, turn, 4) % 2, mix(bits, turn, 5))) for turn, root in enumerate(roots))
+    return tuple(
+        (root, some(GENRES[root], 1 + mix(bits, turn, 4) % 2, mix(bits, turn, 5))) for turn, root in enumerate(roots)
+    )
 
 
 def _biography(bits: int, name: str) -> str | None:
@@ -93,7 +95,9 @@ def artist(seed: int, number: int) -> Artist:
         gender=pick(("male", "female", "other"), mix(bits, 16)) if person and mix(bits, 17) % 6 else None,
         type=None if chance(mix(bits, 18), 0.04) else ("person" if person else "group"),
         birth_date=date(year, 1 + bits % 12, 1 + (bits >> 9) % 28) if person and mix(bits, 19) % 4 else None,
-        career_stage=None if chance(mix(bits, 22), 0.06) else CAREER_STAGES[int((1 - fame) * len(CAREER_STAGES) * 0.999)],
+        career_stage=None
+        if chance(mix(bits, 22), 0.06)
+        else CAREER_STAGES[int((1 - fame) * len(CAREER_STAGES) * 0.999)],
         growth_level=None if chance(mix(bits, 23), 0.15) else pick(GROWTH_LEVELS, mix(bits, 24)),
         fame=fame,
     )

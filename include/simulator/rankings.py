@@ -77,7 +77,11 @@ def _slots(seed: int, chart: Chart) -> tuple[Slot, ...]:
 
 def _returns(seed: int, slot: Slot, generation: int) -> bool:
     """Whether the track of two generations ago comes back (so that the chart shows re-entries)."""
-    return slot.period < 40 and generation % 3 == 2 and mix(seed, slot.pool << _SLOT_BITS | slot.index, generation) % 6 == 0
+    return (
+        slot.period < 40
+        and generation % 3 == 2
+        and mix(seed, slot.pool << _SLOT_BITS | slot.index, generation) % 6 == 0
+    )
 
 
 def _holder(seed: int, slot: Slot, day: int) -> tuple[int, int]:

@@ -79,9 +79,7 @@ def _song_curve(seed: int, number: int, population: int, platform: str) -> _Song
     )
 
 
-def song_points(
-    seed: int, number: int, population: int, platform: str, first: date, last: date
-) -> list[SongPoint]:
+def song_points(seed: int, number: int, population: int, platform: str, first: date, last: date) -> list[SongPoint]:
     """A track's days from `first` to `last`, oldest first: totals to date, with missing days, repeats and falls."""
     curve = _song_curve(seed, number, population, platform)
     if curve is None:

@@ -107,7 +107,9 @@ def track(seed: int, number: int, population: int) -> Track:
     lead = 1500 + bits % 1500 if evergreen else int(900 * unit(mix(bits, 2)) ** 4)
     released = known - timedelta(days=lead)
     artists = artists_of_track(seed, number, population)
-    names = [artist(seed, one).name for one in artists] + ([person_name(mix(bits, 3))] if mix(bits, 4) % 12 == 0 else [])
+    names = [artist(seed, one).name for one in artists] + (
+        [person_name(mix(bits, 3))] if mix(bits, 4) % 12 == 0 else []
+    )
     labels = _labels(mix(bits, 5))
     return Track(
         number=number,

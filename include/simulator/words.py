@@ -31,7 +31,18 @@ _LAST = (
     "Fraser", "Nguyễn", "Costa", "Berg", "Laurent", "Adeyemi", "Rojas", "Sato",
 )  # fmt: skip
 _BANDS = ("The Knots", "Hermanos Sol", "Glass Animalia", "MC Verão", "DJ Norð", "Orchestre Bleu", "花火", "Les Étoiles")
-_LABEL_WORDS = ("Harbour", "Ninth Floor", "Lumière", "Tall Tree", "Corvo", "Static", "Blue Door", "Kiosk", "Måne", "Ember")
+_LABEL_WORDS = (
+    "Harbour",
+    "Ninth Floor",
+    "Lumière",
+    "Tall Tree",
+    "Corvo",
+    "Static",
+    "Blue Door",
+    "Kiosk",
+    "Måne",
+    "Ember",
+)
 _LABEL_ENDS = ("Records", "Music", "Rec", "Sound", "Disques", "& Sons")
 MAJORS = ("Universal", "Sony", "Warner", "Indie")
 

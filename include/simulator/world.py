@@ -28,13 +28,17 @@ class WorldSettings(BaseModel):
     seed: int = Field(1, ge=0)
     entries: int = Field(200, ge=1, le=rankings.MAX_ENTRIES, description="places of each demo chart")
     overlap: float = Field(0.6, ge=0, le=1, description="share of tracks that the first two demo charts have in common")
-    third_overlap: float = Field(0.05, ge=0, le=1, description="share that the third demo chart has in common with them")
+    third_overlap: float = Field(
+        0.05, ge=0, le=1, description="share that the third demo chart has in common with them"
+    )
     charts: int = Field(300, ge=0, le=20_000, description="further song charts")
     album_charts: int = Field(24, ge=0, le=2_000)
     catalogue_overlap: float = Field(0.3, ge=0, le=1, description="share that the further charts have in common")
     artists: int = Field(2_500, ge=1, le=10_000_000, description="population that tracks draw their artists from")
     first_day: date = Field(date(2023, 1, 1), ge=date(2015, 1, 1), description="first day of every chart")
-    value_hour: int = Field(6, ge=0, le=23, description="values of a day are visible from this UTC hour of the next day")
+    value_hour: int = Field(
+        6, ge=0, le=23, description="values of a day are visible from this UTC hour of the next day"
+    )
     missing_share: float = Field(0.004, ge=0, lt=1, description="share of chart days that the source lacks")
     missing_days: dict[str, list[date]] = Field(default_factory=dict, description="chart slug: days that it lacks too")
     publication_hours: dict[str, float] = Field(
