@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -11,14 +11,14 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from chartline.soundcharts.models import ChartLight, Platform
-from chartline.warehouse.merge import Merged, MergeTable, Rule, merge
+from chartline.warehouse.merge import Merged, Rule, merge
 from chartline.warehouse.tables import CHART, PLATFORM
 
 Connection = psycopg.Connection[Any]
 
 SERVES = ("ranks_charts", "serves_artist_audience", "serves_artist_listening")
 # A chart names its platform by code alone: enough for a row, not for overwriting a name.
-PLATFORM_STUB = MergeTable("platform", ("code",), {"name": Rule.FIRST})
+PLATFORM_STUB = replace(PLATFORM, columns={**PLATFORM.columns, "name": Rule.FIRST})
 
 
 @dataclass(frozen=True)
