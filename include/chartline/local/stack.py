@@ -29,7 +29,8 @@ from chartline.local.processes import Service, ServiceFailed
 from chartline.local.secrets import Secrets, private_folder, write_private
 from chartline.local.source import Source
 from chartline.settings import settings
-from chartline.warehouse import schema
+from chartline.warehouse import progress, schema
+from chartline.warehouse.connect import connect
 
 SIMULATOR_LOGIN = SIMULATOR_PASSWORD = "soundcharts"  # noqa: S105 - the API's public sandbox pair
 
@@ -86,6 +87,7 @@ class Stack:
         self.ports = self._choose(ports, simulator=source is None)
         self._given_source = source
         self._simulator: Service | None = None
+        self.started_empty = False  # known after `start`
         self.airflow: LocalAirflow
 
     def __repr__(self) -> str:
@@ -130,6 +132,11 @@ class Stack:
         return self.postgres.url("chartline", "chartline", self.secrets.warehouse)
 
     @property
+    def warehouse_url_file(self) -> Path:
+        """A file that holds the warehouse's url, for `psql`: a password belongs on no command line of a manual."""
+        return self.home / "secrets" / "warehouse-url"
+
+    @property
     def env(self) -> dict[str, str]:
         """The environment of every program of Chartline: Airflow's settings, both connections, `CHARTLINE_*`."""
         database = self.postgres.url("airflow", "airflow", self.secrets.airflow_database)
@@ -157,7 +164,7 @@ class Stack:
         Raises `PortTaken`, `ServiceFailed`, `PostgresFailed`, `SourceChanged`; call `stop` afterwards in any case.
         """
         self._require_same_source()
-        self._stop_leftovers()
+        self.stop_leftovers()
         self._require_ports()
         self._say("Starting PostgreSQL")
         self._start_simulator()
@@ -166,6 +173,7 @@ class Stack:
         self.postgres.create("chartline", "chartline", self.secrets.warehouse)
         self.airflow = LocalAirflow(self.home, self.env, self.ports.web)
         write_private(self.home / "secrets" / "environment.json", json.dumps(self._command_env()))
+        write_private(self.warehouse_url_file, self.warehouse_url + "\n")
         with ThreadPoolExecutor(2) as both:
             warehouse = both.submit(self._prepare_warehouse, list(charts))
             airflow = both.submit(self._prepare_airflow)
@@ -181,6 +189,12 @@ class Stack:
             self.airflow.stop()
         if self._simulator is not None:
             self._simulator.stop(grace=5.0)
+        self.postgres.stop()
+
+    def stop_leftovers(self) -> None:
+        """Stop what a killed Chartline left running in this folder."""
+        for note in (self.home / "run").glob("*.json"):
+            Service(note.stem, [], {}, logs=self.home / "logs", run=self.home / "run").stop_leftover()
         self.postgres.stop()
 
     def require_alive(self) -> None:
@@ -225,6 +239,8 @@ class Stack:
     def _prepare_warehouse(self, charts: list[str]) -> None:
         self._say("Preparing the warehouse")
         schema.migrate(self.warehouse_url)
+        with connect(self.warehouse_url) as conn:
+            self.started_empty = progress.is_untouched(conn)
         if self._simulator is not None:
             self._wait_simulator(self._simulator)
         for slug in charts:
@@ -274,11 +290,6 @@ class Stack:
         )
         note.write_text(json.dumps(asdict(chosen)))
         return chosen
-
-    def _stop_leftovers(self) -> None:
-        """What a killed Chartline left running in this folder."""
-        for note in (self.home / "run").glob("*.json"):
-            Service(note.stem, [], {}, logs=self.home / "logs", run=self.home / "run").stop_leftover()
 
     def _require_ports(self) -> None:
         require_free(self.ports.web, "Airflow's web pages", "--port or CHARTLINE_PORT")

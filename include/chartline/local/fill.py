@@ -1,0 +1,102 @@
+"""Waiting until the followed charts are filled, and why they are not."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from chartline.local.screen import Screen
+from chartline.local.stack import Stack
+from chartline.warehouse import progress
+from chartline.warehouse.connect import connect
+from chartline.warehouse.progress import ChartProgress
+
+POLL = 1.0  # seconds
+STANDSTILL = 600.0  # seconds without any change after which we stop waiting
+
+
+def wait_filled(stack: Stack, screen: Screen) -> list[str]:
+    """Return when no run of a followed chart is under way or due: the reasons why charts are not filled, if any.
+
+    Raises `ServiceFailed` when a program of the stack ends meanwhile.
+    """
+    last, since = None, time.monotonic()
+    with connect(stack.warehouse_url) as conn, screen.filling() as show:
+        conn.autocommit = True
+        while True:
+            stack.require_alive()
+            charts, work = progress.charts(conn), progress.work(conn)
+            show(charts, work)
+            waiting = [chart for chart in charts if not chart.is_settled]
+            blocked = _blocked(stack, charts, waiting)
+            if blocked is not None:
+                return blocked + _reasons([chart for chart in charts if chart not in waiting])
+            if (charts, work) != last:
+                last, since = (charts, work), time.monotonic()
+            elif time.monotonic() - since > STANDSTILL:
+                return [f"{chart.slug}: nothing has moved for {STANDSTILL / 60:.0f} minutes." for chart in waiting]
+            time.sleep(POLL)
+
+
+def _blocked(stack: Stack, charts: list[ChartProgress], waiting: list[ChartProgress]) -> list[str] | None:
+    """None while there is something to wait for; else why it is in vain for each of `waiting` (empty: all is done)."""
+    if not charts:
+        return []
+    dags = {dag["dag_id"]: dag for dag in _dags(stack)}
+    if any(_has_work(stack, dag) for dag in dags.values() if not dag["is_paused"]):
+        return None
+    reasons = []
+    for chart in waiting:
+        dag = dags.get(f"chart_sync.{chart.slug}")
+        reason = _missing(stack, chart) if dag is None else _idle(stack, chart, dag)
+        if reason is None:
+            return None
+        reasons.append(reason)
+    return reasons
+
+
+def _missing(stack: Stack, chart: ChartProgress) -> str | None:
+    errors = stack.airflow.api("GET", "importErrors")["import_errors"]
+    if not errors:
+        return None  # not parsed yet
+    last = errors[0]["stack_trace"].strip().splitlines()[-1]
+    return f"{chart.slug}: its DAG is missing, the file {errors[0]['filename']} cannot be read: {last}"
+
+
+def _idle(stack: Stack, chart: ChartProgress, dag: dict[str, Any]) -> str | None:
+    if dag["is_paused"]:
+        return (
+            f"{chart.slug}: its DAG {dag['dag_id']} is paused. Unpause it on {stack.airflow.web}/dags/{dag['dag_id']}"
+        )
+    runs = stack.airflow.api("GET", f"dags/{dag['dag_id']}/dagRuns", params={"order_by": "-run_after", "limit": 1})
+    for run in runs["dag_runs"]:
+        where = f"{stack.airflow.web}/dags/{dag['dag_id']}/runs/{run['dag_run_id']}"
+        return f"{chart.slug}: its run ended as {run['state']} and left no account of itself. Its logs: {where}"
+    return None  # no run yet
+
+
+def _has_work(stack: Stack, dag: dict[str, Any]) -> bool:
+    due = dag.get("next_dagrun_run_after")
+    if due and datetime.fromisoformat(due) <= datetime.now(UTC):
+        return True
+    runs = stack.airflow.api(
+        "GET", f"dags/{dag['dag_id']}/dagRuns", params={"state": ["queued", "running"], "limit": 1}
+    )
+    return bool(runs["dag_runs"])
+
+
+def _dags(stack: Stack) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = stack.airflow.api(
+        "GET", "dags", params={"dag_id_pattern": "chart_sync.%", "exclude_stale": True, "limit": 100}
+    )["dags"]
+    return found
+
+
+def _reasons(charts: list[ChartProgress]) -> list[str]:
+    return [_reason(chart) for chart in charts if not chart.is_filled]
+
+
+def _reason(chart: ChartProgress) -> str:
+    failures = ", ".join(f"{count} {kind}" for kind, count in chart.failures.items())
+    return f"{chart.slug}: {chart.status}: {chart.error or failures or 'no ranking was stored'}"

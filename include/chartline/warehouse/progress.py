@@ -1,0 +1,145 @@
+"""How far the followed charts are filled: what `bin/up` shows while it waits. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg.rows import class_row
+
+
+@dataclass(frozen=True)
+class ChartProgress:
+    """One followed chart. `status`: of its newest execution, None before the first; `day`: of its newest ranking.
+
+    `entries` places of that ranking are stored, `left_chart` more only said who left; the API told of `total`.
+    `error`: why the newest execution failed as a whole; `failures`: its failed items by kind. `calls`: of all its
+    executions.
+    """
+
+    slug: str
+    name: str
+    status: str | None
+    error: str | None
+    failures: dict[str, int]
+    calls: int
+    day: date | None
+    entries: int
+    left_chart: int
+    total: int
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether its newest execution has come to an end, good or bad."""
+        return self.status is not None and self.status != "running"
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether its newest execution ended with everything stored, but for single items that cannot be had."""
+        return self.status in ("complete", "partial") and self.day is not None
+
+
+@dataclass(frozen=True)
+class Work:
+    """One resource in the ledger: `done` of `known` things were fetched or found not to be there."""
+
+    resource: str
+    done: int
+    known: int
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What the warehouse holds of a chart's newest ranking: its distinct tracks, their artists, the audience values
+    of both (`points`, a radio's plays in a window counting as one)."""
+
+    slug: str
+    tracks: int
+    artists: int
+    points: int
+
+
+_CHARTS: LiteralString = """
+    select c.slug, c.name, e.status, e.error, coalesce(e.failures, '{}') as failures, coalesce(spent.calls, 0) as calls,
+           r.day, coalesce(r.entries, 0) as entries, coalesce(r.left_chart, 0) as left_chart,
+           coalesce(r.total, 0) as total
+    from chartline.chart_sync_schedule s
+    join chartline.chart c on c.id = s.chart_id
+    left join lateral (
+        select status, error, failures from chartline.chart_sync_execution
+        where chart_slug = c.slug order by started_at desc, id desc limit 1
+    ) e on true
+    left join lateral (
+        select sum(calls)::int as calls from chartline.chart_sync_execution where chart_slug = c.slug
+    ) spent on true
+    left join lateral (
+        select entries, left_chart, total, day from chartline.chart_ranking
+        where chart_id = c.id order by day desc limit 1
+    ) r on true
+    where s.is_active
+    order by s.id
+"""
+
+_WORK: LiteralString = """
+    select resource, count(*) filter (where outcome <> 'never')::int as done, count(*)::int as known
+    from chartline.fetch_ledger group by resource order by min(fetched_at) nulls last, resource
+"""
+
+_HOLDINGS: LiteralString = """
+    with newest as (
+        select distinct on (c.id) c.slug, r.id
+        from chartline.chart_sync_schedule s
+        join chartline.chart c on c.id = s.chart_id
+        join chartline.chart_ranking r on r.chart_id = c.id
+        where s.is_active order by c.id, r.day desc
+    ), ranked as (
+        select distinct newest.slug, entry.track
+        from newest join chartline.chart_ranking_entry entry on entry.ranking_id = newest.id
+    ), credited as (
+        select distinct slug, artist from ranked join chartline.track_artist using (track)
+    ), points as (
+        select slug, count(*) as n from ranked join chartline.track_audience using (track) group by slug
+        union all select slug, count(*) from ranked join chartline.track_airplay using (track) group by slug
+        union all select slug, count(*) from credited join chartline.artist_audience using (artist) group by slug
+    )
+    select slug,
+           (select count(*) from ranked where ranked.slug = newest.slug)::int as tracks,
+           (select count(*) from credited where credited.slug = newest.slug)::int as artists,
+           coalesce((select sum(n) from points where points.slug = newest.slug), 0)::int as points
+    from newest
+"""
+
+
+def charts(conn: psycopg.Connection[Any]) -> list[ChartProgress]:
+    """Every active schedule, in the order in which they were added."""
+    with conn.cursor(row_factory=class_row(ChartProgress)) as cursor:
+        return cursor.execute(_CHARTS).fetchall()
+
+
+def work(conn: psycopg.Connection[Any]) -> list[Work]:
+    """The ledger by resource: how much is done of all that was ever planned."""
+    with conn.cursor(row_factory=class_row(Work)) as cursor:
+        return cursor.execute(_WORK).fetchall()
+
+
+def holdings(conn: psycopg.Connection[Any]) -> dict[str, Holding]:
+    """By slug, for the active schedules that have a ranking. Counts all their audience: not for a loop."""
+    with conn.cursor(row_factory=class_row(Holding)) as cursor:
+        return {holding.slug: holding for holding in cursor.execute(_HOLDINGS).fetchall()}
+
+
+def is_untouched(conn: psycopg.Connection[Any]) -> bool:
+    """Whether no run was ever opened in this warehouse."""
+    return conn.execute("select from chartline.chart_sync_execution limit 1").fetchone() is None
+
+
+def order_of_first_calls(conn: psycopg.Connection[Any], endpoint: str) -> list[str]:
+    """Slugs of the charts whose runs called `endpoint`, the first to do so first: what charts share, it paid for."""
+    rows = conn.execute(
+        """select e.chart_slug from chartline.api_call a join chartline.chart_sync_execution e on e.id = a.execution_id
+           where a.endpoint = %s group by e.chart_slug order by min(a.at), e.chart_slug""",
+        (endpoint,),
+    ).fetchall()
+    return [slug for (slug,) in rows]
