@@ -21,12 +21,26 @@ from chartline.warehouse.connect import connect
 
 FOLDER = "CHARTLINE_TEST_POSTGRES"
 TEMPLATE = "chartline_template"
+REPOSITORY = Path(__file__).parents[1]
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """The first process names the server's folder; xdist's workers inherit the name with the environment."""
     if not hasattr(config, "workerinput"):
         os.environ[FOLDER] = tempfile.mkdtemp(prefix="chartline-tests-")
+        _airflow_of_our_own(Path(os.environ[FOLDER]) / "airflow")
+
+
+def _airflow_of_our_own(home: Path) -> None:
+    """Airflow reads its settings when it is first imported: none of the machine's may reach the tests."""
+    for name in [name for name in os.environ if name.startswith(("AIRFLOW", "CHARTLINE_WAREHOUSE"))]:
+        del os.environ[name]
+    os.environ |= {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
+    }
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -26,9 +26,11 @@ and what could not be had: `select * from chartline.execution_failure where exec
 | `not_in_plan` | the account's plan does not serve this endpoint: switch the step off in the schedule |
 | `quota_spent` | nothing is lost: what is left is *deferred* and taken up by the next run once calls are to be had |
 | `short_answer`, `ranking_incomplete` | the API gave fewer rows than its total; nothing is stored: clear it later |
-| `server_trouble`, `network_trouble` | the API was away: clear the failed task; only what is left is asked |
+| `server_trouble`, `network_trouble`, `cut_answer`, `rate_limited` | the API was away or busy: clear the task; only what is left is asked |
 | `contract_broken` | the API changed: the field is named, the answer is kept in `chartline.raw_answer` |
 | `schema_mismatch` | run `chartline migrate` |
+| `bad_input`, `unknown_chart` | the config is wrong: the field is named; trigger again with a right one |
+| `not_configured` | a connection or variable is missing: it is named |
 | `warehouse_unavailable` | start PostgreSQL, then clear the task |
 
 Clearing any task or run is safe: what is stored and fresh is not fetched again.

@@ -9,11 +9,12 @@ from typing import Any
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
 from chartline.warehouse import ledger
 from chartline.warehouse.connect import connect
 from chartline.warehouse.ledger import Settled, Want
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 LEASE = timedelta(minutes=15)
 Conn = psycopg.Connection[Any]
