@@ -42,19 +42,27 @@ class ScheduleSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    is_active: StrictBool = True
-    sync_frequency: Frequency
-    custom_interval_hours: Hours | None = None
-    cron: str | None = None
-    sync_immediately: StrictBool = True
-    sync_historical_data: StrictBool = False
-    history_days: Days = 365
-    fetch_track_metadata: StrictBool = True
-    fetch_artist_metadata: StrictBool = True
-    fetch_track_audience: StrictBool = True
-    fetch_artist_audience: StrictBool = True
-    track_platforms: tuple[str, ...] = platforms.DEFAULT_TRACK_PLATFORMS
-    artist_platforms: tuple[str, ...] = platforms.DEFAULT_ARTIST_PLATFORMS
+    is_active: StrictBool = Field(True, description="whether it runs by itself; if not it can be run by hand")
+    sync_frequency: Frequency = Field(
+        description="daily, weekly, monthly or custom; default: the chart's own, else weekly"
+    )
+    custom_interval_hours: Hours | None = Field(None, description="custom: every so many hours, 1 to 8760")
+    cron: str | None = Field(None, description="custom: a cron expression of five fields, in UTC")
+    sync_immediately: StrictBool = Field(
+        True, description="fetch the latest ranking at once, not at the next regular time"
+    )
+    sync_historical_data: StrictBool = Field(False, description="fetch the past too, as far as history_days says")
+    history_days: Days = Field(365, description="how many days of the past, 1 to 3650")
+    fetch_track_metadata: StrictBool = Field(True, description="fetch what is known of each track")
+    fetch_artist_metadata: StrictBool = Field(True, description="fetch what is known of each artist")
+    fetch_track_audience: StrictBool = Field(True, description="fetch the audience of each track")
+    fetch_artist_audience: StrictBool = Field(True, description="fetch the audience of each artist")
+    track_platforms: tuple[str, ...] = Field(
+        platforms.DEFAULT_TRACK_PLATFORMS, description="platforms of the tracks' audience; airplay is radio"
+    )
+    artist_platforms: tuple[str, ...] = Field(
+        platforms.DEFAULT_ARTIST_PLATFORMS, description="platforms of the artists' audience"
+    )
 
     @field_validator("cron")
     @classmethod

@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from chartline.schedules.model import Schedule
 from chartline.warehouse.connect import connect
 
 SNAPSHOT_SECONDS = 2
@@ -33,6 +34,12 @@ def rows(conn: psycopg.Connection[Any], slugs: Iterable[str] | None = None) -> l
         ).fetchall()
 
 
+def get(conn: psycopg.Connection[Any], slug: str) -> Schedule | None:
+    """The schedule of a chart, None when it is not followed. Raises BadInput, one line a field, for a wrong row."""
+    found = rows(conn, [slug])
+    return Schedule.of(found[0]) if found else None
+
+
 def snapshot_rows(dsn: str) -> list[dict[str, Any]]:
     """All rows, for those who cannot wait: seconds, not minutes, on a warehouse in trouble.
 
@@ -43,7 +50,7 @@ def snapshot_rows(dsn: str) -> list[dict[str, Any]]:
         return rows(conn)
 
 
-def locked(conn: psycopg.Connection[Any]) -> None:
+def lock(conn: psycopg.Connection[Any]) -> None:
     """Until the transaction ends, nobody else changes a schedule: what was read is what is changed."""
     conn.execute("lock table chartline.chart_sync_schedule in share row exclusive mode")
 

@@ -1,0 +1,182 @@
+"""The API's catalogue into the warehouse: platforms of each kind, and the charts of each platform."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+
+from chartline.errors import BadInput, ChartlineError, CutAnswer, ServerTrouble, ShortAnswer, SkipItem
+from chartline.settings import settings
+from chartline.soundcharts import endpoints, models
+from chartline.soundcharts.calls import Answer
+from chartline.soundcharts.client import SoundchartsClient
+from chartline.soundcharts.endpoints import Endpoint
+from chartline.warehouse import calls, catalogue, charts, ledger, raw
+from chartline.warehouse.ledger import Settled, Want
+
+FRESH = timedelta(days=7)
+
+PLATFORM_LISTS: dict[Endpoint, str] = {
+    endpoints.SONG_PLATFORMS: "ranks_charts",
+    endpoints.SOCIAL_PLATFORMS: "serves_artist_audience",
+    endpoints.STREAMING_PLATFORMS: "serves_artist_listening",
+}
+LISTS = "platforms"
+CHARTS = "charts"
+
+OF_ONE_ONLY = SkipItem | ServerTrouble | CutAnswer | ShortAnswer
+"""Failures that say nothing about the other platforms."""
+
+OnPage = Callable[[str, int, int], None]
+
+
+@dataclass
+class CatalogueReport:
+    """What a refresh did: platform lists and charts stored, calls spent, what was `skipped` as fresh (or held by
+    another refresh), and the reason by name of what `failed`."""
+
+    platform_lists: int = 0
+    charts: int = 0
+    calls: int = 0
+    skipped: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def refresh(
+    conn: psycopg.Connection[Any],
+    client: SoundchartsClient,
+    platforms: Sequence[str] | None = None,
+    on_page: OnPage | None = None,
+    *,
+    force: bool = False,
+    owner: str = "",
+    execution_id: int | None = None,
+) -> CatalogueReport:
+    """Fetch the lists of platforms, then the charts of `platforms` (default: of all that have charts).
+
+    What is younger than seven days is left alone, unless `force`. Each page is stored when it comes, with its raw form
+    and call record: a refresh that is cut off loses the page in flight. `on_page(platform, charts so far, total)` after
+    each page of charts. One platform's failure does not stop the others. `owner`: who holds the leases; a retry under
+    the same name goes on where it stopped. `conn` is in autocommit.
+
+    Raises BadInput for a platform that has no charts, and the errors that concern all of them: of the account
+    (credentials, plan, quota, minute limit) and of the network.
+    """
+    work = _Refresh(conn, client, owner or f"catalogue/{uuid4()}", datetime.now(UTC) if force else None, execution_id)
+    try:
+        for endpoint, flag in PLATFORM_LISTS.items():
+            work.attempt(LISTS, endpoint.name, partial(work.platform_list, endpoint, flag))
+        known = catalogue.chart_platforms(conn)
+        if unknown := [code for code in platforms or () if code not in known]:
+            raise BadInput(
+                f"platform: Soundcharts has no charts of {', '.join(unknown)}.",
+                field="platform",
+                advice=f"It has charts of {', '.join(known) or 'none'}.",
+            )
+        for code in known if platforms is None else dict.fromkeys(platforms):
+            work.attempt(CHARTS, code, partial(work.charts_of, code, on_page))
+    finally:
+        ledger.release(conn, work.owner)
+    return work.report
+
+
+def _parse(model: type[models.Model], answer: Answer) -> models.Model:
+    """As `models.parse`; an error carries the answer's calls, as nothing else will record them."""
+    try:
+        return models.parse(model, answer)
+    except ChartlineError as error:
+        error.calls = answer.calls
+        raise
+
+
+@dataclass
+class _Refresh:
+    conn: psycopg.Connection[Any]
+    client: SoundchartsClient
+    owner: str
+    stale_before: datetime | None
+    execution_id: int | None
+    report: CatalogueReport = field(default_factory=CatalogueReport)
+
+    def attempt(self, resource: str, entity: str, fetch: Callable[[], None]) -> None:
+        """Fetch what is due and nobody else is at; note why it failed."""
+        lease = timedelta(minutes=settings().lease_minutes)
+        _, mine = ledger.claim(
+            self.conn, resource, [Want(entity)], owner=self.owner, lease=lease, stale_before=self.stale_before
+        )
+        if not mine:
+            self.report.skipped.append(entity)
+            return
+        try:
+            fetch()
+        except ChartlineError as error:
+            self._failed(resource, entity, error)
+            if not isinstance(error, OF_ONE_ONLY):
+                raise
+
+    def platform_list(self, endpoint: Endpoint, flag: str) -> None:
+        answers = self.client.pages(endpoint)
+        listed = [platform for answer in answers for platform in _parse(models.PlatformList, answer).items]
+        with self.conn.transaction():
+            charts.upsert_platforms(self.conn, listed, **{flag: True})
+            for part, answer in enumerate(answers):
+                self._keep(LISTS, endpoint.name, part, answer)
+            self._settle(LISTS, endpoint.name)
+        self.report.platform_lists += 1
+
+    def charts_of(self, platform: str, on_page: OnPage | None) -> None:
+        stored = 0
+        for part, (answer, page, last) in enumerate(self._pages(platform)):
+            with self.conn.transaction():
+                charts.upsert_charts(self.conn, page.items)
+                self._keep(CHARTS, platform, part, answer)
+                if last:
+                    self._settle(CHARTS, platform)
+            stored += len(page.items)
+            self.report.charts += len(page.items)
+            if on_page:
+                on_page(platform, stored, page.page.total if page.page else stored)
+
+    def _pages(self, platform: str) -> Iterator[tuple[Answer, models.ChartList, bool]]:
+        """Each page and whether it is the last. The next one is asked from what came, so a page that came short is
+        made up for."""
+        offset, last = 0, False
+        while not last:
+            query = {"offset": offset, "limit": endpoints.CHARTS_BY_PLATFORM.page_limit}
+            answer = self.client.get(endpoints.CHARTS_BY_PLATFORM, platform, query=query)
+            page = _parse(models.ChartList, answer)
+            offset += len(page.items)
+            total = page.page.total if page.page else offset
+            last = offset >= total
+            if not page.items and not last:
+                text = f"Soundcharts gave {offset} of {total} charts of {platform}."
+                raise ShortAnswer(text, calls=answer.calls, body=answer.body)
+            yield answer, page, last
+
+    def _keep(self, resource: str, entity: str, part: int, answer: Answer) -> None:
+        kept = raw.RawAnswer(resource, entity, "", part, answer.endpoint, answer.path, answer.fetched_at, answer.body)
+        raw.keep(self.conn, [kept], self.execution_id)
+        calls.record(self.conn, answer.calls, self.execution_id)
+        self.report.calls += len(answer.calls)
+
+    def _settle(self, resource: str, entity: str) -> None:
+        now = datetime.now(UTC)
+        ledger.settle(self.conn, resource, [Settled(entity, "", "ok", now, now + FRESH)])
+
+    def _failed(self, resource: str, entity: str, error: ChartlineError) -> None:
+        now = datetime.now(UTC)
+        with self.conn.transaction():
+            calls.record(self.conn, error.calls, self.execution_id)
+            if error.body:
+                kept = raw.RawAnswer(f"broken_{resource}", entity, "", 0, resource, "", now, error.body)
+                raw.keep(self.conn, [kept], self.execution_id)
+            ended = Settled(entity, "", "failed", now, now, error_kind=error.kind, error=str(error))
+            ledger.settle(self.conn, resource, [ended])
+        self.report.calls += len(error.calls)
+        self.report.failed[entity] = str(error)

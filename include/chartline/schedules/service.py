@@ -1,0 +1,169 @@
+"""Following a chart, changing how, and following it no longer: what the command line, a file and others ask for.
+
+All functions take a connection in autocommit, or join the caller's transaction. A refused change changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from pydantic import ValidationError
+
+from chartline.errors import BadInput, ChartlineError, NotFound, UnknownChart
+from chartline.schedules.model import SLUG, Schedule, ScheduleSettings, default_frequency, refused
+from chartline.soundcharts import endpoints, models
+from chartline.soundcharts.client import SoundchartsClient
+from chartline.warehouse import calls, charts, schedules
+from chartline.warehouse.charts import ChartRow
+
+Client = Callable[[], SoundchartsClient]
+
+TIMING = ("sync_frequency", "custom_interval_hours", "cron")
+"""Settings that are changed together: a cron expression takes the place of an interval, and either means custom."""
+
+
+def add(
+    conn: psycopg.Connection[Any],
+    slug: str,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    created_by: str = "",
+    client: Client | None = None,
+) -> Schedule:
+    """Follow a chart. Without a frequency among `settings` it is the chart's own, else weekly.
+
+    `client`: asked for a chart that the warehouse has not met (one call). Raises BadInput for a wrong setting or a
+    chart that is followed already, UnknownChart, and with `client` the errors of the account.
+    """
+    check(settings or {})  # before a call is spent
+    chart = find_chart(conn, slug, client)
+    schedule = proposed(chart, settings or {})
+    if not schedules.add(conn, chart.id, _columns(schedule), created_by):
+        raise BadInput(
+            f"chart: {slug} is followed already.",
+            field="chart",
+            advice=f"Change its settings with: chartline schedules change {slug}",
+        )
+    return _stored(conn, slug)
+
+
+def change(conn: psycopg.Connection[Any], slug: str, settings: Mapping[str, Any]) -> Schedule:
+    """Change some settings of a followed chart; also mends a row that was made invalid. Raises BadInput."""
+    with conn.transaction():
+        schedules.lock(conn)
+        found = schedules.rows(conn, [slug])
+        if not found:
+            raise not_followed(slug)
+        before = found[0]
+        schedule = Schedule.of(before | with_timing(before, settings))
+        schedules.change(conn, before["chart_id"], _columns(schedule))
+    return _stored(conn, slug)
+
+
+def remove(conn: psycopg.Connection[Any], slug: str) -> None:
+    """Follow a chart no longer; its rankings and executions stay. Raises BadInput when it is not followed."""
+    chart = charts.find(conn, slug)
+    if chart is None or not schedules.remove(conn, chart.id):
+        raise not_followed(slug)
+
+
+def proposed(chart: ChartRow, settings: Mapping[str, Any]) -> Schedule:
+    """The schedule that `settings` make for a chart: what is not said has its default. Raises BadInput."""
+    own = {"sync_frequency": default_frequency(chart.frequency)}
+    return Schedule.of(
+        {
+            "slug": chart.slug,
+            "name": chart.name,
+            "platform": chart.platform,
+            "country_code": chart.country_code,
+            "chart_id": chart.id,
+            "frequency": chart.frequency,
+            "created_at": datetime.now(UTC),
+            **with_timing(own, settings),
+        }
+    )
+
+
+def check(settings: Mapping[str, Any]) -> None:
+    """Raises BadInput, one line a field, for settings that no chart can have."""
+    try:
+        ScheduleSettings.model_validate(with_timing({"sync_frequency": "daily"}, settings))
+    except ValidationError as wrong:
+        raise refused(wrong) from None
+
+
+def with_timing(before: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any]:
+    """`settings` with the timing whole: cron or an interval alone means custom, and each clears the other.
+
+    `before`: has the frequency that stays when none is given.
+    """
+    if unknown := sorted(set(settings) - set(ScheduleSettings.model_fields)):
+        raise BadInput("\n".join(f"{name}: there is no such setting" for name in unknown), field=unknown[0])
+    given = {name: settings[name] for name in TIMING if settings.get(name) is not None}
+    if not given:
+        return {"sync_frequency": before["sync_frequency"], **settings}
+    timing = dict.fromkeys(TIMING) | {"sync_frequency": "custom"} | given
+    return {**settings, **timing}
+
+
+def find_chart(conn: psycopg.Connection[Any], slug: str, client: Client | None = None) -> ChartRow:
+    """The chart of that slug, asked of the API (one call, recorded; the chart is stored) when the warehouse does not
+    know it. Raises UnknownChart, and the errors of the account."""
+    if not re.search(SLUG, slug):
+        raise UnknownChart(
+            f"chart: {slug!r} cannot be a chart's slug.",
+            field="chart",
+            advice="Look it up with: chartline charts search",
+        )
+    found = charts.find(conn, slug)
+    if found is None and client is not None:
+        _ask(conn, slug, client)
+        found = charts.find(conn, slug)
+    if found is None:
+        raise unknown(slug, "is not in the catalogue" if client is None else "does not exist at the Soundcharts API")
+    return found
+
+
+def unknown(slug: str, why: str) -> UnknownChart:
+    """The refusal of a chart that is not there."""
+    return UnknownChart(
+        f"chart: {slug} {why}.",
+        field="chart",
+        advice="Look it up with: chartline charts search (and chartline catalogue refresh for new ones).",
+    )
+
+
+def not_followed(slug: str) -> BadInput:
+    """The refusal to touch a schedule that is not there."""
+    return BadInput(
+        f"chart: {slug} is not followed.", field="chart", advice="See what is with: chartline schedules list"
+    )
+
+
+def _ask(conn: psycopg.Connection[Any], slug: str, client: Client) -> None:
+    """The API has no look-up of a chart; the first row of its latest ranking tells of the chart too."""
+    with client() as api:
+        try:
+            answer = api.get(endpoints.RANKING_LATEST, slug, query={"limit": 1})
+        except ChartlineError as error:
+            calls.record(conn, error.calls, None)
+            if isinstance(error, NotFound):
+                raise unknown(slug, "does not exist at the Soundcharts API") from None
+            raise
+    calls.record(conn, answer.calls, None)
+    charts.upsert_chart(conn, models.parse(models.RankingPage, answer).chart)
+
+
+def _columns(schedule: Schedule) -> dict[str, Any]:
+    return {name: getattr(schedule, name) for name in ScheduleSettings.model_fields}
+
+
+def _stored(conn: psycopg.Connection[Any], slug: str) -> Schedule:
+    schedule = schedules.get(conn, slug)
+    if schedule is None:
+        raise not_followed(slug)  # removed by someone else at this moment
+    return schedule

@@ -1,0 +1,19 @@
+"""What the warehouse knows of the API's catalogue."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+
+def chart_platforms(conn: psycopg.Connection[Any]) -> list[str]:
+    """Codes of the platforms that have charts, sorted."""
+    rows = conn.execute("select code from chartline.platform where ranks_charts order by code")
+    return [code for (code,) in rows]
+
+
+def chart_count(conn: psycopg.Connection[Any]) -> int:
+    """How many charts are known."""
+    row = conn.execute("select count(*) from chartline.chart").fetchone()
+    return int(row[0]) if row else 0
