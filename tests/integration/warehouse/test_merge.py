@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 import uuid
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from chartline.warehouse.charts import PLATFORM_STUB
+from chartline.warehouse.connect import connect
 from chartline.warehouse.merge import Merged, merge, replace
 from chartline.warehouse.tables import ARTIST, CHART, TRACK, TRACK_AUDIENCE, TRACK_CREDIT
 
@@ -183,3 +185,30 @@ def test_no_order_of_thin_and_rich_answers_loses_a_value(
     }
     assert rows(warehouse, "select isrc, duration, explicit, iswcs from track") == [tuple(expected.values())]
     warehouse.rollback()
+
+
+def test_opposite_orders_do_not_deadlock(warehouse_url: str) -> None:
+    """Two connections write the same many rows, one from each end: without one order they would lock each other out."""
+    trouble: list[BaseException] = []
+    together = threading.Barrier(2)
+
+    def write(step: int) -> None:
+        try:
+            with connect(warehouse_url) as conn:
+                for turn in range(4):
+                    batch = [track(n, name=f"{turn} {step}") for n in range(5000)][::step]
+                    together.wait(timeout=30)
+                    merge(conn, TRACK, batch)
+                    conn.commit()
+        except BaseException as error:
+            trouble.append(error)
+            together.abort()
+
+    writers = [threading.Thread(target=write, args=[step]) for step in (1, -1)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert trouble == []
+    with connect(warehouse_url) as conn:
+        assert rows(conn, "select count(*), count(distinct name) from track") == [(5000, 1)]
