@@ -1,0 +1,43 @@
+"""The command line: one file a group of commands. Every named failure is a message and an exit code, never a traceback:
+2 for input that is refused, 1 for everything else."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import psycopg
+import typer
+
+from chartline.cli import catalogue, docs, schedules, system
+from chartline.errors import BadInput, ChartlineError
+
+app = typer.Typer(
+    name="chartline",
+    help="Keeps a PostgreSQL warehouse of music charts complete.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+system.add_to(app)
+docs.add_to(app)
+app.add_typer(schedules.app, name="schedules")
+app.add_typer(catalogue.charts_app, name="charts")
+app.add_typer(catalogue.catalogue_app, name="catalogue")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; `arguments` without the program's name, default those of the process. Returns the exit code."""
+    try:
+        app(args=None if arguments is None else list(arguments), prog_name="chartline")
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(bool(end.code))
+    except ChartlineError as error:
+        print(f"{error.what}\n{error.advice}".strip(), file=sys.stderr)
+        return 2 if isinstance(error, BadInput) else 1
+    except psycopg.Error as error:
+        reason = error.diag.message_primary or str(error).partition("\n")[0]
+        print(f"The warehouse refused: {reason}", file=sys.stderr)
+        return 1
+    return 0

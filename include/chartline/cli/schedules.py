@@ -1,0 +1,175 @@
+"""`chartline schedules`: which charts are followed, and how."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from chartline.cli import common
+from chartline.errors import BadInput
+from chartline.schedules import declare, service
+from chartline.schedules.model import Schedule, ScheduleSettings
+from chartline.schedules.snapshot import SnapshotLine
+from chartline.warehouse import schedules
+
+app = typer.Typer(help="Which charts are followed, and how.", no_args_is_help=True, rich_markup_mode=None)
+
+Chart = Annotated[str, typer.Argument(help="the chart's slug, as chartline charts search shows it")]
+By = Annotated[str, typer.Option(help="who asks; default: the user of this machine", show_default=False)]
+
+
+def _options() -> dict[str, Any]:
+    """A command-line option for every setting of a schedule: only those that are given count."""
+    found: dict[str, Any] = {}
+    for name, field in ScheduleSettings.model_fields.items():
+        kind: Any = field.annotation
+        many = "tuple" in str(kind)
+        of = bool if kind is bool else int if "int" in str(kind) else str
+        text = f"{field.description}{'; codes with commas between' if many else ''}"
+        found[name] = Annotated[of | None, typer.Option(help=text, show_default=False)]
+    return found
+
+
+OPTIONS = _options()
+LISTS = ("track_platforms", "artist_platforms")
+
+
+def takes_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command an option for each setting, and hands it those that were given as `settings`."""
+
+    @functools.wraps(command)
+    def with_settings(**given: Any) -> None:
+        told = {name: value for name in OPTIONS if (value := given.pop(name, None)) is not None}
+        for name in LISTS:
+            if name in told:
+                told[name] = [code.strip() for code in told[name].split(",") if code.strip()]
+        command(settings=told, **given)
+
+    own = inspect.signature(command, eval_str=True)
+    kept = [parameter for parameter in own.parameters.values() if parameter.name != "settings"]
+    options = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=kind)
+        for name, kind in OPTIONS.items()
+    ]
+    kept = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in kept]
+    with_settings.__signature__ = own.replace(parameters=[*kept, *options])  # type: ignore[attr-defined]
+    with_settings.__annotations__ = {parameter.name: parameter.annotation for parameter in [*kept, *options]}
+    return with_settings
+
+
+@app.command("add")
+@takes_settings
+def add(chart: Chart, settings: dict[str, Any], by: By = "") -> None:
+    """Follow a chart. Its frequency is the chart's own, unless said otherwise."""
+    with common.warehouse() as conn:
+        schedule = service.add(
+            conn, chart, settings, created_by=by or common.me(), client=common.soundcharts_if_configured()
+        )
+    typer.echo(f"{schedule.slug} is followed: {_told(schedule)}")
+
+
+@app.command("change")
+@takes_settings
+def change(chart: Chart, settings: dict[str, Any]) -> None:
+    """Change settings of a followed chart; those that are not given stay."""
+    if not settings:
+        raise BadInput("No setting was given.", advice="See which there are with: chartline schedules change --help")
+    with common.warehouse() as conn:
+        schedule = service.change(conn, chart, settings)
+    typer.echo(f"{schedule.slug} is changed: {_told(schedule)}")
+
+
+@app.command("remove")
+def remove(chart: Chart) -> None:
+    """Follow a chart no longer. What was stored of it stays."""
+    with common.warehouse() as conn:
+        service.remove(conn, chart)
+    typer.echo(f"{chart} is not followed any more. What was stored of it stays.")
+
+
+@app.command("list")
+def list_all(as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
+    """All followed charts. One whose settings are wrong is listed with the reason."""
+    with common.warehouse() as conn:
+        lines = [SnapshotLine.of(row) for row in schedules.rows(conn)]
+    if as_json:
+        typer.echo(json.dumps([_json(line) for line in lines], ensure_ascii=False, indent=2))
+    elif not lines:
+        typer.echo("No chart is followed. Follow one with: chartline schedules add SLUG")
+    else:
+        typer.echo(common.columns(("CHART", "NAME", "RUNS", "SETTINGS"), map(_row, lines)))
+
+
+@app.command("apply")
+def apply(
+    file: Annotated[Path, typer.Argument(help="YAML, as chartline schedules export writes it")],
+    dry_run: Annotated[bool, typer.Option(help="only say what would change")] = False,
+    prune: Annotated[bool, typer.Option(help="follow no longer what the file does not name")] = False,
+    by: By = "",
+) -> None:
+    """Make the followed charts what a file says: all of it, or nothing."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as wrong:
+        reason = wrong.strerror if isinstance(wrong, OSError) else "is not UTF-8 text"
+        raise BadInput(f"{file}: {reason}", field="file") from None
+    declared = declare.read(text, file.name)
+    with common.warehouse() as conn:
+        differences = declare.apply(
+            conn,
+            declared,
+            name=file.name,
+            created_by=by or common.me(),
+            prune=prune,
+            dry_run=dry_run,
+            client=common.soundcharts_if_configured(),
+        )
+    for difference in differences:
+        typer.echo(str(difference))
+    if not differences:
+        typer.echo("Nothing to change.")
+    elif dry_run:
+        typer.echo("Dry run: nothing was changed.")
+
+
+@app.command("export")
+def export(
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="a file; default: the terminal")] = None,
+) -> None:
+    """The followed charts as a file for chartline schedules apply."""
+    with common.warehouse() as conn:
+        text = declare.export(conn)
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+def _told(schedule: Schedule) -> str:
+    state = schedule.grid.text() if schedule.is_active else f"{schedule.grid.text()}, not active"
+    return f"{state}; DAG {schedule.dag_id}"
+
+
+def _row(line: SnapshotLine) -> tuple[str, ...]:
+    schedule = line.schedule
+    if schedule is None:
+        name = line.row.get("name", "") if line.row else ""
+        return line.slug, name, "no", f"cannot be used: {line.error}"
+    fetched = [
+        f"tracks {','.join(schedule.track_platforms)}" if schedule.fetch_track_audience else "",
+        f"artists {','.join(schedule.artist_platforms)}" if schedule.fetch_artist_audience else "",
+    ]
+    runs = schedule.grid.text() if schedule.is_active else "not active"
+    return schedule.slug, schedule.name, runs, "; ".join(filter(None, fetched)) or "no audience"
+
+
+def _json(line: SnapshotLine) -> dict[str, Any]:
+    if line.schedule is None:
+        return {"slug": line.slug, "error": line.error}
+    return line.schedule.model_dump(mode="json") | {"dag_id": line.dag_id}
