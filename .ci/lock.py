@@ -1,0 +1,47 @@
+"""Whether requirements*.txt still pin all that requirements*.in ask for: names and versions, no network."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[1]
+PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;]+)")
+
+
+def asked(path: Path) -> list[Requirement]:
+    """The requirements of an .in file."""
+    lines = (line.split("#")[0].strip() for line in path.read_text().splitlines())
+    return [Requirement(line) for line in lines if line and not line.startswith("-")]
+
+
+def pinned(path: Path) -> dict[str, list[str]]:
+    """Name → versions of a compiled file (several where they depend on the platform)."""
+    found: dict[str, list[str]] = {}
+    for line in path.read_text().splitlines():
+        if match := PIN.match(line):
+            found.setdefault(canonicalize_name(match[1]), []).append(match[2])
+    return found
+
+
+def problems() -> list[str]:
+    """What is missing, or pinned to a version that the .in file refuses, or pinned differently in the two files."""
+    main, dev = pinned(ROOT / "requirements.txt"), pinned(ROOT / "requirements-dev.txt")
+    found = []
+    for name, pins in (("requirements", main), ("requirements-dev", main | dev)):
+        for wanted in asked(ROOT / f"{name}.in"):
+            versions = pins.get(canonicalize_name(wanted.name), [])
+            if not any(wanted.specifier.contains(version, prereleases=True) for version in versions):
+                found.append(f"{name}.txt does not pin {wanted}")
+    found += [f"{name} is pinned twice, differently" for name in main.keys() & dev.keys() if main[name] != dev[name]]
+    return found
+
+
+if __name__ == "__main__":
+    wrong = problems()
+    print("\n".join([*wrong, "Work it out anew with: bin/lock"]) if wrong else "requirements are pinned")
+    sys.exit(bool(wrong))

@@ -1,0 +1,21 @@
+FROM python:3.11-slim-bookworm
+
+ENV AIRFLOW_HOME=/opt/airflow \
+    CHARTLINE_HOME=/opt/chartline/state \
+    PYTHONPATH=/opt/chartline/include:/opt/chartline/plugins \
+    PYTHONUNBUFFERED=1
+
+# The state folders exist in the image so that volumes mounted there belong to this user.
+RUN useradd --uid 50000 --create-home chartline \
+    && install -d -o chartline -g chartline /opt/airflow /opt/airflow/logs /opt/airflow/logins /opt/chartline/state
+
+WORKDIR /opt/chartline
+COPY requirements.txt .
+RUN pip install --no-cache-dir --compile -r requirements.txt
+
+COPY include include
+COPY plugins plugins
+COPY dags dags
+RUN python -m compileall -q include plugins dags
+
+USER chartline
