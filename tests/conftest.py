@@ -9,6 +9,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 
 import psycopg
@@ -16,11 +17,12 @@ import pytest
 from psycopg import sql
 
 from chartline.local.postgres import LocalPostgres
-from chartline.warehouse import schema
+from chartline.warehouse import partitions, schema
 from chartline.warehouse.connect import connect
 
 FOLDER = "CHARTLINE_TEST_POSTGRES"
 TEMPLATE = "chartline_template"
+TEST_MONTHS = [date(2026, month, 1) for month in range(8, 13)]  # fixed days in tests lie in these, whatever today is
 REPOSITORY = Path(__file__).parents[1]
 
 
@@ -70,7 +72,12 @@ def postgres() -> LocalPostgres:
             if not admin.execute("select 1 from pg_database where datname = %s", [TEMPLATE]).fetchone():
                 making = f"{TEMPLATE}_making"
                 admin.execute(sql.SQL("create database {}").format(sql.Identifier(making)))
-                schema.migrate(server.url(making))
+                with pytest.MonkeyPatch.context() as patch:
+                    patch.setattr(partitions, "MONTHS_BACK", 3)  # each partition makes every test's database dearer
+                    schema.migrate(server.url(making))
+                with connect(server.url(making)) as conn:
+                    for table in partitions.PARTITIONED:
+                        partitions.ensure_months(conn, table, TEST_MONTHS)
                 admin.execute(
                     sql.SQL("alter database {} rename to {}").format(sql.Identifier(making), sql.Identifier(TEMPLATE))
                 )

@@ -80,9 +80,15 @@ def test_migrate_takes_an_empty_schema_made_for_it(empty_database_url: str) -> N
     assert schema.migrate(empty_database_url) == (None, schema.head())
 
 
-def test_standing_partitions_cover_two_years_back_and_three_months_ahead(warehouse: psycopg.Connection) -> None:
-    counted = warehouse.execute(
-        "select parent.relname, count(*) from pg_inherits join pg_class parent on parent.oid = inhparent"
-        " where parent.relkind = 'p' group by 1 order by 1"
-    ).fetchall()
+def test_standing_partitions_cover_two_years_back_and_three_months_ahead(empty_database_url: str) -> None:
+    schema.migrate(empty_database_url)
+    with connect(empty_database_url) as conn:
+        counted = conn.execute(
+            "select parent.relname, count(*) from pg_inherits join pg_class parent on parent.oid = inhparent"
+            " where parent.relkind = 'p' group by 1 order by 1"
+        ).fetchall()
+        this_month = conn.execute("select to_char(now(), 'YYYY_MM')").fetchone()
+        assert this_month
+        newest = conn.execute("select to_regclass(%s)", [f"api_call_{this_month[0]}"]).fetchone()
     assert counted == [(name, 24 + 1 + 3) for name in sorted(partitions.PARTITIONED)]
+    assert newest != (None,)
