@@ -55,7 +55,7 @@ class Server:
 
     def calls(self) -> list[Any]:
         """Every call so far."""
-        return self.service.counts.log()
+        return list(self.service.counts.log())
 
 
 @pytest.fixture
