@@ -155,7 +155,8 @@ def _ask(conn: psycopg.Connection[Any], slug: str, client: Client) -> None:
                 raise unknown(slug, "does not exist at the Soundcharts API") from None
             raise
     calls.record(conn, answer.calls, None)
-    charts.upsert_chart(conn, models.parse(models.RankingPage, answer).chart)
+    with conn.transaction():
+        charts.upsert_chart(conn, models.parse(models.RankingPage, answer).chart)
 
 
 def _columns(schedule: Schedule) -> dict[str, Any]:
