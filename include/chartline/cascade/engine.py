@@ -84,10 +84,9 @@ class Engine:
         client: SoundchartsClient,
         execution: Execution,
         settings: Settings,
-        connections: int,
     ) -> None:
         self._connect, self._client, self._execution = connect, client, execution
-        self._settings, self._connections = settings, connections
+        self._settings, self._connections = settings, client.account.connections
         self._lease = timedelta(minutes=settings.lease_minutes)
 
     def run(self, batch: Batch) -> Report:

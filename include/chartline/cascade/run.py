@@ -25,7 +25,6 @@ class Run:
     connect: Callable[[], psycopg.Connection[Any]]
     client: Callable[[], SoundchartsClient]
     settings: Settings
-    connections: int
 
     @property
     def ask(self) -> CascadeAsk:

@@ -26,7 +26,7 @@ and what could not be had: `select * from chartline.execution_failure where exec
 | `not_in_plan` | the account's plan does not serve this endpoint: switch the step off in the schedule |
 | `quota_spent` | nothing is lost: what is left is *deferred* and taken up by the next run once calls are to be had |
 | `short_answer`, `ranking_incomplete` | the API gave fewer rows than its total; nothing is stored: clear it later |
-| `server_trouble`, `network_trouble`, `cut_answer`, `rate_limited` | the API was away or busy: clear the task; only what is left is asked |
+| `server_trouble`, `network_trouble`, `cut_answer`, `rate_limited` | the API was away or busy: clear the task |
 | `contract_broken` | the API changed: the field is named, the answer is kept in `chartline.raw_answer` |
 | `schema_mismatch` | run `chartline migrate` |
 | `bad_input`, `unknown_chart` | the config is wrong: the field is named; trigger again with a right one |
@@ -40,6 +40,13 @@ ON_DEMAND = f"""
 Fetch any chart of the catalogue, followed or not, for its latest ranking or one day. Trigger it with the form, or with
 a config such as `{{"chart": "demo-global-daily", "day": "2026-11-01", "steps": ["track_metadata"]}}`.
 {_STEPS}{_TRIAGE}"""
+
+
+CATALOGUE = f"""
+Fetches the lists of platforms and the charts of each (100 charts a call) into `chartline.platform` and
+`chartline.chart`, so that charts can be searched and followed without a call. Lists younger than seven days are left
+alone. One platform's failure does not stop the others; it is in the log, and due again at once.
+{_TRIAGE}"""
 
 
 def chart_sync(schedule: Schedule) -> str:

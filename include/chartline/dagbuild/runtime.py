@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import psycopg
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import BaseHook, Context
 from psycopg.conninfo import make_conninfo
 
@@ -33,7 +34,7 @@ def warehouse_dsn() -> str:
     """The connection string of the warehouse. Raises NotConfigured when the Airflow connection is missing."""
     try:
         conn = BaseHook.get_connection(WAREHOUSE)
-    except Exception as error:
+    except AirflowNotFoundException as error:
         raise NotConfigured(
             f"The Airflow connection {WAREHOUSE} is missing.",
             advice="Add it under Admin > Connections (type postgres), or set AIRFLOW_CONN_CHARTLINE_WAREHOUSE.",
@@ -50,14 +51,26 @@ def _connect(dsn: str) -> psycopg.Connection[Any]:
     return conn
 
 
+@contextmanager
+def warehouse() -> Iterator[psycopg.Connection[Any]]:
+    """A connection to the warehouse, in autocommit."""
+    with _connect(warehouse_dsn()) as conn:
+        yield conn
+
+
+def api_client() -> SoundchartsClient:
+    """The API by the Airflow connection `soundcharts`, under the account's minute limit."""
+    return _client(SoundchartsHook(), warehouse_dsn())
+
+
+def _client(hook: SoundchartsHook, dsn: str) -> SoundchartsClient:
+    account = hook.account
+    return hook.client(PostgresLimiter(dsn, account.name, account.calls_per_minute))
+
+
 def _run(execution: Execution, dsn: str) -> Run:
     hook = SoundchartsHook()
-
-    def client() -> SoundchartsClient:
-        account = hook.account
-        return hook.client(PostgresLimiter(dsn, account.name, account.calls_per_minute))
-
-    return Run(execution, lambda: _connect(dsn), client, settings(), settings().connections)
+    return Run(execution, lambda: _connect(dsn), lambda: _client(hook, dsn), settings())
 
 
 def open_run(context: Context, chart: str, make_ask: MakeAsk) -> tuple[Run, str]:

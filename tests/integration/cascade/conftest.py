@@ -80,7 +80,7 @@ class Cascade:
         return conn
 
     def client(self) -> SoundchartsClient:
-        account = ApiAccount(self.server.url, "soundcharts", self.password)
+        account = ApiAccount(self.server.url, "soundcharts", self.password, connections=self.settings.connections)
         limiter = PostgresLimiter(self.warehouse_url, account.name, 100_000)
         return SoundchartsClient(account, limiter=limiter, settings=self.settings, sleep=lambda seconds: None)
 
@@ -91,13 +91,13 @@ class Cascade:
                 conn, dag_id="chart_cascade", run_id=run_id, chart_slug=chart, trigger="manual"
             )
             execution = executions.fix_settings(conn, execution, ask.model_dump(mode="json"))
-        return Run(execution, self.connect, self.client, self.settings, self.settings.connections)
+        return Run(execution, self.connect, self.client, self.settings)
 
     def fetch(self, run: Run, batches: list[Batch]) -> None:
         for batch in batches:
             handle = Batch.from_dict(batch.as_dict())
             with run.client() as client:
-                Engine(run.connect, client, run.execution, run.settings, run.connections).run(handle)
+                Engine(run.connect, client, run.execution, run.settings).run(handle)
 
     def run(self, chart: str, run_id: str = "r1", **config: Any) -> dict[str, Any]:
         """All steps of one run; the execution's row."""
