@@ -115,7 +115,7 @@ def test_a_run_by_hand_covers_the_latest_complete_interval() -> None:
 
 @given(
     grid=st.sampled_from(GRIDS),
-    earliest=st.datetimes(datetime(2025, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)),
+    earliest=st.datetimes(datetime(2025, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
     catchup=st.booleans(),
 )
 @time_machine.travel(NOW, tick=False)
