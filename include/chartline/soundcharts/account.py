@@ -56,11 +56,15 @@ class ApiAccount:
         when that could be a secret.
         """
         extras = _extras(extra)
+        login, password = (login or "").strip(), (password or "").strip()
         if not login or not password:
             missing = "login" if not login else "password"
             raise _wrong(
                 missing, "is empty", "Login and password are app id and API key, or OAuth client id and secret."
             )
+        for name, value in (("login", login), ("password", password)):
+            if not value.isascii() or not value.isprintable():
+                raise _wrong(name, "holds a character that no credential has", "Copy it again, on one line.")
         base_url = _base_url(host)
         auth = str(extras.get("auth") or "keys")
         if auth not in ("keys", "oauth"):

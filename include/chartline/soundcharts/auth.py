@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
-from chartline.errors import ChartlineError, CredentialsRefused, CutAnswer, NotConfigured
+from chartline.errors import ChartlineError, CredentialsRefused, CutAnswer, NotConfigured, RateLimited
 from chartline.soundcharts import policy
 from chartline.soundcharts.account import CONNECTION, ApiAccount
 from chartline.soundcharts.redaction import hide
@@ -100,6 +100,9 @@ class TokenLogin:
             data=form,
         )
         data = _data(reply)
+        if reply.status == 429:  # tokens are not billed, so it is never about the quota
+            wait = policy.waiting_time(reply.headers) or policy.UNSAID_WAIT
+            raise RateLimited("The token endpoint of Soundcharts asks to wait.", after=wait)
         if error := policy.judge(reply.status, reply.headers, data, "a token"):
             raise self._named(error)
         token, life = self._read(data)
@@ -109,7 +112,7 @@ class TokenLogin:
 
     def _named(self, error: ChartlineError) -> ChartlineError:
         """Trouble of the token host stays what it is; any other answer means that the credentials are refused."""
-        if isinstance(error, policy.RETRIED | NotConfigured):
+        if isinstance(error, (*policy.RETRIED, NotConfigured)):
             return error
         self._refusal = f"The token endpoint refused the connection {CONNECTION}: {error.what}"
         return CredentialsRefused(self._refusal, advice=_ADVICE)

@@ -231,7 +231,8 @@ class PostgresBank:
         """One atomic statement. Raises `WarehouseUnavailable`, `SchemaMismatch`."""
         row = self._run(_TAKE, {"taken": slots * self._pace.interval, "saved": self._pace.saved})
         assert row is not None  # the statement returns its row
-        return float(row[0]), float(row[1])
+        first, paused = row
+        return float(first), max(0.0, float(paused))  # a microsecond passes between its two looks at the clock
 
     def block(self, seconds: float) -> None:
         """Never shortens a pause that another process asked for."""

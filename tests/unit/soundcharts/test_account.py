@@ -1,0 +1,98 @@
+"""From a connection to an account: what is understood, what is refused by field, and what never shows."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from chartline.errors import NotConfigured
+from chartline.soundcharts.account import VENDOR_TOKEN_URL, ApiAccount
+
+HOST = "https://customer.api.soundcharts.com"
+
+
+def test_defaults():
+    account = ApiAccount.from_connection(HOST, "an-app", "a-key")
+    assert account.base_url == HOST
+    assert (account.auth, account.token_url, account.team_id) == ("keys", VENDOR_TOKEN_URL, "")
+    assert (account.calls_per_minute, account.connections) == (5000, 12)
+
+
+def test_all_extras_as_airflow_hands_them_on():
+    extra = {"auth": "oauth", "token_url": "https://other.example/token", "team_id": 12, "calls_per_minute": "900"}
+    for given in (extra, json.dumps(extra)):
+        account = ApiAccount.from_connection(HOST, "an-id", "a-secret", given)
+        assert (account.auth, account.token_url, account.team_id) == ("oauth", "https://other.example/token", "12")
+        assert account.calls_per_minute == 900
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "https://127.0.0.1:8000/", " https://127.0.0.1:8000 "])
+def test_the_scheme_is_https_unless_given_and_no_slash_stays(host):
+    assert ApiAccount.from_connection(host, "a", "b").base_url == "https://127.0.0.1:8000"
+
+
+def test_tokens_of_another_host_are_not_asked_at_the_vendor():
+    account = ApiAccount.from_connection("http://simulator:8000", "a", "b", {"auth": "oauth"})
+    assert account.token_url == "http://simulator:8000/oauth/token"
+
+
+@pytest.mark.parametrize(
+    ("field", "given"),
+    [
+        ("host", {"host": ""}),
+        ("host", {"host": None}),
+        ("host", {"host": "ftp://somewhere"}),
+        ("host", {"host": "https://:80"}),
+        ("host", {"host": "https://a:port"}),
+        ("host", {"host": "https://user:hidden-value@host"}),
+        ("host", {"host": "https://host?key=hidden-value"}),
+        ("host", {"host": "http://customer.api.soundcharts.com"}),
+        ("login", {"login": ""}),
+        ("login", {"login": None}),
+        ("password", {"password": ""}),
+        ("password", {"password": "hidden-value\nx"}),
+        ("extra.auth", {"extra": {"auth": "hidden-value"}}),
+        ("extra.token_url", {"extra": {"token_url": "nowhere"}}),
+        ("extra.token_url", {"extra": {"token_url": "http://account.soundcharts.com/oauth/token"}}),
+        ("extra.calls_per_minute", {"extra": {"calls_per_minute": 0}}),
+        ("extra.connections", {"extra": {"connections": "hidden-value"}}),
+        ("extra", {"extra": '{"auth": "hidden-value"'}),
+        ("extra", {"extra": "[]"}),
+    ],
+)
+def test_what_cannot_be_used_is_refused_by_field_and_without_its_value(field, given):
+    connection = {"host": HOST, "login": "an-app", "password": "a-key", "extra": None} | given
+    with pytest.raises(NotConfigured, match="connection soundcharts") as refused:
+        ApiAccount.from_connection(**connection)
+    assert field in str(refused.value)
+    assert "hidden-value" not in str(refused.value)
+    assert refused.value.advice
+
+
+def test_credentials_are_taken_without_the_blanks_of_copying():
+    account = ApiAccount.from_connection(HOST, " an-app\n", "\ta-key ")
+    assert (account.login, account.password) == ("an-app", "a-key")
+
+
+def test_repr_shows_no_credential_and_the_name_no_secret():
+    account = ApiAccount.from_connection(HOST, "an-app", "a-key", {"team_id": "a-team"})
+    assert not any(secret in repr(account) for secret in ("an-app", "a-key", "a-team"))
+    assert account.name == "customer.api.soundcharts.com/an-app"
+    assert set(account.secrets) == {"an-app", "a-key", "a-team"}
+
+
+def test_from_the_environment(monkeypatch):
+    connection = {"conn_type": "http", "host": "http://127.0.0.1", "port": 8000, "login": "a", "password": "b",
+                  "extra": {"connections": 3}}  # fmt: skip
+    monkeypatch.setenv("AIRFLOW_CONN_SOUNDCHARTS", json.dumps(connection))
+    account = ApiAccount.from_environment()
+    assert (account.base_url, account.login, account.connections) == ("http://127.0.0.1:8000", "a", 3)
+
+
+@pytest.mark.parametrize("text", ["", "http://hidden-value@host", '"hidden-value"', '{"host": '])
+def test_an_environment_that_says_nothing_usable(monkeypatch, text):
+    monkeypatch.setenv("AIRFLOW_CONN_SOUNDCHARTS", text)
+    with pytest.raises(NotConfigured, match="AIRFLOW_CONN_SOUNDCHARTS") as refused:
+        ApiAccount.from_environment()
+    assert "hidden-value" not in str(refused.value)

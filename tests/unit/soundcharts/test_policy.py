@@ -1,0 +1,178 @@
+"""The table from status to error, the two kinds of 429, and how long to wait."""
+
+from __future__ import annotations
+
+import time
+from email.utils import formatdate
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chartline.errors import (
+    ChartlineError,
+    CredentialsRefused,
+    Gone,
+    NotConfigured,
+    NotFound,
+    NotInPlan,
+    QuotaSpent,
+    RateLimited,
+    RequestRefused,
+    ServerTrouble,
+    UnsupportedPlatform,
+)
+from chartline.soundcharts import policy
+
+MINUTE = "The maximum request count per minute has been reached."
+QUOTA = "Maximum quota reached."
+
+
+def errors(message: object = "", code: object = None, key: object = "access") -> dict[str, object]:
+    return {"errors": [{"key": key, "code": code, "message": message}]}
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (400, RequestRefused), (401, CredentialsRefused), (402, RequestRefused), (403, NotInPlan), (404, NotFound),
+        (405, RequestRefused), (409, RequestRefused), (410, Gone), (418, RequestRefused), (422, RequestRefused),
+        (301, NotConfigured), (302, NotConfigured), (308, NotConfigured), (408, ServerTrouble),
+        (500, ServerTrouble), (502, ServerTrouble), (503, ServerTrouble), (504, ServerTrouble), (599, ServerTrouble),
+        (799, ServerTrouble),
+    ],
+)  # fmt: skip
+def test_every_status_has_its_error(status, error):
+    judged = policy.judge(status, {}, errors("Something."), "song abc", b"raw")
+    assert type(judged) is error
+    assert "song abc" in judged.what
+    assert f"status {status}" in judged.what
+    assert judged.body == b"raw"
+
+
+@pytest.mark.parametrize("status", [200, 201, 204])
+@pytest.mark.parametrize("data", [{}, {"errors": []}, {"errors": None}, {"items": []}, {"errors": ""}, [], None])
+def test_a_good_answer_is_no_error(status, data):
+    assert policy.judge(status, {}, data, "song") is None
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "error"),
+    [
+        (400, "invalid platform code", UnsupportedPlatform),
+        (404, "Apple Music is not a social Platform.", UnsupportedPlatform),
+        (400, "Allowed platforms: spotify, youtube", UnsupportedPlatform),
+        (404, "Not found.", NotFound),
+        (404, "No song named platformer", NotFound),
+        (403, "This platform is not in your plan", NotInPlan),
+    ],
+)
+def test_a_refused_platform_says_nothing_of_the_entity(status, message, error):
+    assert type(policy.judge(status, {}, errors(message), "x")) is error
+
+
+@pytest.mark.parametrize(
+    ("message", "headers", "error"),
+    [
+        (MINUTE, {}, RateLimited),
+        (MINUTE.upper(), {"x-ratelimit-reset": "3"}, RateLimited),
+        (MINUTE, {"x-quota-remaining": "0"}, RateLimited),
+        (QUOTA, {}, QuotaSpent),
+        (QUOTA, {"x-ratelimit-reset": "3"}, QuotaSpent),
+        ("", {"x-ratelimit-reset": "3"}, RateLimited),
+        ("", {"retry-after": "3"}, RateLimited),
+        ("", {"x-ratelimit-reset": "3", "x-quota-remaining": "0"}, QuotaSpent),
+        ("", {"x-quota-remaining": "12"}, RateLimited),
+        ("", {"x-quota-remaining": "lots"}, QuotaSpent),
+        ("Stop it.", {}, QuotaSpent),
+    ],
+)
+def test_the_two_kinds_of_429(message, headers, error):
+    assert type(policy.judge(429, headers, errors(message), "x")) is error
+
+
+def test_a_429_without_a_word_is_about_the_quota():
+    assert type(policy.judge(429, {}, None, "x")) is QuotaSpent
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [(404, NotFound), ("404", NotFound), (401, CredentialsRefused), (503, ServerTrouble), (None, RequestRefused),
+     ("x", RequestRefused), (7, RequestRefused), (200, RequestRefused)],
+)  # fmt: skip
+def test_errors_in_a_200_are_judged_by_their_code(code, error):
+    assert type(policy.judge(200, {}, errors("Oh.", code), "x")) is error
+
+
+@pytest.mark.parametrize("said", ["text", ["text"], [None], {"a": 1}, [[]]])
+def test_odd_error_bodies_are_survived(said):
+    assert type(policy.judge(404, {}, {"errors": said}, "x")) is NotFound
+
+
+KEYS = st.sampled_from(["errors", "error", "message", "code", "key"])
+BODIES = st.recursive(
+    st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner), max_leaves=8
+)
+
+
+@given(st.integers(300, 999), BODIES)
+def test_whatever_comes_becomes_a_named_error(status, data):
+    judged = policy.judge(status, {}, data, "x")
+    assert isinstance(judged, ChartlineError)
+    assert "\n" not in str(judged)
+    assert len(str(judged)) < 1000
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait"),
+    [
+        ({}, None),
+        ({"x-ratelimit-reset": "12"}, 13),
+        ({"x-ratelimit-reset": " 0 "}, 1),
+        ({"x-ratelimit-reset": "1.5"}, 2.5),
+        ({"x-ratelimit-reset": "soon"}, None),
+        ({"x-ratelimit-reset": "-3"}, None),
+        ({"x-ratelimit-reset": "nan"}, None),
+        ({"x-ratelimit-reset": "inf"}, None),
+        ({"x-ratelimit-reset": ""}, None),
+        ({"x-ratelimit-reset": "soon", "retry-after": "4"}, 5),
+        ({"x-ratelimit-reset": "2", "retry-after": "4"}, 3),
+    ],
+)
+def test_waiting_time(headers, wait):
+    assert policy.waiting_time(headers) == wait
+
+
+@pytest.mark.parametrize("spelled", [str, lambda at: str(round(at * 1000)), lambda at: formatdate(at, usegmt=True)])
+def test_a_time_is_understood_as_well_as_a_wait(spelled):
+    wait = policy.waiting_time({"retry-after": spelled(time.time() + 30)})
+    assert 28 < wait < 32
+
+
+def test_a_time_in_the_past_is_no_wait():
+    assert policy.waiting_time({"x-ratelimit-reset": str(time.time() - 100)}) == 1
+
+
+def test_an_unsaid_wait_is_ten_seconds():
+    assert policy.judge(429, {}, errors(MINUTE), "x").after == 10
+
+
+@pytest.mark.parametrize(("text", "number"), [("12", 12), (" 7 ", 7), ("-3", -3)])
+def test_whole_numbers_of_headers(text, number):
+    assert policy.whole(text) == number
+
+
+@pytest.mark.parametrize("text", ["1e3", "x", "", None, "9" * 30, "٣", "1 2", "0x1"])
+def test_what_is_no_whole_number(text):
+    assert policy.whole(text) is None
+
+
+@given(st.integers(0, 1000))
+def test_backoff_is_bounded(failures):
+    assert 0.25 <= policy.backoff(failures) <= 30
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"NaN", b'{"a": Infinity}', b"\xff\xfe", b"[" * 100_000])
+def test_what_is_not_json(body):
+    with pytest.raises(ValueError, match=r".*"):
+        policy.decode(body)
