@@ -33,8 +33,9 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?=$|[T ])")
 
 
-def _no_nul(text: str) -> str:
-    return text.replace("\0", "")  # PostgreSQL cannot hold it
+def _storable(text: str) -> str:
+    """Without what PostgreSQL cannot hold: NUL, and halves of characters, which JSON can spell."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _blank_is_none(value: Any) -> Any:
@@ -83,7 +84,7 @@ def _measured(items: Any) -> Any:
     return [item for item in items if not (isinstance(item, dict) and "value" in item and item["value"] is None)]
 
 
-Text = Annotated[str, AfterValidator(_no_nul)]
+Text = Annotated[str, AfterValidator(_storable)]
 MaybeText = Annotated[Text | None, BeforeValidator(_blank_is_none)]  # "" is how the API says nothing
 PlainText = Annotated[Text, BeforeValidator(_none_is_blank)]  # "" has a meaning of its own
 Names = Annotated[list[Text], BeforeValidator(_filled), BeforeValidator(_none_is_empty)]
@@ -339,7 +340,7 @@ class Artist(_Shape):
 class AudiencePlot(_Shape):
     """The total to date of one release of the track."""
 
-    identifier: Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_no_nul)]
+    identifier: Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_storable)]
     value: Big
 
 
