@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def serve(service: Service, host: str, port: int) -> None:
-    """Serve a service until interrupted. Client addresses are taken from the socket alone, so `/_control` stays local."""
+    """Serve until interrupted. Client addresses are taken from the socket alone, so `/_control` stays local."""
     logging.getLogger("uvicorn.error").addFilter(_CutsAreMeant())
     uvicorn.run(
         create_app(service),

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from simulator.answers import ApiError
 from simulator.control import control_routes, truth_routes
-from simulator.endpoints import ROUTES, UNKNOWN, Route
+from simulator.endpoints import ROUTES, TOKEN, UNKNOWN, Route
 from simulator.service import Service
 
 _INTERNAL = ("/_control", "/_truth")
@@ -26,12 +26,15 @@ def create_app(service: Service | None = None) -> FastAPI:
     app.state.service = own
     app.include_router(control_routes(own))
     app.include_router(truth_routes(own))
-    app.add_api_route("/oauth/token", _token(own), methods=["POST"], response_class=Response)
+    # Plain routes: nothing of FastAPI's argument handling is wanted where the real API's own rules count.
+    app.add_route(TOKEN.path, _token(own), methods=["POST"])
     for route in ROUTES:
-        app.add_api_route(route.path, _endpoint(own, route), methods=["GET"], name=route.name, response_class=Response)
+        app.add_route(route.path, _endpoint(own, route), methods=["GET"])
     for route in ROUTES:
-        app.add_api_route(route.path, _read_only, methods=_METHODS[1:], response_class=Response)
-    app.add_api_route(UNKNOWN.path, _endpoint(own, UNKNOWN), methods=_METHODS, response_class=Response)
+        app.add_route(route.path, _read_only, methods=_METHODS[1:])
+    for prefix in _INTERNAL:
+        app.add_route(prefix + "/{rest:path}", _nothing_here, methods=_METHODS)
+    app.add_route(UNKNOWN.path, _endpoint(own, UNKNOWN), methods=_METHODS)
     app.add_exception_handler(HTTPException, _refuse)
     return app
 
@@ -53,6 +56,11 @@ def _token(service: Service) -> Callable[[Request], Awaitable[Response]]:
 async def _read_only(request: Request) -> Response:
     """Writing to what can only be read."""
     raise HTTPException(405, "Method not allowed.")
+
+
+async def _nothing_here(request: Request) -> Response:
+    """An internal path that does not exist: nothing to count."""
+    raise HTTPException(404, "Not found.")
 
 
 async def _refuse(request: Request, refusal: Exception) -> Response:

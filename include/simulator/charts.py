@@ -103,7 +103,7 @@ class Chart:
 def demo_charts(
     entries: int, overlap: float, third_overlap: float, first_day: date, hours: dict[str, float]
 ) -> list[Chart]:
-    """The three charts that `bin/up` follows: the first two share `overlap` of their tracks, the third `third_overlap`."""
+    """The charts that `bin/up` follows: the first two share `overlap` of their tracks, the third `third_overlap`."""
     plan = (
         ("demo-global-daily", "Demo Daily 200", "spotify", "", overlap, 39.0),
         ("demo-france-daily", "Demo Daily 200", "spotify", "FR", overlap, 39.5),
@@ -111,18 +111,29 @@ def demo_charts(
     )
     return [
         Chart(
-            slug=slug, name=name, platform=platform, country_code=country, frequency="daily", capacity=entries,
-            entries=entries, first_day=first_day, publication_hours=hours.get(slug, usual), own_pool=FIRST_OWN_POOL + index,
-            shared_pool=DEMO_POOL, overlap=share, turn=0, web_url=f"https://charts.example.org/{slug}",
+            slug=slug,
+            name=name,
+            platform=platform,
+            country_code=country,
+            frequency="daily",
+            capacity=entries,
+            entries=entries,
+            first_day=first_day,
+            publication_hours=hours.get(slug, usual),
+            own_pool=FIRST_OWN_POOL + index,
+            shared_pool=DEMO_POOL,
+            overlap=share,
+            turn=0,
+            web_url=f"https://charts.example.org/{slug}",
         )
         for index, (slug, name, platform, country, share, usual) in enumerate(plan)
-    ]  # fmt: skip
+    ]
 
 
 def catalogue(
     seed: int, count: int, first_pool: int, overlap: float, first_day: date, hours: dict[str, float], kind: str = "song"
 ) -> list[Chart]:
-    """`count` further charts over all platforms, countries and frequencies, each on a weekday or month day of its own."""
+    """`count` further charts over all platforms, countries and frequencies, on weekdays or month days of their own."""
     platforms = SONG_CHART_PLATFORMS if kind == "song" else ALBUM_CHART_PLATFORMS
     return [
         _catalogue_chart(seed, index, platforms, first_pool + index, overlap, first_day, hours, kind)

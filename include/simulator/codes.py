@@ -62,7 +62,7 @@ def number_of_isrc(seed: int, isrc: str) -> int | None:
 
 
 def identifier_of(seed: int, platform: str, number: int, release: int) -> str:
-    """The platform's own identifier of one release (0, 1, 2) of a track: 22 letters on spotify, digits on shazam, else 11."""
+    """A platform's identifier of a track's release (0 to 2): 22 letters on spotify, digits on shazam, else 11."""
     plain = number << 2 | release
     if platform == "shazam":
         return str((plain * _ODD36 + mix(seed, 5)) % (1 << 38))

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, timedelta
 from ipaddress import ip_address
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Body, Depends, HTTPException, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from simulator.counts import Noted
+from simulator.faults import FaultRule
 from simulator.needed import ChartAsk, needed_calls
 from simulator.service import Service
 from simulator.settings import Settings
-from simulator.world import World, WorldSettings
+from simulator.world import World
 
 Model = TypeVar("Model", bound=BaseModel)
+Change = Annotated[dict[str, Any], Body()]
 
 
 def _local_only(request: Request) -> None:
@@ -78,7 +80,7 @@ def control_routes(service: Service) -> APIRouter:
         return service.settings.model_dump(mode="json") | {"quota_left": service.quota.left}
 
     @router.post("/settings")
-    async def change_settings(change: dict[str, Any] = Body()) -> dict[str, Any]:
+    async def change_settings(change: Change) -> dict[str, Any]:
         """Change the given settings and leave the others."""
         service.configure(_merged(service.settings, change), frozenset(change))
         return await settings()
@@ -89,7 +91,7 @@ def control_routes(service: Service) -> APIRouter:
         return service.world.settings.model_dump(mode="json")
 
     @router.post("/world")
-    async def change_world(change: dict[str, Any] = Body()) -> dict[str, Any]:
+    async def change_world(change: Change) -> dict[str, Any]:
         """Another world: change the given settings and leave the others. Counts and clock stay."""
         service.world = World(**_merged(service.world.settings, change).model_dump())
         return await world()
@@ -183,7 +185,7 @@ def truth_routes(service: Service) -> APIRouter:
     return router
 
 
-def _afflicted(service: Service, rule: Any, uuids: Sequence[str]) -> list[str]:
+def _afflicted(service: Service, rule: FaultRule, uuids: Sequence[str]) -> list[str]:
     return [uuid for uuid in uuids if rule.afflicts(service.world.seed, uuid)]
 
 
@@ -191,6 +193,3 @@ def _shown(thing: Any, what: str) -> dict[str, Any]:
     if thing is None:
         raise HTTPException(404, f"the world has no {what}")
     return asdict(thing)
-
-
-__all__ = ["ClockChange", "NeededAsk", "WorldSettings", "control_routes", "datetime", "truth_routes"]

@@ -13,7 +13,7 @@ MULTI_ENTITY = ","
 
 
 class Noted(NamedTuple):
-    """One call. `at`: Unix time of arrival; `window`: asked days `first..last`; `fault`: kind of the fault committed."""
+    """One call. `at`: Unix time of arrival; `window`: asked days, `first..last`; `fault`: kind of fault committed."""
 
     at: float
     endpoint: str

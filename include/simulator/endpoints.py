@@ -233,7 +233,7 @@ def _found_song(ask: Ask, track: Track | None) -> Json:
 
 def _song_by_isrc(ask: Ask) -> Json:
     track = ask.world.song_by_isrc(ask.entity)
-    if track is not None and mix(track.number, 77) % 200 == 0:
+    if track is not None and mix(track.number, 77) % 50 == 0:
         raise ApiError(410, "gone", "This ISRC is blacklisted.")
     body = _found_song(ask, track)
     if ask.oddities.strikes("other_isrc", ask.entity) and body["object"]["isrc"]:
@@ -439,3 +439,4 @@ def _nothing_here(ask: Ask) -> Json:
 
 
 UNKNOWN = Route("unknown", "/{entity:path}", _nothing_here)
+TOKEN = Route("oauth_token", "/oauth/token", _nothing_here, free=True)

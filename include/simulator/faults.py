@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from simulator.mixing import chance, mix, salt
 
 FaultKind = Literal["status", "timeout", "cut", "malformed", "short_page", "wrong_total", "expired_token"]
+ALL_KINDS = frozenset(get_args(FaultKind))
+NEEDS_TOKEN = frozenset({"expired_token"})
+BEFORE_ANSWER = frozenset({"status", "timeout"})
 
 
 class Match(BaseModel):
@@ -69,12 +72,16 @@ class Faults:
         self._left = [rule.times for rule in self._rules]
         self._turn = 0
 
-    def strike(self, seed: int, endpoint: str, entities: Sequence[str], facet: str) -> Strike:
-        """What befalls this call. In a batch, a 404 of single entities leaves these out and the rest goes on."""
+    def strike(
+        self, seed: int, endpoint: str, entities: Sequence[str], facet: str, kinds: frozenset[str] = ALL_KINDS
+    ) -> Strike:
+        """What befalls this call, of `kinds`. In a batch, a 404 of single entities leaves only these out."""
         absent: set[str] = set()
         self._turn += 1
         for index, rule in enumerate(self._rules):
-            if self._left[index] == 0 or not self._looks_at(rule, endpoint, entities, facet):
+            if self._left[index] == 0 or rule.kind not in kinds:
+                continue
+            if not self._looks_at(rule, endpoint, entities, facet):
                 continue
             if rule.per == "call":
                 hit = set(entities) if chance(mix(seed, self._turn, index), rule.share) else None

@@ -58,12 +58,12 @@ def needed_calls(
     track_order: Sequence[str] | None = None,
     artist_order: Sequence[str] | None = None,
 ) -> dict[str, dict[str, int]]:
-    """Calls for the latest ranking of each chart into an empty warehouse: slug -> endpoint name -> calls (none: no key).
+    """Calls for the latest ranking of each chart into an empty warehouse: slug -> endpoint name -> calls.
 
     What charts share is paid by the first of them: in `track_order` (slugs) for tracks, in `artist_order` for
     artists, each the order of `charts` unless given. Page 1 of a ranking counts as `ranking_latest`, later pages as
     `ranking_at`. Artists are known from track metadata only, so a chart sees those of tracks whose metadata it or
-    an earlier chart fetches. Windows: audience 90 days ending today (always one page); airplay the 90 days before today.
+    an earlier chart fetches. Windows: audience 90 days until today (always one page), airplay the 90 days before today.
     `KeyError` for an unknown slug, `ValueError` for a chart without a visible ranking or an order that lacks a chart.
     """
     asks = {ask.slug: ask for ask in charts}

@@ -32,7 +32,7 @@ NATURAL: dict[str, float] = {
 
 
 class Oddities:
-    """Which oddities strike. `wanted`: 0 to 1 scales the natural rates; a list of names makes just these strike always."""
+    """Which oddities strike. `wanted`: 0 to 1 scales the natural rates; a list of names: just these strike, always."""
 
     def __init__(self, wanted: float | list[str]) -> None:
         self._shares = (

@@ -2,8 +2,8 @@
 
 A chart has as many slots as entries. A slot is held by one track for the slot's period, then by the next; the
 holder of any day is plain arithmetic, so no day depends on having worked out another. Slots with short periods
-make the daily turnover (about 7 of 200), long ones the evergreens. Charts that share a pool of slots share their tracks.
-A track's number is its pool, slot and generation.
+make the daily turnover (about 7 of 200), long ones the evergreens. Charts that share a pool of slots share their
+tracks. A track's number is its pool, slot and generation.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from simulator.mixing import mix, unit
 
 _EPOCH = date(2015, 1, 1).toordinal()
 _GENERATION_BITS, _SLOT_BITS = 11, 9
+_SHORT = 40  # days; slots below make the daily turnover
 MAX_ENTRIES = 1 << _SLOT_BITS
 _TIME_UNITS = {"daily": "DOC", "weekly": "WOC", "monthly": "MOC"}
 
@@ -70,7 +71,7 @@ def _slots(seed: int, chart: Chart) -> tuple[Slot, ...]:
         pool = chart.shared_pool if index in shared else chart.own_pool
         period, phase = _life(seed, pool, index)
         bits = mix(seed, chart.own_pool << _SLOT_BITS | index, 12)
-        base = unit(bits) * (0.6 if period < 40 else 1.0) + (0.4 if period < 40 else 0.0)
+        base = unit(bits) * (0.6 if period < _SHORT else 1.0) + (0.4 if period < _SHORT else 0.0)
         slots.append(Slot(pool, index, period, phase, base, bits))
     return tuple(slots)
 
@@ -78,7 +79,7 @@ def _slots(seed: int, chart: Chart) -> tuple[Slot, ...]:
 def _returns(seed: int, slot: Slot, generation: int) -> bool:
     """Whether the track of two generations ago comes back (so that the chart shows re-entries)."""
     return (
-        slot.period < 40
+        slot.period < _SHORT
         and generation % 3 == 2
         and mix(seed, slot.pool << _SLOT_BITS | slot.index, generation) % 6 == 0
     )
@@ -87,7 +88,7 @@ def _returns(seed: int, slot: Slot, generation: int) -> bool:
 def _holder(seed: int, slot: Slot, day: int) -> tuple[int, int]:
     """The track that holds the slot on a day, and its age on the chart in days."""
     generation, age = divmod(day - _EPOCH + slot.phase, slot.period)
-    if _returns(seed, slot, generation):
+    if slot.period < _SHORT and _returns(seed, slot, generation):
         generation -= 2
     return (slot.pool << _SLOT_BITS | slot.index) << _GENERATION_BITS | generation, age
 
@@ -109,7 +110,7 @@ def first_day_of(seed: int, number: int) -> date:
 
 def exists(seed: int, number: int, pools: frozenset[int]) -> bool:
     """Whether the world has this track: its pool exists and its generation ever holds the slot before 2035."""
-    place, generation = divmod(number, 1 << _GENERATION_BITS)
+    place = number >> _GENERATION_BITS
     return place >> _SLOT_BITS in pools and first_day_of(seed, number).year < 2035
 
 
@@ -123,7 +124,7 @@ def _standing(seed: int, chart: Chart, day: int) -> tuple[tuple[int, Slot], ...]
         noise = (mix(slot.salt, day) >> 40) / (1 << 24)
         own = (mix(slot.salt, number, 13) >> 40) / (1 << 24)
         scored.append((slot.base + 0.3 * own + 0.15 * drift * drift + 0.035 * noise, number, slot))
-    scored.sort(key=lambda row: row[:2])
+    scored.sort()  # numbers differ, so slots are never compared
     return tuple((number, slot) for _, number, slot in scored)
 
 

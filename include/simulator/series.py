@@ -104,7 +104,7 @@ def _plots(curve: _SongCurve, day: int, bits: int) -> tuple[tuple[str, int], ...
 
 
 def _song_total(curve: _SongCurve, day: int) -> int:
-    """Saturating growth plus a steady part; the noise stays below the steady part, so only a re-mapping makes it fall."""
+    """Saturating growth plus a steady part; noise stays below the steady part, so only a re-mapping makes it fall."""
     age = day - curve.since
     steady = curve.scale // 20_000 + 1
     total = curve.scale * age // (age + 600) + steady * age + (mix(curve.salt, day, 5) >> 20) % (steady // 2 + 1)
@@ -141,7 +141,7 @@ def artist_points(seed: int, number: int, platform: str, first: date, last: date
     curve = _artist_curve(seed, number, platform, share)
     if curve is None:
         return []
-    mixed, base, _, cadence = curve
+    mixed, _, _, cadence = curve
     points = []
     for day in range(max(first.toordinal(), _EPOCH), last.toordinal() + 1):
         if (day + mixed) % cadence:

@@ -16,8 +16,8 @@ from simulator.accounts import Accounts, Caller, OAuthError
 from simulator.answers import ApiError, Asked, Json
 from simulator.clock import Clock
 from simulator.counts import MULTI_ENTITY, Counts, Noted
-from simulator.endpoints import Ask, Route
-from simulator.faults import FaultRule, Faults, Strike, inflate_total, shorten
+from simulator.endpoints import TOKEN, Ask, Route
+from simulator.faults import ALL_KINDS, BEFORE_ANSWER, NEEDS_TOKEN, FaultRule, Faults, Strike, inflate_total, shorten
 from simulator.limits import Allowance, Quota, RateLimit
 from simulator.oddities import Oddities
 from simulator.settings import Settings
@@ -106,11 +106,10 @@ class Service:
     async def _attempt(self, visit: Visit, request: Request) -> Reply:
         caller = self.accounts.who(request.headers, self.settings)
         self._admit(visit, caller)
-        strike = self.faults.strike(self.world.seed, visit.route.name, visit.entities, visit.facet)
-        if strike.rule is not None and strike.rule.kind in ("status", "timeout", "expired_token"):
-            failed = await self._fail(strike.rule, caller, request)
-            if failed is not None:
-                return failed
+        kinds = ALL_KINDS if caller.token else ALL_KINDS - NEEDS_TOKEN
+        strike = self.faults.strike(self.world.seed, visit.route.name, visit.entities, visit.facet, kinds)
+        if strike.rule is not None and strike.rule.kind in BEFORE_ANSWER | NEEDS_TOKEN:
+            return await self._fail(strike.rule, request, caller.token)
         return self._succeed(visit, strike)
 
     def _admit(self, visit: Visit, caller: Caller) -> None:
@@ -122,17 +121,15 @@ class Service:
         if self.quota.spent_up and not visit.route.free:
             raise ApiError(429, "quota", "The maximum quota of your subscription is reached.")
 
-    async def _fail(self, rule: FaultRule, caller: Caller, request: Request) -> Reply | None:
-        """An answer that fails outright; None when the fault does not concern this caller (no token to expire)."""
-        if rule.kind == "expired_token":
-            if caller.token is None:
-                return None
-            self.accounts.expire(caller.token)
-            return Reply(401, self._encode(ApiError(401, "auth", "You are not logged in.").body(), ""), fault=rule.kind)
+    async def _fail(self, rule: FaultRule, request: Request, token: str | None = None) -> Reply:
+        """An answer that fails outright."""
         status = rule.status
         if rule.kind == "timeout":
             await self._hang(request)
             status = 504
+        elif rule.kind == "expired_token" and token is not None:
+            self.accounts.expire(token)
+            status = 401
         if status > 500:
             return Reply(status, _GATEWAY_TROUBLE.format(status).encode(), "text/html", fault=rule.kind)
         return Reply(status, self._encode(_refusal(status).body(), ""), fault=rule.kind, quota_refused=status == 429)
@@ -222,14 +219,10 @@ class Service:
 
     async def token(self, request: Request) -> Response:
         """Answer the token endpoint, which has OAuth's own error form and no quota."""
-        visit = Visit(Route("oauth_token", "/oauth/token", dict_of, free=True), "", "", Asked("/oauth/token", {}))
-        strike = self.faults.strike(self.world.seed, visit.route.name, [], "")
+        visit = Visit(TOKEN, "", "", Asked(TOKEN.path, {}))
+        strike = self.faults.strike(self.world.seed, visit.route.name, [], "", BEFORE_ANSWER)
         form = (await request.body()).decode("utf-8", "replace")
-        reply: Reply | None = None
-        if strike.rule is not None and strike.rule.kind in ("status", "timeout"):
-            reply = await self._fail(strike.rule, Caller("token endpoint"), request)
-        if reply is None:
-            reply = self._granted(request, form)
+        reply = self._granted(request, form) if strike.rule is None else await self._fail(strike.rule, request)
         await self._linger(visit.started)
         self._note(visit, reply, billed=False)
         return Response(reply.body, reply.status, {"cache-control": "no-store"}, reply.media_type)
@@ -242,11 +235,6 @@ class Service:
         if self.oddities.strikes("no_expires_in"):
             del grant["expires_in"]
         return Reply(200, json.dumps(grant).encode())
-
-
-def dict_of(ask: Ask) -> Json:
-    """Nothing: the token endpoint answers by itself."""
-    return {}
 
 
 def _refusal(status: int) -> ApiError:

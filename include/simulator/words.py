@@ -16,8 +16,8 @@ _NOUNS = (
     "Kitchen", "Horizon", "Żar", "Signal", "Balcony", "Tiger", "Cathedral",
 )  # fmt: skip
 _PHRASES = (
-    "Dónde Vas", "夜のランプ", "너의 바다", "Don’t Call", "Je reste là", "Я рядом", "Saudade & Sal", "حلم", "Só Mais Um",
-    "Rock & Roll Kitchen", "#1 Fan", "ünlü", "1,000 Miles", "Who's \"There\"?", "=Sum(Love)", "L'été <3",
+    "Dónde Vas", "夜のランプ", "너의 바다", "Don’t Call", "Je reste là", "Я рядом", "Saudade & Sal", "حلم",
+    "Só Mais Um", "Rock & Roll Kitchen", "#1 Fan", "ünlü", "1,000 Miles", "Who's \"There\"?", "=Sum(Love)", "L'été <3",
 )  # fmt: skip
 _VERSIONS = (" (Acoustic)", " (Live)", " - Remix", " [Deluxe]", " (feat. Nobody)", " Pt. II")
 _FIRST = (

@@ -240,7 +240,7 @@ class World:
         return located.local_streaming(self.seed, self._artist_number(uuid), platform, start, last)
 
     def broadcast_groups(self, uuid: str, start: date, end: date) -> list[airplay.StationPlays]:
-        """Stations that played a track from `start` to `end`, most plays first. Plays are known at once: give past days."""
+        """Stations that played a track from `start` to `end`, most plays first. Known at once: give past days only."""
         return airplay.groups(self.seed, self._track_number(uuid), self.settings.artists, start, end)
 
     def broadcasts(self, uuid: str, start: date, end: date) -> list[airplay.Broadcast]:
