@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -53,7 +54,8 @@ def upsert_platforms(conn: Connection, platforms: Iterable[Platform], **serves: 
     """
     if unknown := set(serves) - set(SERVES):
         raise ValueError(f"platforms serve no {', '.join(sorted(unknown))}")
-    rows = [{"code": platform.code, "name": platform.name, **serves} for platform in platforms]
+    seen = {"seen_at": datetime.now(UTC), **serves}
+    rows = [{"code": platform.code, "name": platform.name, **seen} for platform in platforms]
     merged = merge(conn, PLATFORM, rows)
     for flag in (name for name, served in serves.items() if served and rows):
         conn.execute(
