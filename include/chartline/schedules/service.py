@@ -154,9 +154,10 @@ def _ask(conn: psycopg.Connection[Any], slug: str, client: Client) -> None:
             if isinstance(error, NotFound):
                 raise unknown(slug, "does not exist at the Soundcharts API") from None
             raise
-    calls.record(conn, answer.calls, None)
+    calls.record(conn, answer.calls, None)  # the call was made, whatever the answer is worth
+    chart = models.parse(models.RankingPage, answer).chart
     with conn.transaction():
-        charts.upsert_chart(conn, models.parse(models.RankingPage, answer).chart)
+        charts.upsert_chart(conn, chart)
 
 
 def _columns(schedule: Schedule) -> dict[str, Any]:

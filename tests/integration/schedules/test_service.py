@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from chartline.errors import BadInput, CredentialsRefused, UnknownChart
+from chartline.schedules import service
+from chartline.warehouse import schedules
+
+Conn = psycopg.Connection[Any]
+
+
+@pytest.mark.parametrize(("slug", "frequency"), [("day", "daily"), ("week", "weekly"), ("year", "weekly")])
+def test_the_frequency_is_the_charts_own_else_weekly(conn: Conn, slug: str, frequency: str) -> None:
+    schedule = service.add(conn, slug, created_by="ada")
+    assert schedule.sync_frequency == frequency
+    assert schedule.created_by == "ada"
+    assert schedules.get(conn, slug) == schedule
+
+
+def test_all_settings_are_stored(conn: Conn) -> None:
+    settings = {
+        "is_active": False,
+        "sync_frequency": "custom",
+        "custom_interval_hours": 6,
+        "cron": None,
+        "sync_immediately": False,
+        "sync_historical_data": True,
+        "history_days": 30,
+        "fetch_track_metadata": False,
+        "fetch_artist_metadata": False,
+        "fetch_track_audience": False,
+        "fetch_artist_audience": False,
+        "track_platforms": ["airplay"],
+        "artist_platforms": [],
+    }
+    service.add(conn, "day", settings)
+    stored = schedules.get(conn, "day")
+    assert stored is not None
+    assert stored.settings == settings
+
+
+def test_a_second_schedule_for_a_chart_is_refused_by_name(conn: Conn) -> None:
+    first = service.add(conn, "day")
+    with pytest.raises(BadInput, match=r"^chart: day is followed already\. .*chartline schedules change day"):
+        service.add(conn, "day", {"history_days": 3})
+    assert schedules.get(conn, "day") == first
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"track_platforms": ["apple-music"]}, "track_platforms: .*'apple-music'; it does for airplay"),
+        ({"cron": "0 25 * * *"}, "cron: '0 25"),
+        ({"custom_interval_hours": 9000}, "custom_interval_hours: .*8760"),
+        ({"slug": "other"}, "slug: there is no such setting"),
+        ({"colour": 1}, "colour: there is no such setting"),
+    ],
+)
+def test_a_wrong_setting_is_refused_and_nothing_is_stored(
+    conn: Conn, count: Callable[[str], int], settings: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(BadInput, match=reason):
+        service.add(conn, "day", settings)
+    assert count("chart_sync_schedule") == 0
+
+
+def test_change_keeps_what_is_not_given(conn: Conn) -> None:
+    service.add(conn, "day", {"history_days": 30, "track_platforms": ["airplay"]})
+    changed = service.change(conn, "day", {"sync_immediately": False})
+    assert (changed.history_days, changed.track_platforms, changed.sync_immediately) == (30, ("airplay",), False)
+
+
+def test_cron_interval_and_frequency_take_each_others_place(conn: Conn) -> None:
+    service.add(conn, "day", {"cron": "0  9 * * 1"})
+    seen = []
+    for settings in (
+        {},
+        {"custom_interval_hours": 6},
+        {"history_days": 9},
+        {"cron": "@daily"},
+        {"sync_frequency": "monthly"},
+    ):
+        found = service.change(conn, "day", settings)
+        seen.append((found.sync_frequency, found.custom_interval_hours, found.cron))
+    assert seen == [
+        ("custom", None, "0 9 * * 1"),
+        ("custom", 6, None),
+        ("custom", 6, None),
+        ("custom", None, "@daily"),
+        ("monthly", None, None),
+    ]
+
+
+def test_a_refused_change_changes_nothing(conn: Conn) -> None:
+    before = service.add(conn, "day")
+    with pytest.raises(BadInput, match="history_days"):
+        service.change(conn, "day", {"history_days": 0, "is_active": False})
+    assert schedules.get(conn, "day") == before
+
+
+def test_a_row_made_invalid_by_hand_can_be_mended(conn: Conn) -> None:
+    service.add(conn, "day")
+    conn.execute("update chart_sync_schedule set sync_frequency = 'hourly', history_days = -1")
+    with pytest.raises(BadInput, match="sync_frequency"):
+        schedules.get(conn, "day")
+    with pytest.raises(BadInput, match="sync_frequency"):
+        service.change(conn, "day", {"history_days": 5})
+    assert service.change(conn, "day", {"history_days": 5, "sync_frequency": "daily"}).history_days == 5
+
+
+def test_what_was_stored_of_a_removed_chart_stays(conn: Conn, count: Callable[[str], int]) -> None:
+    service.add(conn, "day")
+    conn.execute(
+        """insert into chart_sync_execution (schedule_id, chart_id, chart_slug, dag_id, run_id)
+           select id, chart_id, 'day', 'chart_sync.day', 'r1' from chart_sync_schedule"""
+    )
+    conn.execute(
+        "insert into chart_ranking (chart_id, day, stamp, total, entries, fetched_at)"
+        " select id, '2026-11-01', 'x', 0, 0, now() from chart where slug = 'day'"
+    )
+    service.remove(conn, "day")
+    assert (count("chart_sync_schedule"), count("chart_sync_execution"), count("chart_ranking")) == (0, 1, 1)
+    assert service.add(conn, "day").slug == "day"
+
+
+@pytest.mark.parametrize("slug", ["week", "nobody"])
+def test_what_is_not_followed_can_be_neither_changed_nor_removed(conn: Conn, slug: str) -> None:
+    for ask in (lambda: service.change(conn, slug, {"history_days": 1}), lambda: service.remove(conn, slug)):
+        with pytest.raises(BadInput, match=rf"^chart: {slug} is not followed\."):
+            ask()
+
+
+@pytest.mark.parametrize("slug", ["a/b", "..", "a b", ""])
+def test_what_cannot_be_a_slug_is_an_unknown_chart(conn: Conn, slug: str) -> None:
+    with pytest.raises(UnknownChart, match=re.escape(repr(slug))):
+        service.add(conn, slug)
+
+
+def test_without_an_account_an_unknown_chart_is_refused_with_the_way_on(conn: Conn) -> None:
+    with pytest.raises(UnknownChart, match=r"^chart: global-99 is not in the catalogue\. .*chartline charts search"):
+        service.add(conn, "global-99")
+
+
+def test_a_chart_that_the_warehouse_has_not_met_is_asked_once(conn: Conn, count: Any, simulator: Any) -> None:
+    added = service.add(conn, "demo-france-daily", {"history_days": 9}, client=simulator.client)
+    assert (added.sync_frequency, added.platform, added.country_code) == ("daily", "spotify", "FR")
+    service.remove(conn, "demo-france-daily")
+    service.add(conn, "demo-france-daily", client=simulator.client)
+    assert count("api_call") == 1
+    assert simulator.service.counts.summary()["total"] == 1
+
+
+def test_a_chart_that_the_api_does_not_have_costs_its_call_and_leaves_nothing(
+    conn: Conn, count: Any, simulator: Any
+) -> None:
+    with pytest.raises(UnknownChart, match=r"^chart: no-such does not exist at the Soundcharts API\."):
+        service.add(conn, "no-such", client=simulator.client)
+    assert (count("api_call"), count("chart"), count("chart_sync_schedule")) == (1, 3, 0)
+
+
+def test_no_call_is_spent_on_wrong_settings(conn: Conn, count: Any, simulator: Any) -> None:
+    with pytest.raises(BadInput, match="history_days"):
+        service.add(conn, "demo-france-daily", {"history_days": 0}, client=simulator.client)
+    assert count("api_call") == 0
+
+
+def test_refused_credentials_are_not_taken_for_an_unknown_chart(conn: Conn, count: Any, simulator: Any) -> None:
+    from simulator.settings import Settings
+
+    simulator.service.configure(Settings(key_pairs={}), frozenset({"key_pairs"}))
+    with pytest.raises(CredentialsRefused):
+        service.add(conn, "demo-france-daily", client=lambda: simulator.client("wrong"))
+    assert count("api_call") == 1
