@@ -10,9 +10,9 @@ import pytest
 
 from .conftest import REPOSITORY, row
 
-STANDING = {"chart_cascade", "chart_catalog"}
+STANDING = {"chart_cascade", "chart_catalog", "housekeeping"}
 KNOWN_TAGS = {
-    "chartline", "on demand", "catalogue", "config-error", "inactive", "daily", "weekly", "monthly", "custom",
+    "chartline", "on demand", "catalogue", "housekeeping", "config-error", "inactive", "daily", "weekly", "monthly", "custom",
     "worldwide", "spotify", "FR",
 }  # fmt: skip
 POOLS = {"chartline_rankings", "chartline_fetch", "default_pool"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -34,7 +35,30 @@ def schedule_settings() -> tuple[str, str]:
     return "docs/reference/schedule-settings.md", "\n".join([*head, *table, *lists]) + "\n"
 
 
-GENERATORS: dict[str, Generator] = {"schedule-settings": schedule_settings}
+def dags() -> tuple[str, str]:
+    """Every kind of DAG, from the DAGs."""
+    from chartline.dagbuild import reference  # Airflow, for this page only
+
+    return "docs/reference/dags.md", reference.text()
+
+
+def warehouse_schema() -> tuple[str, str]:
+    """Tables, views and diagram, from a database made for it."""
+    from chartline.local.postgres import LocalPostgres
+    from chartline.warehouse import connect, docs, schema
+
+    with TemporaryDirectory(prefix="chartline-docs-") as folder, LocalPostgres(Path(folder), durable=False) as server:
+        url = server.url("postgres")
+        schema.migrate(url)
+        with connect.connect(url) as conn:
+            return "docs/schema.md", docs.render(conn)
+
+
+GENERATORS: dict[str, Generator] = {
+    "schedule-settings": schedule_settings,
+    "dags": dags,
+    "schema": warehouse_schema,
+}
 
 
 def add_to(app: typer.Typer) -> None:

@@ -42,6 +42,11 @@ a config such as `{{"chart": "demo-global-daily", "day": "2026-11-01", "steps": 
 {_STEPS}{_TRIAGE}"""
 
 
+HOUSEKEEPING = f"""
+Removes raw answers older than `CHARTLINE_RAW_DAYS` (30) and makes the partitions of the coming months. Without it the
+warehouse grows, and rows of months without a partition are made room for one by one; nothing else depends on it.
+{_TRIAGE}"""
+
 CATALOGUE = f"""
 Fetches the lists of platforms and the charts of each (100 charts a call) into `chartline.platform` and
 `chartline.chart`, so that charts can be searched and followed without a call. Lists younger than seven days are left

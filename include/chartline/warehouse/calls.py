@@ -8,10 +8,13 @@ from typing import Any
 import psycopg
 
 from chartline.soundcharts.calls import Call
+from chartline.warehouse import partitions
 
 
 def record(conn: psycopg.Connection[Any], calls: Iterable[Call], execution_id: int | None) -> None:
     """Store the call records in the caller's transaction."""
+    made = list(calls)
+    partitions.ensure_months(conn, "api_call", {call.at.date() for call in made})
     with (
         conn.cursor() as cursor,
         cursor.copy(
@@ -19,7 +22,7 @@ def record(conn: psycopg.Connection[Any], calls: Iterable[Call], execution_id: i
                (at, endpoint, entity, facet, status, ms, bytes, quota_left, error_kind, execution_id) from stdin"""
         ) as copy,
     ):
-        for c in calls:
+        for c in made:
             copy.write_row(
                 (
                     c.at,

@@ -65,3 +65,18 @@ def facets(conn: psycopg.Connection[Any], resource: str, entity: str) -> list[st
         (resource, entity),
     )
     return [facet for (facet,) in rows]
+
+
+def prune(conn: psycopg.Connection[Any], days: int, batch: int = 5000) -> int:
+    """Remove answers older than `days`, a batch to a transaction so that no lock is held for long; how many."""
+    removed = 0
+    while True:
+        gone = conn.execute(
+            """delete from chartline.raw_answer where id in (
+                   select id from chartline.raw_answer
+                   where fetched_at < now() - make_interval(days => %s) limit %s)""",
+            (days, batch),
+        ).rowcount
+        removed += gone
+        if gone < batch:
+            return removed
