@@ -27,6 +27,8 @@ COMPONENTS = {
     "triggerer": ["triggerer", "--skip-serve-logs"],
 }
 
+GRACE = {"triggerer": 3.0}  # seconds; it waits long for a child that holds nothing
+
 
 class AirflowRefused(AskPerson):
     """Airflow's REST API answered with an error; `status` is its HTTP status."""
@@ -49,8 +51,13 @@ class LocalAirflow:
         self._http.trust_env = False  # never through a proxy
         self._services = {
             name: Service(
-                f"airflow-{name}", _airflow(*words), self.env, logs=home / "logs", run=private_folder(home / "run")
-            )
+                f"airflow-{name}",
+                _airflow(*words),
+                self.env,
+                logs=home / "logs",
+                run=private_folder(home / "run"),
+                grace=GRACE.get(name, 12.0),
+            )  # fmt: skip
             for name, words in COMPONENTS.items()
         }
 
@@ -105,12 +112,12 @@ class LocalAirflow:
     def stop(self, *components: str) -> None:
         """Stop these components (default: all). The web server goes last: tasks report their end to it."""
         names = components or tuple(COMPONENTS)
-        stop_all([self._services[name] for name in names if name != "api-server"], grace=12.0)
-        stop_all([self._services[name] for name in names if name == "api-server"], grace=8.0)
+        stop_all([self._services[name] for name in names if name != "api-server"])
+        stop_all([self._services[name] for name in names if name == "api-server"])
 
     def kill(self, component: str) -> None:
         """End a component as a crash would (SIGKILL to its main process and all below it)."""
-        self._services[component].stop(grace=0.0)
+        self._services[component].kill()
 
     def pids(self) -> dict[str, int]:
         """The main process of each running component."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from chartline.errors import AskPerson
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-STATE = ("postgres", "airflow", "snapshot", "run", "logs", "secrets")  # all but the Python environment
+STATE = ("postgres", "airflow", "run", "logs", "secrets", "schedules.jsonl")  # all but the Python environment
 
 
 class AlreadyRunning(AskPerson):
@@ -52,6 +52,6 @@ def alone(home: Path) -> Iterator[None]:
 def clear(home: Path) -> list[Path]:
     """Remove the state, keep the Python environment. Returns what was removed; touches nothing else in the folder."""
     found = [home / name for name in STATE if (home / name).exists()]
-    for folder in found:
-        shutil.rmtree(folder)
+    for path in found:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     return found

@@ -155,11 +155,11 @@ class LocalPostgres:
         with psycopg.connect(self.url(), autocommit=True) as conn:
             verifier = conn.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256").decode()
             role, name = sql.Identifier(user), sql.Identifier(database)
-            if not conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (user,)).fetchone():
+            if not conn.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (user,)).fetchone():
                 with contextlib.suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
                     conn.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
             conn.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(verifier)))
-            if not conn.execute("SELECT FROM pg_database WHERE datname = %s", (database,)).fetchone():
+            if not conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,)).fetchone():
                 with contextlib.suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
                     conn.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, role))
                     conn.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))

@@ -23,7 +23,7 @@ LOGINS = {"admin": "CHARTLINE_ADMIN_PASSWORD", "viewer": "CHARTLINE_VIEWER_PASSW
 
 
 def main(env: Mapping[str, str] = os.environ) -> int:
-    """Migrate both databases, write Airflow's logins, make the pools. Returns the exit code; the reason is on stderr."""
+    """Migrate both databases, write Airflow's logins, make the pools. Returns the exit code."""
     try:
         write_logins(env)
         schema.migrate(_needed(env, "CHARTLINE_WAREHOUSE_URL"))

@@ -23,10 +23,15 @@ class ServiceFailed(AskPerson):
 
 
 class Service:
-    """A program with a name. Its log is `logs/<name>.log`, its process is noted in `run/<name>.json`."""
+    """A program with a name. Its log is `logs/<name>.log`, its process is noted in `run/<name>.json`.
 
-    def __init__(self, name: str, command: Sequence[str], env: Mapping[str, str], *, logs: Path, run: Path) -> None:
-        self.name, self.log = name, logs / f"{name}.log"
+    `grace`: seconds it gets to end by itself when asked to.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str], env: Mapping[str, str], *, logs: Path, run: Path, grace: float = 12.0
+    ) -> None:
+        self.name, self.log, self.grace = name, logs / f"{name}.log", grace
         self._command, self._env, self._note = list(command), dict(env), run / f"{name}.json"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -68,9 +73,15 @@ class Service:
                 advice=f"The whole log: {self.log}",
             )
 
-    def stop(self, grace: float = 20.0) -> None:
-        """Ask the program to end; after `grace` seconds end it and every process below it by force."""
-        stop_all([self], grace)
+    def stop(self) -> None:
+        """Ask the program to end; when its grace is over, end it and every process below it by force."""
+        stop_all([self])
+
+    def kill(self) -> None:
+        """End the program and every process below it as a crash would."""
+        if (handle := self._handle()) is not None:
+            _kill(_below([handle]))
+        self._forget()
 
     def stop_leftover(self) -> None:
         """Stop the program that the note names, if it still runs and we did not start it."""
@@ -83,7 +94,7 @@ class Service:
         except (FileNotFoundError, ValueError, KeyError, psutil.NoSuchProcess):
             return
         if same:
-            _end([process], 10.0)
+            _end({process: self.grace})
         self._note.unlink(missing_ok=True)
 
     def _handle(self) -> psutil.Process | None:
@@ -101,10 +112,10 @@ class Service:
         self._note.unlink(missing_ok=True)
 
 
-def stop_all(services: Iterable[Service], grace: float = 20.0) -> None:
+def stop_all(services: Iterable[Service]) -> None:
     """Stop several programs at the same time, as `Service.stop` does."""
     services = list(services)
-    _end([handle for service in services if (handle := service._handle())], grace)
+    _end({handle: service.grace for service in services if (handle := service._handle()) is not None})
     for service in services:
         service._forget()
 
@@ -117,19 +128,25 @@ def last_words(log: Path, lines: int = 12) -> str:
         return ""
 
 
-def _end(processes: Sequence[psutil.Process], grace: float) -> None:
+def _end(graces: Mapping[psutil.Process, float]) -> None:
     """SIGTERM to each main process alone: sent to the whole group, it locks up a LocalExecutor's scheduler."""
-    family = _below(processes)
-    for process in processes:
+    family = _below(graces)
+    for process in graces:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.terminate()
-    _wait(processes, grace)
-    family |= _below(processes)  # those born meanwhile
-    stubborn = _wait(family, 0.5)
-    for process in stubborn:
+    began = time.monotonic()
+    for process, grace in sorted(graces.items(), key=lambda pair: pair[1]):
+        family |= _below([process])  # those born meanwhile
+        if _wait([process], began + grace - time.monotonic()):
+            _kill(_below([process]))
+    _kill(_wait(family, 0.5))
+
+
+def _kill(processes: Iterable[psutil.Process]) -> None:
+    for process in processes:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    _wait(stubborn, 5.0)
+    _wait(processes, 5.0)
 
 
 def _below(processes: Iterable[psutil.Process]) -> set[psutil.Process]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from chartline.warehouse.progress import ChartProgress, Work
 
@@ -19,20 +20,20 @@ class Screen:
     """A terminal or a log file. Texts are data: nothing in them is taken for markup."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.console = console or Console(highlight=False)
         self._began = time.monotonic()
 
     def step(self, text: str) -> None:
         """One line, with the seconds since the start."""
-        self.console.print(f"{time.monotonic() - self._began:6.1f} s  {text}", markup=False)
+        self.console.print(f"{time.monotonic() - self._began:6.1f} s  {text}", markup=False, soft_wrap=True)
 
     def tell(self, what: RenderableType) -> None:
-        """A text or a table."""
-        self.console.print(what, markup=False)
+        """A text, whose lines stay whole so that they can be copied, or a table."""
+        self.console.print(what, markup=False, soft_wrap=not isinstance(what, Table))
 
     def warn(self, text: str) -> None:
         """Something that a person should read."""
-        self.console.print(text, style="bold yellow", markup=False)
+        self.console.print(text, style="bold yellow", markup=False, soft_wrap=True)
 
     @contextmanager
     def filling(self) -> Iterator[Show]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -28,8 +29,12 @@ from chartline.local.postgres import LocalPostgres
 from chartline.local.processes import Service, ServiceFailed
 from chartline.local.secrets import Secrets, private_folder, write_private
 from chartline.local.source import Source
+from chartline.schedules import service
 from chartline.settings import settings
-from chartline.warehouse import progress, schema
+from chartline.soundcharts.account import ApiAccount
+from chartline.soundcharts.client import SoundchartsClient
+from chartline.soundcharts.limiter import PostgresLimiter
+from chartline.warehouse import progress, schedules, schema
 from chartline.warehouse.connect import connect
 
 SIMULATOR_LOGIN = SIMULATOR_PASSWORD = "soundcharts"  # noqa: S105 - the API's public sandbox pair
@@ -77,7 +82,7 @@ class Stack:
         self.home.mkdir(parents=True, exist_ok=True)
         # PostgreSQL's user, when we are root, has to pass through; what is private lies in closed folders below.
         self.home.chmod(0o711 if os.geteuid() == 0 else 0o700)
-        for name in ("run", "logs", "airflow", "snapshot"):
+        for name in ("run", "logs", "airflow"):
             private_folder(self.home / name)
         self.secrets = Secrets.load(self.home / "secrets")
         self.secrets.write_logins(self.logins)
@@ -87,7 +92,8 @@ class Stack:
         self.ports = self._choose(ports, simulator=source is None)
         self._given_source = source
         self._simulator: Service | None = None
-        self.started_empty = False  # known after `start`
+        self.started_empty = False  # whether no run was ever opened here before; known after `start`
+        self.calls_before = 0  # that reached the simulator before any run: they looked up the charts to follow
         self.airflow: LocalAirflow
 
     def __repr__(self) -> str:
@@ -188,7 +194,7 @@ class Stack:
         if hasattr(self, "airflow"):
             self.airflow.stop()
         if self._simulator is not None:
-            self._simulator.stop(grace=5.0)
+            self._simulator.stop()
         self.postgres.stop()
 
     def stop_leftovers(self) -> None:
@@ -209,11 +215,10 @@ class Stack:
 
     def chartline(self, *words: str) -> str:
         """Run a `chartline` command on this installation; what it wrote. Raises `ServiceFailed` when it fails."""
-        from subprocess import DEVNULL, PIPE, STDOUT, run
-
-        done = run(
+        done = subprocess.run(
             [sys.executable, "-m", "chartline.cli", *words],
-            env=self.env, cwd=self.home, text=True, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT, check=False, timeout=300,
+            env=self.env, cwd=self.home, text=True, timeout=300, check=False,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         if done.returncode:
             raise ServiceFailed(f"`chartline {' '.join(words)}` failed:\n{done.stdout.strip()}")
@@ -243,9 +248,33 @@ class Stack:
             self.started_empty = progress.is_untouched(conn)
         if self._simulator is not None:
             self._wait_simulator(self._simulator)
-        for slug in charts:
-            self._say(f"Following {slug}")
-            self.chartline("schedules", "add", slug, "--if-missing")
+        self._follow(charts)
+        self.calls_before = self._calls()
+
+    def _follow(self, charts: list[str]) -> None:
+        account = self._account()
+        with connect(self.warehouse_url) as conn:
+            conn.autocommit = True
+            followed = {row["slug"] for row in schedules.rows(conn)}
+            for slug in [slug for slug in charts if slug not in followed]:
+                self._say(f"Following {slug}")
+                service.add(conn, slug, created_by="bin/up", client=lambda: self._client(account))
+
+    def _account(self) -> ApiAccount:
+        given = json.loads(self.source.connection)
+        return ApiAccount.from_connection(given["host"], given["login"], given["password"], given["extra"])
+
+    def _client(self, account: ApiAccount) -> SoundchartsClient:
+        limiter = PostgresLimiter(self.warehouse_url, account.name, account.calls_per_minute)
+        return SoundchartsClient(account, limiter=limiter, session_factory=self._session)
+
+    def _session(self) -> requests.Session:
+        session = requests.Session()
+        session.trust_env = not self.simulates  # a proxy cannot see this machine's loopback
+        return session
+
+    def _calls(self) -> int:
+        return int(self.simulator_api("GET", "/_control/counts")["total"]) if self.simulates else 0
 
     def _start_simulator(self) -> None:
         if not self.simulates:
@@ -254,7 +283,7 @@ class Stack:
         self._simulator = Service(
             "simulator", [sys.executable, "-m", "simulator", *words],
             airflow_env(self.home, port=0, database_url="", secrets=self.secrets),
-            logs=self.home / "logs", run=self.home / "run",
+            logs=self.home / "logs", run=self.home / "run", grace=3.0,
         )  # fmt: skip
         self._simulator.start()
 

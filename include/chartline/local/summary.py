@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from graphlib import CycleError, TopologicalSorter
 
 import psycopg
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from chartline.local.postgres import binaries
 from chartline.local.stack import Stack
@@ -15,10 +15,18 @@ from chartline.schedules.model import Schedule
 from chartline.warehouse import progress, schedules
 from chartline.warehouse.connect import connect
 
-SHARED = {"track_order": "song", "artist_order": "artist"}  # who pays for what charts share, by its first call
+# Which order decides who pays for what charts share, by endpoint.
+ORDERS = {
+    "song": "track_order",
+    "song_audience": "track_order",
+    "song_broadcast_groups": "track_order",
+    "artist": "artist_order",
+    "artist_audience": "artist_order",
+    "artist_listening": "artist_order",
+}
 
 
-def addresses(stack: Stack) -> RenderableType:
+def addresses(stack: Stack) -> str:
     """Where to log in, and how to reach the warehouse."""
     lines = [
         f"Airflow     {stack.airflow.web}   user admin, password {stack.secrets.admin}",
@@ -28,26 +36,29 @@ def addresses(stack: Stack) -> RenderableType:
     ]
     if stack.simulates:
         lines.append(f"Simulator   {stack.simulator_url}/_control/settings")
-    return Text("\n".join(["", *lines, ""]))
+    return "\n".join(["", *lines, ""])
 
 
-def report(stack: Stack, *, seconds: float, first: bool) -> RenderableType:
+def report(stack: Stack, *, seconds: float, first: bool) -> list[RenderableType]:
     """Per followed chart what the warehouse holds and what it cost. `first`: the warehouse was empty at the start."""
     with connect(stack.warehouse_url) as conn:
         charts, held = progress.charts(conn), progress.holdings(conn)
         needed = calls_needed(stack, conn) if stack.simulates and first and charts else None
     if not charts:
-        return Text("No chart is followed yet. Follow one with: bin/chartline schedules add <chart>")
-    titles = ["chart", "day", "entries stored", "API's total", "tracks", "artists", "audience points", "calls made"]
+        return ["No chart is followed yet. Follow one with: bin/chartline schedules add <chart>"]
+    titles = ["chart", "day", "entries of total", "tracks", "artists", "audience points", "calls made"]
     table = Table(*titles, *(["calls needed"] if needed is not None else []), box=None, pad_edge=False)
     for column in table.columns[2:]:
-        column.justify = "right"
+        column.justify, column.no_wrap = "right", False
+    for column in table.columns[:2]:
+        column.no_wrap = True
     for chart in charts:
         holding = held.get(chart.slug, progress.Holding(chart.slug, 0, 0, 0))
-        numbers = [chart.entries + chart.left_chart, chart.total, holding.tracks, holding.artists, holding.points]
-        numbers += [chart.calls] + ([sum(needed.get(chart.slug, {}).values())] if needed is not None else [])
-        table.add_row(chart.slug, str(chart.day or "-"), *(f"{number:,}" for number in numbers))
-    return Group(table, Text(_cost(stack, sum(chart.calls for chart in charts), needed, seconds)))
+        numbers = [holding.tracks, holding.artists, holding.points, chart.calls]
+        numbers += [sum(needed.get(chart.slug, {}).values())] if needed is not None else []
+        stored = f"{chart.entries + chart.left_chart} of {chart.total}"
+        table.add_row(chart.slug, str(chart.day or "-"), stored, *(f"{number:,}" for number in numbers))
+    return [table, _cost(stack, sum(chart.calls for chart in charts), needed, seconds)]
 
 
 def _cost(stack: Stack, recorded: int, needed: dict[str, dict[str, int]] | None, seconds: float) -> str:
@@ -55,33 +66,53 @@ def _cost(stack: Stack, recorded: int, needed: dict[str, dict[str, int]] | None,
         return f"{recorded:,} calls by these charts so far."
     made = calls_made(stack)
     if needed is None:
-        return f"The simulator counted {sum(made.values()):,} calls since this start."
-    wanted = {endpoint for counts in needed.values() for endpoint in counts}
-    filling = sum(count for endpoint, count in made.items() if endpoint in wanted)
-    rest = sum(made.values()) - filling
-    line = f"Filled in {seconds:.0f} s. Calls made: {filling:,}, counted by the simulator"
-    line += f" ({rest} more looked the charts up)" if rest else ""
-    return f"{line}. Calls needed: {sum(sum(counts.values()) for counts in needed.values()):,}, by its truth."
+        return f"The simulator counted {made + stack.calls_before:,} calls since this start."
+    wanted = sum(sum(counts.values()) for counts in needed.values())
+    return (
+        f"Filled in {seconds:.0f} s. Calls made: {made:,}, by the simulator's count. Calls needed: {wanted:,}, by its "
+        f"truth. ({stack.calls_before} calls before that looked up the charts to follow.)"
+    )
 
 
-def calls_made(stack: Stack) -> dict[str, int]:
-    """Calls that reached the simulator since it was started, by endpoint: its count, not the client's."""
-    endpoints = stack.simulator_api("GET", "/_control/counts")["endpoints"]
-    return {name: row["calls"] for name, row in endpoints.items()}
+def calls_made(stack: Stack) -> int:
+    """Calls that reached the simulator since Airflow was started: its count, not the client's."""
+    return int(stack.simulator_api("GET", "/_control/counts")["total"]) - stack.calls_before
 
 
 def calls_needed(stack: Stack, conn: psycopg.Connection) -> dict[str, dict[str, int]]:
     """Calls that a complete first fill of the followed charts needs, by chart and endpoint, from the simulator's truth.
 
-    From the warehouse it takes only which charts are followed and how, and who asked first for what they share.
+    From the warehouse it takes only which charts are followed and how, and which of them was first to pay for what
+    they share: a batch holds ten, so the sum depends a little on who leaves how many to whom.
     """
-    followed = [Schedule.of(row) for row in schedules.rows(conn)]
-    slugs = [schedule.slug for schedule in followed if schedule.is_active]
-    ask = {"charts": [_ask(schedule) for schedule in followed if schedule.is_active]} | {
-        name: _whole(progress.order_of_first_calls(conn, endpoint), slugs) for name, endpoint in SHARED.items()
-    }
-    needed: dict[str, dict[str, int]] = stack.simulator_api("POST", "/_truth/needed", ask)
+    followed = [schedule for row in schedules.rows(conn) if (schedule := Schedule.of(row)).is_active]
+    charts = [_ask(schedule) for schedule in followed]
+    slugs = [schedule.slug for schedule in followed]
+    needed: dict[str, dict[str, int]] = stack.simulator_api("POST", "/_truth/needed", {"charts": charts})
+    for endpoint, order in ORDERS.items():
+        first = payers(slugs, progress.paid_for(conn, endpoint))
+        if first == slugs:
+            continue
+        answer = stack.simulator_api("POST", "/_truth/needed", {"charts": charts, order: first})
+        for slug in slugs:
+            needed[slug][endpoint] = answer[slug].get(endpoint, 0)
     return needed
+
+
+def payers(slugs: Sequence[str], paid: Iterable[tuple[str, str]]) -> list[str]:
+    """The charts in an order in which each comes after those that paid for something it has too.
+
+    Two that paid for each other (something was fetched twice) keep the order of `slugs`: the sum will tell.
+    """
+    after: dict[str, set[str]] = {slug: set() for slug in slugs}
+    pairs = set(paid)
+    for payer, other in pairs:
+        if payer in after and other in after and (other, payer) not in pairs:
+            after[other].add(payer)
+    try:
+        return list(TopologicalSorter(after).static_order())
+    except CycleError:
+        return list(slugs)
 
 
 def _ask(schedule: Schedule) -> dict[str, object]:
@@ -89,8 +120,3 @@ def _ask(schedule: Schedule) -> dict[str, object]:
     return {"slug": schedule.slug} | {
         name: schedule.settings[name] for name in (*flags, "track_platforms", "artist_platforms")
     }
-
-
-def _whole(first: Sequence[str], slugs: Sequence[str]) -> list[str]:
-    """Those that called, in order, then those that found everything there already."""
-    return [slug for slug in first if slug in slugs] + [slug for slug in slugs if slug not in first]

@@ -82,7 +82,8 @@ def _up(home: Path, options: argparse.Namespace) -> int:
         screen.tell(summary.addresses(stack))
         began = time.monotonic()
         reasons = fill.wait_filled(stack, screen)
-        screen.tell(summary.report(stack, seconds=time.monotonic() - began, first=stack.started_empty))
+        for part in summary.report(stack, seconds=time.monotonic() - began, first=stack.started_empty):
+            screen.tell(part)
         for reason in reasons:
             screen.warn(reason)
         if options.once:

@@ -135,11 +135,33 @@ def is_untouched(conn: psycopg.Connection[Any]) -> bool:
     return conn.execute("select from chartline.chart_sync_execution limit 1").fetchone() is None
 
 
-def order_of_first_calls(conn: psycopg.Connection[Any], endpoint: str) -> list[str]:
-    """Slugs of the charts whose runs called `endpoint`, the first to do so first: what charts share, it paid for."""
-    rows = conn.execute(
-        """select e.chart_slug from chartline.api_call a join chartline.chart_sync_execution e on e.id = a.execution_id
-           where a.endpoint = %s group by e.chart_slug order by min(a.at), e.chart_slug""",
-        (endpoint,),
-    ).fetchall()
-    return [slug for (slug,) in rows]
+_PAID_FOR: LiteralString = """
+    with newest as (
+        select distinct on (c.id) c.slug, r.id
+        from chartline.chart_sync_schedule s
+        join chartline.chart c on c.id = s.chart_id
+        join chartline.chart_ranking r on r.chart_id = c.id
+        where s.is_active order by c.id, r.day desc
+    ), ranked as (
+        select newest.slug, entry.track
+        from newest join chartline.chart_ranking_entry entry on entry.ranking_id = newest.id
+    ), wanted as (
+        select slug, track as entity from ranked
+        union select slug, artist from ranked join chartline.track_artist using (track)
+    ), paid as (
+        select e.chart_slug as slug, entity.uuid::uuid as entity
+        from chartline.api_call a
+        join chartline.chart_sync_execution e on e.id = a.execution_id,
+        unnest(string_to_array(a.entity, ',')) as entity (uuid)
+        where a.endpoint = %s
+    )
+    select distinct paid.slug, wanted.slug from paid join wanted using (entity) where paid.slug <> wanted.slug
+"""
+
+
+def paid_for(conn: psycopg.Connection[Any], endpoint: str) -> list[tuple[str, str]]:
+    """Pairs of charts: runs of the first called `endpoint` for something that the second one's newest ranking has too.
+
+    `endpoint`: one whose entities are tracks or artists.
+    """
+    return [(payer, other) for payer, other in conn.execute(_PAID_FOR, (endpoint,)).fetchall()]
