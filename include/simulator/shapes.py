@@ -168,7 +168,7 @@ class Shapes:
             "iswcs": list(track.iswcs),
             "creditName": track.credit_name or "",
             "artists": lights,
-            "mainArtists": lights[:1],
+            "mainArtists": [light for light in lights if light["uuid"] in (track.main_artist_uuids or ())],
             "releaseDate": self._day_or_none(track.release_date),
             "copyright": track.copyright or "",
             "appUrl": track.app_url,
@@ -184,8 +184,8 @@ class Shapes:
             "languageCode": track.language_code or "",
             "distributor": track.distributor,
         }
-        if self._odd.strikes("missing_keys", track.uuid):
-            del thing["mainArtists"]  # only in the newest shape, and `artists` says it too
+        if track.main_artist_uuids is None:
+            del thing["mainArtists"]
         return self._finish(thing, track.uuid, ("imageUrl", "distributor", "previewUrl"))
 
     def _isrc(self, track: Track) -> Json | None:

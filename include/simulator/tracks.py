@@ -37,6 +37,8 @@ class Track:
     credit_name: str | None
     artist_numbers: tuple[int, ...]
     artist_uuids: tuple[str, ...]
+    main_artist_uuids: tuple[str, ...] | None
+    """None where the API does not say who is a main artist."""
     release_date: date | None
     copyright: str | None
     app_url: str
@@ -120,6 +122,7 @@ def track(seed: int, number: int, population: int) -> Track:
         credit_name=" & ".join(names) or None,
         artist_numbers=artists,
         artist_uuids=tuple(artist(seed, one).uuid for one in artists),
+        main_artist_uuids=tuple(artist(seed, one).uuid for one in artists[:1]) if mix(bits, 22) % 10 > 2 else None,
         release_date=None if chance(mix(bits, 9), 0.04) else released,
         copyright=f"℗ {released.year} {labels[0][0]}" if labels and mix(bits, 10) % 10 else None,
         app_url=f"https://app.soundcharts.example/app/song/{uuid}/overview",
