@@ -145,19 +145,19 @@ class _Refresh:
 
     def _pages(self, platform: str) -> Iterator[tuple[Answer, models.ChartList, bool]]:
         """Each page and whether it is the last. The next one is asked from what came, so a page that came short is
-        made up for."""
-        offset, last = 0, False
+        made up for; one that came empty is asked again, a few times."""
+        offset, empty, last = 0, 0, False
         while not last:
             query = {"offset": offset, "limit": endpoints.CHARTS_BY_PLATFORM.page_limit}
             answer = self.client.get(endpoints.CHARTS_BY_PLATFORM, platform, query=query)
             page = _parse(models.ChartList, answer)
             offset += len(page.items)
+            empty = 0 if page.items else empty + 1
             total = page.page.total if page.page else offset
             last = offset >= total
-            if not page.items and not last:
-                text = f"Soundcharts gave {offset} of {total} charts of {platform}."
-                raise ShortAnswer(text, calls=answer.calls, body=answer.body)
             yield answer, page, last
+            if not last and empty > settings().call_retries:
+                raise ShortAnswer(f"Soundcharts gave {offset} of {total} charts of {platform}.", body=answer.body)
 
     def _keep(self, resource: str, entity: str, part: int, answer: Answer) -> None:
         kept = raw.RawAnswer(resource, entity, "", part, answer.endpoint, answer.path, answer.fetched_at, answer.body)

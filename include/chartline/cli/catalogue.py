@@ -36,11 +36,11 @@ def search(
 ) -> None:
     """Charts of the catalogue."""
     with common.warehouse() as conn:
-        if platform and platform not in (codes := known.chart_platforms(conn)):
+        if platform and platform not in (codes := known.searched_platforms(conn)):
             raise BadInput(
-                f"platform: there is none {platform!r} with charts in the catalogue.",
+                f"platform: the catalogue has no charts of {platform!r}.",
                 field="platform",
-                advice=f"There are {', '.join(codes)}." if codes else _REFRESH,
+                advice=f"It has charts of {', '.join(codes)}." if codes else _REFRESH,
             )
         code = None if country is None else "" if country.lower() == "worldwide" else country.upper()
         found = charts.search(conn, " ".join(words or ()), platform=platform, country_code=code, limit=limit)

@@ -8,9 +8,14 @@ import psycopg
 
 
 def chart_platforms(conn: psycopg.Connection[Any]) -> list[str]:
-    """Codes of the platforms that have charts, sorted."""
+    """Codes of the platforms that have charts at the API, sorted."""
     rows = conn.execute("select code from chartline.platform where ranks_charts order by code")
     return [code for (code,) in rows]
+
+
+def searched_platforms(conn: psycopg.Connection[Any]) -> list[str]:
+    """Codes of the platforms of the charts that are known, sorted."""
+    return [code for (code,) in conn.execute("select distinct platform from chartline.chart order by 1")]
 
 
 def chart_count(conn: psycopg.Connection[Any]) -> int:
