@@ -600,6 +600,36 @@ def test_a_total_that_is_too_small_does_not_pass_for_whole(api, client_of):
         client_of().ranking("some")
 
 
+def _with_leavers(chart: Chart, numbers: list[int]) -> None:
+    """These rows of the last page stand at position 0; those beyond the chart's size are put at its end."""
+
+    def spoil(body: Any, asked: Any) -> Any:
+        if asked.query["offset"] == ["100"]:
+            for number in numbers:
+                row = {"song": {"uuid": UUIDS[number], "name": "Gone"}, "position": 0}
+                body["items"] = [item for item in body["items"] if item["song"]["uuid"] != UUIDS[number]] + [row]
+        return body
+
+    chart.spoil = spoil
+
+
+@pytest.mark.parametrize(("leavers", "rows"), [([149], 150), ([148, 149], 150), ([200], 151), ([200, 201], 152)])
+def test_rows_that_left_the_chart_may_be_within_the_total_or_beyond_it(api, client_of, leavers, rows):
+    chart = Chart(api, "2026-03-01", size=150)
+    _with_leavers(chart, leavers)
+    api.answers(chart)
+    ranking = client_of().ranking("some")
+    assert sum(len(page.items) for page in ranking.pages) == rows
+
+
+def test_a_row_that_left_the_chart_does_not_stand_in_for_a_missing_one(api, client_of):
+    chart = Chart(api, "2026-03-01", size=150)
+    _with_leavers(chart, [120])
+    api.answers(chart)
+    with pytest.raises(ShortAnswer):
+        client_of().ranking("some")
+
+
 def test_a_short_ranking_heals_by_stamp_and_keeps_its_calls(api, client_of):
     chart, once = Chart(api, "2026-03-01", size=150), iter([True])
 
