@@ -12,7 +12,7 @@ from datetime import date
 from simulator.artists import artist
 from simulator.mixing import chance, mix, salt
 from simulator.reference import CITIES, COUNTRIES
-from simulator.series import ValuePoint, listening_points
+from simulator.series import listening_points
 
 _EPOCH = date(2015, 1, 1).toordinal()
 
@@ -70,12 +70,8 @@ def local_followers(seed: int, number: int, platform: str, first: date, last: da
 
 def local_streaming(seed: int, number: int, platform: str, first: date, last: date) -> list[LocatedPoint]:
     """Weekly streams or listeners (Mondays), oldest first, always with cities."""
-    mondays = (point for point in _listening(seed, number, platform, first, last) if point.day.weekday() == 0)
+    mondays = (point for point in listening_points(seed, number, platform, first, last) if point.day.weekday() == 0)
     return [
         LocatedPoint(point.day, point.value, _cities(mix(seed ^ number, point.day.toordinal(), 7), point.value))
         for point in mondays
     ]
-
-
-def _listening(seed: int, number: int, platform: str, first: date, last: date) -> list[ValuePoint]:
-    return listening_points(seed, number, platform, first, last)

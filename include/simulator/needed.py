@@ -11,11 +11,12 @@ from math import ceil
 
 from pydantic import BaseModel, ConfigDict
 
-from simulator.world import SONG_AIRPLAY, World
+from simulator.world import World
 
 PAGE = 100
 BATCH = 10
 WINDOW_DAYS = 90
+AIRPLAY = "airplay"
 
 
 class ChartAsk(BaseModel):
@@ -103,7 +104,7 @@ def _track_calls(world: World, today: date, ask: ChartAsk, tracks: Sequence[str]
     if ask.fetch_track_audience:
         for platform in dict.fromkeys(ask.track_platforms):
             fresh = claims.claim(f"song audience {platform}", tracks)
-            if platform == SONG_AIRPLAY:
+            if platform == AIRPLAY:
                 calls["song_broadcast_groups"] = sum(airplay_pages(world, uuid, today) for uuid in fresh)
             else:
                 calls["song_audience"] += len(fresh)

@@ -17,8 +17,6 @@ from simulator.charts import DEMO_POOL, FIRST_OWN_POOL, SHARED_POOL, Chart, cata
 from simulator.codes import ALBUM, ARTIST, TRACK, number_of, number_of_identifier, number_of_isrc, uuid_of
 from simulator.mixing import chance, mix
 
-SONG_AIRPLAY = "airplay"
-
 
 class WorldSettings(BaseModel):
     """All that defines a world. Equal settings give equal worlds in any process."""
@@ -86,7 +84,6 @@ class World:
         self._charts = {chart.slug: chart for chart in listed}
         self._album_charts = {chart.slug: chart for chart in albums}
         self._pools = frozenset({SHARED_POOL, DEMO_POOL} | {chart.own_pool for chart in listed})
-        self._album_pools = frozenset({SHARED_POOL} | {chart.own_pool for chart in albums})
 
     @property
     def seed(self) -> int:
