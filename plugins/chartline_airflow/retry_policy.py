@@ -19,7 +19,7 @@ class ByName(RetryPolicy):
         """See airflow.sdk.RetryPolicy: runs in the task's process; `retries` still bounds it."""
         if isinstance(exception, TryLater):
             return RetryDecision.retry(
-                retry_delay=timedelta(seconds=exception.after), reason=f"{exception.kind}: {exception.what}"
+                delay=timedelta(seconds=exception.after), reason=f"{exception.kind}: {exception.what}"
             )
         if isinstance(exception, StopRun | AskPerson | SkipItem):
             return RetryDecision.fail(reason=f"{exception.kind}: {exception}")
