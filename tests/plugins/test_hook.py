@@ -74,7 +74,7 @@ def connect(monkeypatch, server):
     """Sets the connection `soundcharts` in the environment, as bin/up does, and gives a hook of it."""
 
     def set_and_hook(**given: Any) -> SoundchartsHook:
-        connection = {"conn_type": "http", "host": server.url, "login": "hook-app", "password": KEY} | given
+        connection = {"conn_type": "http", "host": server.url, "login": "hook-app-7", "password": KEY} | given
         monkeypatch.setenv("AIRFLOW_CONN_SOUNDCHARTS", json.dumps(connection))
         return SoundchartsHook()
 
@@ -88,7 +88,7 @@ def usage(hook: SoundchartsHook) -> None:
 
 def test_the_connection_becomes_the_account(connect, server):
     account = connect(extra={"calls_per_minute": 100, "connections": 3, "team_id": "t-1"}).account
-    assert (account.base_url, account.login, account.password) == (server.url, "hook-app", KEY)
+    assert (account.base_url, account.login, account.password) == (server.url, "hook-app-7", KEY)
     assert (account.auth, account.calls_per_minute, account.connections) == ("keys", 100, 3)
 
 
@@ -110,7 +110,7 @@ def test_our_extras_are_never_sent_and_others_are_headers_as_the_provider_has_it
     ((path, headers),) = server.asked
     assert path == "/api/v2/team/usage"
     assert headers["x-gateway"] == "yes"
-    assert (headers["x-app-id"], headers["x-api-key"]) == ("hook-app", KEY)
+    assert (headers["x-app-id"], headers["x-api-key"]) == ("hook-app-7", KEY)
     assert not {*ours, "authorization", "timeout"} & headers.keys()
 
 
@@ -218,7 +218,7 @@ def test_a_connection_that_cannot_be_used_is_said_without_a_call(connect, server
 
 def test_airflows_masker_and_our_logs_hide_what_signs(connect, server, caplog):
     caplog.set_level(logging.DEBUG)
-    usage(connect(extra={"auth": "oauth", "token_url": f"{server.url}/oauth/token", "team_id": "hook-team"}))
-    for secret in (KEY, "hook-token-of-tests", "hook-team", "hook-app"):
+    usage(connect(extra={"auth": "oauth", "token_url": f"{server.url}/oauth/token", "team_id": "hook-team-7"}))
+    for secret in (KEY, "hook-token-of-tests", "hook-team-7", "hook-app-7"):
         assert secrets_masker.redact(f"of {secret} it") == "of *** it"
         assert secret not in caplog.text

@@ -41,11 +41,6 @@ class ApiAccount:
         """What the limiter keys on: host and login. Holds no secret."""
         return f"{urlsplit(self.base_url).netloc}/{self.login}"
 
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """The values that no log may show."""
-        return tuple(value for value in (self.login, self.password, self.team_id) if value)
-
     @classmethod
     def from_connection(
         cls, host: str | None, login: str | None, password: str | None, extra: Mapping[str, Any] | str | None = None

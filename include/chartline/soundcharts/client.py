@@ -31,7 +31,7 @@ from chartline.soundcharts.calls import Answer, Call
 from chartline.soundcharts.endpoints import RANKING_AT, RANKING_LATEST, Endpoint
 from chartline.soundcharts.limiter import Limiter
 from chartline.soundcharts.models import Page, RankingPage, parse
-from chartline.soundcharts.redaction import hide, hide_login
+from chartline.soundcharts.redaction import hide_login
 from chartline.soundcharts.transport import Reply, exchange
 
 log = logging.getLogger(__name__)
@@ -93,8 +93,7 @@ class SoundchartsClient:
         self._mine = threading.local()
         self._sessions: list[requests.Session] = []
         self._lock = threading.Lock()
-        hide_login(account.login, account.password)
-        hide(account.team_id)
+        hide_login(account.login, account.password, account.team_id)
 
     def get(self, endpoint: Endpoint, entity: str = "", facet: str = "", query: Query | None = None) -> Answer:
         """One good answer. Retries passing trouble, then raises it; raises every other error at once.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterable
 from urllib.parse import quote, quote_plus
 
 SHOWN = "***"
 PUBLIC = frozenset({"soundcharts"})  # the published sandbox pair: hiding the vendor's name would spoil every text
+_ORDINARY = re.compile(r"[a-z_-]*|[0-9]*")
 _SHORTEST = 4  # a shorter value would be found in ordinary words
 _LOGGERS = ("chartline.soundcharts.client", "chartline.soundcharts.auth", "urllib3.connectionpool", "requests")
 
@@ -64,9 +66,13 @@ def hide(*values: str) -> None:
         logging.getLogger(name).addFilter(REDACTION)
 
 
-def hide_login(login: str, password: str) -> None:
-    """Hides a pair of credentials, also in the form that HTTP Basic gives it."""
-    hide(login, password, base64.b64encode(f"{login}:{password}".encode()).decode())
+def hide_login(login: str, password: str, team_id: str = "") -> None:
+    """Hides an account's credentials, also in the form that HTTP Basic gives them.
+
+    A login or team that is an ordinary word or number stays: hiding "demo" or "2026" would spoil every text.
+    """
+    hide(password, base64.b64encode(f"{login}:{password}".encode()).decode())
+    hide(*(value for value in (login, team_id) if not _ORDINARY.fullmatch(value)))
 
 
 def redact(text: str) -> str:

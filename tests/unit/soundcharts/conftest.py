@@ -178,7 +178,7 @@ class Clients:
     made: list[SoundchartsClient] = field(default_factory=list)
 
     def __call__(self, limiter: Limiter | None = None, *, settings: Settings | None = None, **account: Any) -> Any:
-        who = {"base_url": self.api.url, "login": "app-of-tests", "password": "key-of-tests"} | account
+        who = {"base_url": self.api.url, "login": "app-7-of-tests", "password": "key-of-tests"} | account
         client = SoundchartsClient(
             ApiAccount(**who),
             limiter=limiter or NoLimiter(sleep=self.slept.append),

@@ -55,7 +55,7 @@ def token_requests(api: Any) -> list[Any]:
 def test_a_token_is_asked_by_basic_login_and_form_then_borne(api, oauth, client):
     answer = client.get(endpoints.SONG, UUID)
     asked, song = api.asked
-    pair = base64.b64encode(b"app-of-tests:key-of-tests").decode()
+    pair = base64.b64encode(b"app-7-of-tests:key-of-tests").decode()
     assert (asked.method, asked.headers["authorization"]) == ("POST", f"Basic {pair}")
     assert asked.headers["content-type"] == "application/x-www-form-urlencoded"
     assert asked.body == "grant_type=client_credentials"
@@ -103,13 +103,13 @@ def test_a_second_401_is_final(api, oauth, client):
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
 def test_a_refusing_token_endpoint_stops_all_threads_after_one_request(api, client, status):
-    body = {"error": "invalid_client", "error_description": "Unknown client app-of-tests."}
+    body = {"error": "invalid_client", "error_description": "Unknown client app-7-of-tests."}
     api.says(api.Said(body, status=status))
     for _ in range(3):
         with pytest.raises(CredentialsRefused, match="connection soundcharts") as refused:
             client.get(endpoints.SONG, UUID)
         assert "invalid_client" in str(refused.value)
-        assert "app-of-tests" not in str(refused.value)
+        assert "app-7-of-tests" not in str(refused.value)
         assert refused.value.calls == ()
     assert len(api.asked) == 1
 
@@ -164,7 +164,7 @@ def test_an_answer_without_a_bearer_token_is_a_refusal(api, client, body):
 def test_a_token_is_renewed_45_seconds_early_by_what_the_answer_says(api, oauth, life, kept):
     oauth.grant = {"token_type": "Bearer", "expires_in": life}
     now = [1000.0]
-    account = ApiAccount(api.url, "app-of-tests", "key-of-tests", "oauth", f"{api.url}/oauth/token")
+    account = ApiAccount(api.url, "app-7-of-tests", "key-of-tests", "oauth", f"{api.url}/oauth/token")
     login = TokenLogin(account, (2, 2), clock=lambda: now[0])
     with requests.Session() as session:
         login.signature(session)
@@ -183,4 +183,4 @@ def test_no_log_shows_a_token_or_a_secret(api, oauth, client, caplog):
     logging.getLogger("urllib3.connectionpool").debug("leaking %s", "key-of-tests")
     assert caplog.text.count("leaking ***") == 2
     assert "token-number-1" not in caplog.text
-    assert base64.b64encode(b"app-of-tests:key-of-tests").decode() not in caplog.text
+    assert base64.b64encode(b"app-7-of-tests:key-of-tests").decode() not in caplog.text

@@ -84,7 +84,7 @@ def test_an_answer_brings_data_body_path_and_its_call(api, client_of):
 def test_legacy_keys_go_in_headers_and_nothing_else_does(api, client_of):
     client_of().get(endpoints.TEAM_USAGE)
     headers = api.asked[0].headers
-    assert (headers["x-app-id"], headers["x-api-key"]) == ("app-of-tests", "key-of-tests")
+    assert (headers["x-app-id"], headers["x-api-key"]) == ("app-7-of-tests", "key-of-tests")
     assert headers["accept"] == "application/json"
     assert "authorization" not in headers
 
@@ -682,7 +682,7 @@ def test_an_unknown_chart_is_not_found(api, client_of):
 
 def test_no_log_error_or_repr_shows_a_credential(api, client_of, caplog):
     caplog.set_level(logging.DEBUG)
-    said = "the key key-of-tests of app-of-tests is wrong"
+    said = "the key key-of-tests of app-7-of-tests is wrong"
     api.says(api.Said({}, status=500), api.Said(complaint(401, said), status=401))
     client = client_of()
     with pytest.raises(CredentialsRefused) as refused:
@@ -691,7 +691,7 @@ def test_no_log_error_or_repr_shows_a_credential(api, client_of, caplog):
     assert "GET song" in caplog.text
     assert "the key *** of *** is wrong" in str(refused.value)
     assert "key-of-tests" not in shown
-    assert "app-of-tests" not in shown
+    assert "app-7-of-tests" not in shown
 
 
 def test_a_call_logs_one_line(api, client_of, caplog):

@@ -62,6 +62,13 @@ def test_basic_form_of_a_login_is_hidden():
     assert redact("Basic bG9naW4tb2YtdGhpcy10ZXN0OnBhc3N3b3JkLW9mLXRoaXMtdGVzdA==") == "Basic ***"
 
 
+def test_ordinary_words_and_numbers_stay_but_never_a_password():
+    hide_login("daily", "a-password-of-words", "2026")
+    assert redact("demo-daily of 2026, a-password-of-words") == "demo-daily of 2026, ***"
+    hide_login("COMPANY-API_3F2A", "x", "team-77")
+    assert redact("COMPANY-API_3F2A of team-77") == "*** of ***"
+
+
 def test_others_are_told_each_secret_once(redaction):
     told: list[str] = []
     redaction.tell(told.append)
