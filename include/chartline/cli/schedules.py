@@ -15,6 +15,7 @@ from chartline.cli import common
 from chartline.errors import BadInput
 from chartline.schedules import declare, service
 from chartline.schedules.model import Schedule, ScheduleSettings
+from chartline.schedules.reparse import ask_reparse
 from chartline.schedules.snapshot import SnapshotLine
 from chartline.warehouse import schedules
 
@@ -71,7 +72,7 @@ def add(chart: Chart, settings: dict[str, Any], by: By = "") -> None:
         schedule = service.add(
             conn, chart, settings, created_by=by or common.me(), client=common.soundcharts_if_configured()
         )
-    typer.echo(f"{schedule.slug} is followed: {_told(schedule)}")
+    typer.echo(f"{schedule.slug} is followed: {_told(schedule)}. {ask_reparse()}")
 
 
 @app.command("change")
@@ -82,7 +83,7 @@ def change(chart: Chart, settings: dict[str, Any]) -> None:
         raise BadInput("No setting was given.", advice="See which there are with: chartline schedules change --help")
     with common.warehouse() as conn:
         schedule = service.change(conn, chart, settings)
-    typer.echo(f"{schedule.slug} is changed: {_told(schedule)}")
+    typer.echo(f"{schedule.slug} is changed: {_told(schedule)}. {ask_reparse()}")
 
 
 @app.command("remove")
@@ -90,7 +91,7 @@ def remove(chart: Chart) -> None:
     """Follow a chart no longer. What was stored of it stays."""
     with common.warehouse() as conn:
         service.remove(conn, chart)
-    typer.echo(f"{chart} is not followed any more. What was stored of it stays.")
+    typer.echo(f"{chart} is not followed any more. What was stored of it stays. {ask_reparse()}")
 
 
 @app.command("list")
@@ -136,6 +137,8 @@ def apply(
         typer.echo("Nothing to change.")
     elif dry_run:
         typer.echo("Dry run: nothing was changed.")
+    else:
+        typer.echo(ask_reparse())
 
 
 @app.command("export")
