@@ -47,10 +47,10 @@ def account(simulator: Any, monkeypatch: pytest.MonkeyPatch, say: Say) -> None:
 
 def test_the_life_of_a_schedule(say: Say, tmp_path: Path) -> None:
     code, out, _ = say("schedules", "add", "day", "--track-platforms", "spotify, airplay", "--by", "ada")
-    assert (code, out) == (0, "day is followed: daily; DAG chart_sync.day\n")
+    assert (code, out) == (0, "day is followed: daily; DAG chart_sync.day. Airflow shows it in a few seconds.\n")
     assert say("schedules", "add", "week", "--no-fetch-artist-audience")[1].startswith("week is followed: weekly from")
     assert say("schedules", "change", "day", "--cron", "0 9 * * 1", "--no-is-active")[1] == (
-        "day is changed: cron 0 9 * * 1, not active; DAG chart_sync.day\n"
+        "day is changed: cron 0 9 * * 1, not active; DAG chart_sync.day. Airflow shows it in a few seconds.\n"
     )
     _, out, _ = say("schedules", "list")
     head, day, week = out.splitlines()
