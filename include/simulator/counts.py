@@ -77,8 +77,10 @@ class Counts:
         """The newest `limit` calls that match, oldest first."""
         found: list[Noted] = []
         for call in reversed(self._log):
-            if call.at < since or len(found) >= limit:
+            if len(found) >= limit:
                 break
+            if call.at < since:
+                continue  # calls are written down when answered, so their arrivals are only nearly in order
             if endpoint in ("", call.endpoint) and (not entity or entity in call.entity.split(MULTI_ENTITY)):
                 found.append(call)
         return reversed(found)

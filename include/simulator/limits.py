@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from math import ceil
 
 WINDOW = 60.0
+_SECOND = 1_000_000_000
+_WINDOW_NS = 60 * _SECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +24,17 @@ class RateLimit:
 
     def __init__(self, per_minute: int) -> None:
         self.per_minute = per_minute
-        self._made: dict[str, deque[float]] = {}
+        self._made: dict[str, deque[int]] = {}
 
-    def take(self, account: str, now: float) -> Allowance:
-        """Count a call at `now` (seconds of a steady clock) when it is allowed."""
+    def take(self, account: str, now: int) -> Allowance:
+        """Count a call at `now` (nanoseconds of a steady clock, so that sums are exact) when it is allowed."""
         made = self._made.setdefault(account, deque())
-        while made and made[0] <= now - WINDOW:
+        while made and made[0] + _WINDOW_NS <= now:
             made.popleft()
         allowed = len(made) < self.per_minute
         if allowed:
             made.append(now)
-        return Allowance(allowed, max(0, self.per_minute - len(made)), max(1, ceil(made[0] + WINDOW - now)))
+        return Allowance(allowed, max(0, self.per_minute - len(made)), -((now - made[0] - _WINDOW_NS) // _SECOND))
 
     def reset(self) -> None:
         """Forget all calls."""

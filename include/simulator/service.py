@@ -114,7 +114,7 @@ class Service:
 
     def _admit(self, visit: Visit, caller: Caller) -> None:
         """The two limits; the message of the first is what clients tell them apart by."""
-        visit.allowance = self.rate.take(caller.account, time.monotonic())
+        visit.allowance = self.rate.take(caller.account, time.monotonic_ns())
         if not visit.allowance.allowed:
             limit = self.settings.rate_limit_per_minute
             raise ApiError(429, "rate_limit", f"The maximum request count of {limit} per minute is reached.")

@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.charts import Chart, catalogue
@@ -16,6 +16,7 @@ def chart(frequency: str = "daily", turn: int = 0, hours: float = 39.0) -> Chart
     return Chart("c", "C", "spotify", "", frequency, 10, 10, date(2020, 1, 1), hours, 16, 0, 0.5, turn)
 
 
+@settings(deadline=None)
 @given(DAYS, st.sampled_from(["daily", "weekly", "monthly"]), st.integers(1, 6))
 def test_neighbouring_days_are_found_from_any_day(day: date, frequency: str, turn: int) -> None:
     one = chart(frequency, turn)

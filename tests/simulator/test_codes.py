@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator import codes
@@ -11,6 +11,7 @@ NUMBERS = st.integers(0, 2**36 - 1)
 KINDS = st.sampled_from([codes.TRACK, codes.ARTIST, codes.ALBUM])
 
 
+@settings(deadline=None)
 @given(SEEDS, KINDS, NUMBERS)
 def test_a_uuid_leads_back_to_its_number_and_only_as_its_kind(seed: int, kind: int, number: int) -> None:
     uuid = codes.uuid_of(seed, kind, number)
@@ -19,6 +20,7 @@ def test_a_uuid_leads_back_to_its_number_and_only_as_its_kind(seed: int, kind: i
     assert codes.number_of(seed + 1, kind, uuid) is None
 
 
+@settings(deadline=None)
 @given(SEEDS, NUMBERS)
 def test_an_isrc_leads_back_to_its_number(seed: int, number: int) -> None:
     isrc = codes.isrc_of(seed, number)
@@ -26,6 +28,7 @@ def test_an_isrc_leads_back_to_its_number(seed: int, number: int) -> None:
     assert codes.number_of_isrc(seed, isrc) == number
 
 
+@settings(deadline=None)
 @given(SEEDS, st.sampled_from(["spotify", "youtube", "shazam", "tiktok"]), NUMBERS, st.integers(0, 2))
 def test_an_identifier_leads_back_to_its_track(seed: int, platform: str, number: int, release: int) -> None:
     identifier = codes.identifier_of(seed, platform, number, release)
