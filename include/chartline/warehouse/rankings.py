@@ -55,7 +55,8 @@ def store(conn: Connection, chart_id: int, pages: Sequence[RankingPage], fetched
     items = {(item.position, item.song.uuid): item for page in pages for item in page.items}
     kept = [item for item in items.values() if item.position > 0]
     left_chart = len(items) - len(kept)
-    if len(items) != first.page.total:
+    # Whether the API's total counts the rows that left the chart is not known: either way the ranking is whole.
+    if first.page.total not in (len(items), len(kept)):
         raise RankingIncomplete(
             f"The ranking of {first.chart.slug} of {first.date} has {len(kept)} entries and {left_chart} rows that "
             f"left the chart, but the API says {first.page.total}; nothing was stored.",

@@ -33,7 +33,7 @@ comment on table chartline.execution_failure is 'What an execution failed to get
 comment on column chartline.execution_failure.entity is 'A uuid, or a chart''s slug.';
 comment on column chartline.execution_failure.facet is 'A platform, or a ranking''s day.';
 
-comment on table chartline.chart_ranking is 'A chart on one day. Never short: entries and left_chart add up to the total.';
+comment on table chartline.chart_ranking is 'A chart on one day. Never short: entries, or entries and left_chart together, are the total.';
 comment on column chartline.chart_ranking.stamp is 'The API''s own text of the ranking''s time.';
 comment on column chartline.chart_ranking.total is 'What the API says the ranking holds.';
 comment on column chartline.chart_ranking.entries is 'Rows of chart_ranking_entry.';

@@ -102,7 +102,7 @@ create table chartline.chart_ranking (
     left_chart integer not null default 0, -- rows at position 0 (left the chart): counted, not stored
     fetched_at timestamptz not null,
     unique (chart_id, day),
-    check (entries + left_chart = total)
+    check (total in (entries, entries + left_chart)) -- whether total counts those that left is not known
 );
 
 create table chartline.track (
