@@ -174,8 +174,8 @@ class Comparison:
             _part("tracks", {(s.uuid,): _track_values(s) for s in songs}, found),
             self._links(
                 "track artists",
-                ((s.uuid, position, artist) for s in songs for position, artist in enumerate(s.artist_uuids, 1)),
-                "select track::text, position, artist::text from track_artist",
+                (link for song in songs for link in _artist_links(song)),
+                "select track::text, position, artist::text, role from track_artist",
             ),
             self._links(
                 "track genres",
@@ -319,6 +319,13 @@ def _track_values(song: Any) -> tuple[Any, ...]:
     audio = song.audio or {}
     plain = (getattr(song, column) for column in TRACK_COLUMNS)
     return (*isrc, list(song.iswcs), *plain, *(audio.get(name) for name in AUDIO_COLUMNS.values()))
+
+
+def _artist_links(song: Any) -> Iterable[tuple[str, int, str, str]]:
+    """A track's artists in order; who is not known to be a main artist is an artist."""
+    main = song.main_artist_uuids or ()
+    listed = dict.fromkeys((*song.artist_uuids, *main)) if song.artist_uuids else ()
+    return ((song.uuid, n, uuid, "main" if uuid in main else "artist") for n, uuid in enumerate(listed, 1))
 
 
 def _genre_paths(genres: GenreList) -> set[tuple[str | None, str]]:

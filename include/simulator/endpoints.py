@@ -273,7 +273,7 @@ def _song_identifiers(ask: Ask) -> Json:
 
 def _platform(ask: Ask, valid: Sequence[str] | dict[str, Any], what: str, status: int) -> str:
     platform = "x" if ask.facet == "twitter" else ask.facet
-    if platform in valid:
+    if platform in valid and platform not in ask.settings.dropped_platforms:
         return platform
     if status == 400:
         raise bad_argument(f"Invalid platform code {ask.facet} for {what}. Allowed: {', '.join(valid)}.")

@@ -28,6 +28,7 @@ class Settings(BaseModel):
     )
     invalid_platform_song: Literal[400, 404] = Field(400, description="status for a platform without song audience")
     invalid_platform_artist: Literal[400, 404] = Field(404, description="likewise for artist series")
+    dropped_platforms: list[str] = Field(default_factory=list, description="platforms that series are refused for")
     key_pairs: dict[str, str] | None = Field(
         None, description="app id: API key. None accepts any pair; soundcharts/soundcharts is always accepted"
     )

@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 
 from chartline.cascade import artists, ranking, tracks
-from chartline.cascade.planning import Ask, plan
 from chartline.cascade.report import RunFailed, report_run
-from chartline.cascade.resources import TRACK_AUDIENCE
 from chartline.errors import (
     BadInput,
     CredentialsRefused,
@@ -22,7 +20,6 @@ from chartline.errors import (
     UnknownChart,
 )
 from chartline.warehouse import executions
-from chartline.warehouse.ledger import Want
 from simulator.compare import compare
 
 from .conftest import ENTRIES, Cascade
@@ -64,18 +61,14 @@ def test_absent_and_cut_items_are_recorded_and_the_rest_is_complete(cascade: Cas
 
 
 def test_a_platform_that_is_not_served_is_not_taken_for_missing_tracks(cascade: Cascade, query: Query) -> None:
-    run = cascade.open(CHART, steps=["track_audience"])
-    tracks.upsert_tracks(run, ranking.fetch_ranking(run))
-    with run.connect() as conn:
-        uuids = executions.tracks(conn, run.execution.id)
-        wants = [Want(uuid, platform) for platform in ("deezer", "spotify") for uuid in uuids]
-        batches = plan(conn, [Ask(TRACK_AUDIENCE, wants)], run.execution, run.settings, force=False)
-    cascade.fetch(run, batches)
+    cascade.server.set(dropped_platforms=["shazam"])
+    row = cascade.run(CHART, steps=["track_audience"], track_platforms=["shazam", "spotify"])
+    assert row["status"] == "partial"
     outcomes = query("select facet, outcome, count(*) from chartline.fetch_ledger where facet <> '' group by 1, 2")
-    assert sum(count for facet, outcome, count in outcomes if (facet, outcome) == ("deezer", "unsupported")) == ENTRIES
+    assert sum(count for facet, outcome, count in outcomes if (facet, outcome) == ("shazam", "unsupported")) == ENTRIES
     assert not [row for row in outcomes if row[0] == "spotify" and row[1] not in ("ok", "empty")]
     asked = Counter(call.facet for call in cascade.server.calls() if call.endpoint == "song_audience")
-    assert asked["deezer"] <= cascade.settings.connections
+    assert asked["shazam"] <= cascade.settings.connections
     assert query("select distinct kind from chartline.execution_failure") == [("unsupported_platform",)]
 
 
