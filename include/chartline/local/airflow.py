@@ -49,15 +49,16 @@ class LocalAirflow:
         self._token: str | None = None
         self._http = requests.Session()
         self._http.trust_env = False  # never through a proxy
+        run = private_folder(home / "run")
         self._services = {
             name: Service(
                 f"airflow-{name}",
                 _airflow(*words),
                 self.env,
                 logs=home / "logs",
-                run=private_folder(home / "run"),
+                run=run,
                 grace=GRACE.get(name, 12.0),
-            )  # fmt: skip
+            )
             for name, words in COMPONENTS.items()
         }
 

@@ -6,13 +6,17 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg
+
 from chartline.local.screen import Screen
 from chartline.local.stack import Stack
+from chartline.schedules.model import dag_id
 from chartline.warehouse import progress
 from chartline.warehouse.connect import connect
 from chartline.warehouse.progress import ChartProgress
 
 POLL = 1.0  # seconds
+ASK_AIRFLOW = 5.0  # seconds: each question costs it time that tasks need
 STANDSTILL = 600.0  # seconds without any change after which we stop waiting
 
 
@@ -21,39 +25,50 @@ def wait_filled(stack: Stack, screen: Screen) -> list[str]:
 
     Raises `ServiceFailed` when a program of the stack ends meanwhile.
     """
-    last, since = None, time.monotonic()
+    last, since, asked = None, time.monotonic(), -ASK_AIRFLOW
     with connect(stack.warehouse_url) as conn, screen.filling() as show:
         conn.autocommit = True
         while True:
             stack.require_alive()
             charts, work = progress.charts(conn), progress.work(conn)
             show(charts, work)
-            waiting = [chart for chart in charts if not chart.is_settled]
-            blocked = _blocked(stack, charts, waiting)
-            if blocked is not None:
-                return blocked + _reasons([chart for chart in charts if chart not in waiting])
+            now = time.monotonic()
+            if all(chart.is_settled for chart in charts) or now - asked >= ASK_AIRFLOW:
+                asked = now
+                reasons = _reasons(stack, conn)
+                if reasons is not None:
+                    return reasons
             if (charts, work) != last:
-                last, since = (charts, work), time.monotonic()
-            elif time.monotonic() - since > STANDSTILL:
-                return [f"{chart.slug}: nothing has moved for {STANDSTILL / 60:.0f} minutes." for chart in waiting]
+                last, since = (charts, work), now
+            elif now - since > STANDSTILL:
+                return [f"{chart.slug}: nothing has moved for {STANDSTILL / 60:.0f} minutes." for chart in charts]
             time.sleep(POLL)
 
 
-def _blocked(stack: Stack, charts: list[ChartProgress], waiting: list[ChartProgress]) -> list[str] | None:
-    """None while there is something to wait for; else why it is in vain for each of `waiting` (empty: all is done)."""
-    if not charts:
-        return []
+def _reasons(stack: Stack, conn: psycopg.Connection[Any]) -> list[str] | None:
+    """None while there is something to wait for; else why charts are not filled (empty: all are)."""
     dags = {dag["dag_id"]: dag for dag in _dags(stack)}
     if any(_has_work(stack, dag) for dag in dags.values() if not dag["is_paused"]):
         return None
     reasons = []
-    for chart in waiting:
-        dag = dags.get(f"chart_sync.{chart.slug}")
-        reason = _missing(stack, chart) if dag is None else _idle(stack, chart, dag)
+    for chart in progress.charts(conn):  # read after Airflow: a run that ended meanwhile has left its account
+        if chart.is_filled:
+            continue
+        reason = _why(chart) if chart.is_settled else _in_vain(stack, chart, dags.get(dag_id(chart.slug)))
         if reason is None:
             return None
         reasons.append(reason)
     return reasons
+
+
+def _why(chart: ChartProgress) -> str:
+    failures = ", ".join(f"{count} {kind}" for kind, count in chart.failures.items())
+    return f"{chart.slug}: {chart.status}: {chart.error or failures or 'no ranking was stored'}"
+
+
+def _in_vain(stack: Stack, chart: ChartProgress, dag: dict[str, Any] | None) -> str | None:
+    """Why this chart's run will not come or not end; None when it may yet."""
+    return _missing(stack, chart) if dag is None else _idle(stack, chart, dag)
 
 
 def _missing(stack: Stack, chart: ChartProgress) -> str | None:
@@ -91,12 +106,3 @@ def _dags(stack: Stack) -> list[dict[str, Any]]:
         "GET", "dags", params={"dag_id_pattern": "chart_sync.%", "exclude_stale": True, "limit": 100}
     )["dags"]
     return found
-
-
-def _reasons(charts: list[ChartProgress]) -> list[str]:
-    return [_reason(chart) for chart in charts if not chart.is_filled]
-
-
-def _reason(chart: ChartProgress) -> str:
-    failures = ", ".join(f"{count} {kind}" for kind, count in chart.failures.items())
-    return f"{chart.slug}: {chart.status}: {chart.error or failures or 'no ranking was stored'}"

@@ -46,12 +46,10 @@ def report(stack: Stack, *, seconds: float, first: bool) -> list[RenderableType]
         needed = calls_needed(stack, conn) if stack.simulates and first and charts else None
     if not charts:
         return ["No chart is followed yet. Follow one with: bin/chartline schedules add <chart>"]
-    titles = ["chart", "day", "entries of total", "tracks", "artists", "audience points", "calls made"]
-    table = Table(*titles, *(["calls needed"] if needed is not None else []), box=None, pad_edge=False)
-    for column in table.columns[2:]:
-        column.justify, column.no_wrap = "right", False
-    for column in table.columns[:2]:
-        column.no_wrap = True
+    titles = ["chart", "day", "entries\nof total", "tracks", "artists", "audience\npoints", "calls\nmade"]
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for number, title in enumerate([*titles, *(["calls\nneeded"] if needed is not None else [])]):
+        table.add_column(title, justify="left" if number < 2 else "right", no_wrap=True)
     for chart in charts:
         holding = held.get(chart.slug, progress.Holding(chart.slug, 0, 0, 0))
         numbers = [holding.tracks, holding.artists, holding.points, chart.calls]
@@ -104,11 +102,10 @@ def payers(slugs: Sequence[str], paid: Iterable[tuple[str, str]]) -> list[str]:
 
     Two that paid for each other (something was fetched twice) keep the order of `slugs`: the sum will tell.
     """
-    after: dict[str, set[str]] = {slug: set() for slug in slugs}
     pairs = set(paid)
-    for payer, other in pairs:
-        if payer in after and other in after and (other, payer) not in pairs:
-            after[other].add(payer)
+    after = {
+        slug: [payer for payer in slugs if (payer, slug) in pairs and (slug, payer) not in pairs] for slug in slugs
+    }
     try:
         return list(TopologicalSorter(after).static_order())
     except CycleError:

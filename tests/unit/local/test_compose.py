@@ -1,0 +1,77 @@
+"""docker-compose.yaml: valid, on the loopback, with the settings of bin/up."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import yaml
+
+from chartline.local.airflow_env import REPOSITORY, TUNING, airflow_env
+from chartline.local.prepare import LOGINS
+from chartline.local.secrets import Secrets
+
+FILE = REPOSITORY / "docker-compose.yaml"
+AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer", "prepare")
+PLACE = {  # what depends on where it runs: in the file by other values, or left to the image
+    "AIRFLOW__LOGGING__BASE_LOG_FOLDER",
+    "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY",
+}
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(FILE.read_text())
+    return found
+
+
+@pytest.fixture(scope="module")
+def example() -> dict[str, str]:
+    lines = (REPOSITORY / ".env.example").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+def test_it_follows_the_compose_schema() -> None:
+    subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(FILE)], check=True
+    )
+
+
+@pytest.mark.parametrize("service", AIRFLOW)
+def test_settings_are_those_of_bin_up(compose: dict[str, Any], service: str) -> None:
+    env = compose["services"][service]["environment"]
+    assert {name: env.get(name) for name in TUNING} == TUNING
+
+
+def test_every_setting_of_bin_up_has_its_place(compose: dict[str, Any]) -> None:
+    ours = airflow_env(REPOSITORY, port=1, database_url="", secrets=Secrets(), base={})
+    wanted = {name for name in ours if name.startswith("AIRFLOW__")} - PLACE
+    assert wanted == {name for name in compose["services"]["scheduler"]["environment"] if name.startswith("AIRFLOW__")}
+
+
+def test_everything_is_published_on_the_loopback_only(compose: dict[str, Any]) -> None:
+    ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
+    assert len(ports) == 3
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_no_secret_has_a_default(compose: dict[str, Any], example: dict[str, str]) -> None:
+    asked = set(re.findall(r"(?<!\$)\$\{([A-Z_]+):\?", FILE.read_text()))
+    assert asked == {name for name in example if not name.startswith(("COMPOSE_", "CHARTLINE_P"))}
+    assert {name for name, value in example.items() if not value} == asked - {"AIRFLOW_CONN_SOUNDCHARTS"}
+    assert set(LOGINS.values()) <= compose["services"]["prepare"]["environment"].keys()
+
+
+def test_airflow_starts_only_after_everything_is_prepared(compose: dict[str, Any]) -> None:
+    for name in AIRFLOW[:-1]:
+        assert compose["services"][name]["depends_on"] == {"prepare": {"condition": "service_completed_successfully"}}
+    assert compose["services"]["prepare"]["depends_on"] == {"postgres": {"condition": "service_healthy"}}
+
+
+def test_the_simulator_is_a_choice(compose: dict[str, Any], example: dict[str, str]) -> None:
+    assert compose["services"]["simulator"]["profiles"] == ["simulator"]
+    assert example["COMPOSE_PROFILES"] == "simulator"
+    assert "http://simulator:8085" in example["AIRFLOW_CONN_SOUNDCHARTS"]
