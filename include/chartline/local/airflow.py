@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 import requests
 
-from chartline.errors import AskPerson
+from chartline.errors import AskPerson, TryLater
 from chartline.local.ports import LOOPBACK
 from chartline.local.processes import Service, ServiceFailed, last_words, stop_all
 from chartline.local.secrets import private_folder, write_private
@@ -38,6 +38,12 @@ class AirflowRefused(AskPerson):
     def __init__(self, what: str, *, status: int, **more: Any) -> None:
         self.status = status
         super().__init__(what, **more)
+
+
+class AirflowSilent(TryLater):
+    """Airflow's web server gave no answer."""
+
+    kind = "airflow_silent"
 
 
 class LocalAirflow:
@@ -170,31 +176,34 @@ class LocalAirflow:
     # -- REST ----------------------------------------------------------------------------------------------
 
     def token(self, user: str = "admin") -> str:
-        """A bearer token for the REST API (valid for a day). Raises `AirflowRefused`."""
+        """A bearer token for the REST API (valid for a day). Raises `AirflowRefused`, `AirflowSilent`."""
         logins = jsonlib.loads(Path(self.env["AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE"]).read_text())
         body = {"username": user, "password": logins[user]}
-        answer = self._http.post(f"{self.web}/auth/token", json=body, timeout=30)
-        self._check(answer, "POST /auth/token")
+        answer = self._ask("POST", f"{self.web}/auth/token", json=body, timeout=30)
         token: str = answer.json()["access_token"]
         return token
 
     def api(self, method: str, path: str, json: object = None, *, params: Mapping[str, Any] | None = None) -> Any:
         """One REST call as admin: `path` starts with `/`, or stands below `/api/v2/`. Returns the JSON answer or None.
 
-        Raises `AirflowRefused` (`.status`) for 4xx and 5xx.
+        Raises `AirflowRefused` (`.status`) for 4xx and 5xx, `AirflowSilent` when there is no answer.
         """
         if self._token is None:
             self._token = self.token()
         url = self.web + (path if path.startswith("/") else f"/api/v2/{path}")
         headers = {"Authorization": f"Bearer {self._token}"}
-        answer = self._http.request(method, url, json=json, params=params, headers=headers, timeout=60)
-        self._check(answer, f"{method} {path}")
+        answer = self._ask(method, url, json=json, params=params, headers=headers, timeout=60)
         return answer.json() if answer.content else None
 
-    @staticmethod
-    def _check(answer: requests.Response, what: str) -> None:
+    def _ask(self, method: str, url: str, **more: Any) -> requests.Response:
+        try:
+            answer = self._http.request(method, url, **more)
+        except requests.RequestException as error:
+            raise AirflowSilent(f"{method} {url}: no answer ({type(error).__name__}).") from error
         if not answer.ok:
-            raise AirflowRefused(f"{what}: {answer.status_code} {answer.text[:500]}", status=answer.status_code)
+            text = f"{method} {url}: {answer.status_code} {answer.text[:500]}"
+            raise AirflowRefused(text, status=answer.status_code)
+        return answer
 
     # -- what was done before ------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from chartline.local.airflow import AirflowSilent
 from chartline.local.screen import Screen
 from chartline.local.stack import Stack
 from chartline.schedules.model import dag_id
@@ -47,9 +48,12 @@ def wait_filled(stack: Stack, screen: Screen) -> list[str]:
 
 def _reasons(stack: Stack, conn: psycopg.Connection[Any]) -> list[str] | None:
     """None while there is something to wait for; else why charts are not filled (empty: all are)."""
-    dags = {dag["dag_id"]: dag for dag in _dags(stack)}
-    if any(_has_work(stack, dag) for dag in dags.values() if not dag["is_paused"]):
-        return None
+    try:
+        dags = {dag["dag_id"]: dag for dag in _dags(stack)}
+        if any(_has_work(stack, dag) for dag in dags.values() if not dag["is_paused"]):
+            return None
+    except AirflowSilent:
+        return None  # busy; if it ended, `require_alive` tells
     reasons = []
     for chart in progress.charts(conn):  # read after Airflow: a run that ended meanwhile has left its account
         if chart.is_filled:
