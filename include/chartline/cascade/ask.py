@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from chartline.errors import BadInput
 from chartline.schedules import platforms
 from chartline.schedules.model import MAX_HISTORY_DAYS, SLUG, Schedule, refused
+from chartline.schedules.platforms import ArtistPlatforms, TrackPlatforms
 
 Step = Literal["track_metadata", "artist_metadata", "track_audience", "artist_audience"]
 STEPS: tuple[Step, ...] = ("track_metadata", "artist_metadata", "track_audience", "artist_audience")
@@ -23,8 +24,8 @@ class CascadeAsk(BaseModel):
     chart: str = Field(pattern=SLUG)
     day: date | None = None
     steps: tuple[Step, ...] = STEPS
-    track_platforms: tuple[str, ...] = platforms.DEFAULT_TRACK_PLATFORMS
-    artist_platforms: tuple[str, ...] = platforms.DEFAULT_ARTIST_PLATFORMS
+    track_platforms: TrackPlatforms = platforms.DEFAULT_TRACK_PLATFORMS
+    artist_platforms: ArtistPlatforms = platforms.DEFAULT_ARTIST_PLATFORMS
     audience_days: int = Field(default=90, ge=1, le=MAX_HISTORY_DAYS)
     force: bool = False
 
@@ -34,16 +35,6 @@ class CascadeAsk(BaseModel):
         if day and day > datetime.now(UTC).date():
             raise ValueError("lies in the future; a ranking exists only for days past")
         return day
-
-    @field_validator("track_platforms")
-    @classmethod
-    def _served_for_tracks(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
-        return platforms.served(codes, platforms.TRACK_PLATFORMS, "tracks")
-
-    @field_validator("artist_platforms")
-    @classmethod
-    def _served_for_artists(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
-        return platforms.served(codes, platforms.ARTIST_PLATFORMS, "artists")
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:

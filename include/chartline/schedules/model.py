@@ -57,10 +57,10 @@ class ScheduleSettings(BaseModel):
     fetch_artist_metadata: StrictBool = Field(True, description="fetch what is known of each artist")
     fetch_track_audience: StrictBool = Field(True, description="fetch the audience of each track")
     fetch_artist_audience: StrictBool = Field(True, description="fetch the audience of each artist")
-    track_platforms: tuple[str, ...] = Field(
+    track_platforms: platforms.TrackPlatforms = Field(
         platforms.DEFAULT_TRACK_PLATFORMS, description="platforms of the tracks' audience; airplay is radio"
     )
-    artist_platforms: tuple[str, ...] = Field(
+    artist_platforms: platforms.ArtistPlatforms = Field(
         platforms.DEFAULT_ARTIST_PLATFORMS, description="platforms of the artists' audience"
     )
 
@@ -68,16 +68,6 @@ class ScheduleSettings(BaseModel):
     @classmethod
     def _cron_comes(cls, expression: str | None) -> str | None:
         return None if expression is None else check_cron(expression)
-
-    @field_validator("track_platforms")
-    @classmethod
-    def _served_for_tracks(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
-        return platforms.served(codes, platforms.TRACK_PLATFORMS, "tracks")
-
-    @field_validator("artist_platforms")
-    @classmethod
-    def _served_for_artists(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
-        return platforms.served(codes, platforms.ARTIST_PLATFORMS, "artists")
 
     @model_validator(mode="after")
     def _custom_says_when(self) -> Self:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 AIRPLAY = "airplay"
 """Asked for like a platform, served by the radio endpoint (broadcast-groups): the API has no airplay audience."""
@@ -32,6 +35,11 @@ LOCAL_STREAMING_PLATFORMS: tuple[str, ...] = ("spotify",)
 
 DEFAULT_TRACK_PLATFORMS: tuple[str, ...] = ("spotify", "youtube", "shazam", AIRPLAY)
 DEFAULT_ARTIST_PLATFORMS: tuple[str, ...] = ("spotify", "youtube", "instagram", "tiktok")
+
+
+TrackPlatforms = Annotated[tuple[str, ...], AfterValidator(lambda codes: served(codes, TRACK_PLATFORMS, "tracks"))]
+ArtistPlatforms = Annotated[tuple[str, ...], AfterValidator(lambda codes: served(codes, ARTIST_PLATFORMS, "artists"))]
+"""Fields of models that refuse, by name, what is not served."""
 
 
 def served(codes: Iterable[str], known: tuple[str, ...], things: str) -> tuple[str, ...]:
