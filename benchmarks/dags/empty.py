@@ -1,0 +1,60 @@
+"""The cascade's DAG with nothing in its tasks: what Airflow itself costs for the same chain.
+
+Made by the product's own builder, so its shape, pools, priorities, mapping and XComs cannot drift from the real one;
+then each task's function is exchanged for one that only hands on what the next task is mapped over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+from airflow.sdk import DAG, Asset, Param, PokeReturnValue, get_current_context
+
+from chartline.dagbuild.cascade import DEFAULT_ARGS, add_cascade
+
+PLANNERS = {  # task: the mapped task whose batches it plans
+    "upsert_tracks": "track_metadata",
+    "dedupe_artists": "artist_metadata",
+    "plan_track_audience": "track_audience",
+    "plan_artist_audience": "artist_audience",
+}
+
+
+def idle(*_: Any, **__: Any) -> list[str]:
+    """The other tasks."""
+    get_current_context()["batch_label"] = "nothing"
+    return []
+
+
+def planner(mapped: str) -> Callable[..., list[dict[str, Any]]]:
+    """Handles for as many instances as the run's config asks for, as large as real ones."""
+
+    def plan(*_: Any, **__: Any) -> list[dict[str, Any]]:
+        count = get_current_context()["params"][mapped]
+        return [{"token": "0" * 36, "resource": mapped, "count": 1, "label": "nothing"}] * count
+
+    return plan
+
+
+def waiting(plan: Callable[..., Any]) -> Callable[..., PokeReturnValue]:
+    """The same as a sensor that is content at once."""
+
+    def poke(*_: Any, **__: Any) -> PokeReturnValue:
+        return PokeReturnValue(is_done=True, xcom_value=plan())
+
+    return poke
+
+
+dag = DAG(
+    "benchmark_empty",
+    schedule=None,
+    default_args=DEFAULT_ARGS | {"retries": 0},
+    params={mapped: Param(1, type="integer", minimum=0) for mapped in PLANNERS.values()},
+    is_paused_upon_creation=False,
+)
+add_cascade(dag, lambda context: nullcontext(), Asset("benchmark_empty"))
+for task_id, operator in dag.task_dict.items():
+    work: Callable[..., Any] = planner(PLANNERS[task_id]) if task_id in PLANNERS else idle
+    operator.python_callable = waiting(work) if task_id == "dedupe_artists" else work
