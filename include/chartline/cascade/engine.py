@@ -102,6 +102,7 @@ class Engine:
                 items = ledger.take_up(conn, batch.token, self._lease)
                 pairs = [(i.entity, i.facet) for i in items]
                 executions.forget_failures(conn, self._execution.id, resource.name, pairs)
+                executions.take_up_deferred(conn, self._execution.id, sum(item.was_deferred for item in items))
             report.items = len(items)
             left = set(items)
             stop = self._drain(conn, batch, resource, _requests(resource, items), report, left)

@@ -44,11 +44,13 @@ def fetch_ranking(run: Run) -> list[str]:
                 stale_before=datetime.now(UTC),
             )
         if not mine:
-            raise TryLater(f"Another run is fetching the ranking of {ask.chart}.", after=10)
-        with run.client() as client:
-            stamp = _stamp(conn, run, client, ask.chart, ask.day) if ask.day else None
-            found = _fetch(conn, run, client, ask.chart, stamp, known)
-        return [found.isoformat()]
+            raise TryLater(f"Another run is fetching the ranking of {ask.chart}.", after=30)
+        try:
+            with run.client() as client:
+                stamp = _stamp(conn, run, client, ask.chart, ask.day) if ask.day else None
+                return [_fetch(conn, run, client, ask.chart, stamp, known).isoformat()]
+        finally:
+            ledger.release(conn, run.execution.owner, RESOURCE)
 
 
 def _known_days(conn: psycopg.Connection[Any], slug: str) -> set[date]:
@@ -151,7 +153,7 @@ def _raw_page(resource: str, slug: str, facet: str, part: int, answer: Answer, a
 
 
 def _record_failure(conn: psycopg.Connection[Any], run: Run, slug: str, facet: str, error: ChartlineError) -> None:
-    """Keep what the failed fetch cost and answered, and free the lease for the next try."""
+    """Keep what the failed fetch cost and answered."""
     now = datetime.now(UTC)
     with conn.transaction():
         calls.record(conn, error.calls, run.execution.id)
@@ -161,4 +163,3 @@ def _record_failure(conn: psycopg.Connection[Any], run: Run, slug: str, facet: s
                 [raw.RawAnswer("broken_ranking", slug, facet, 0, RESOURCE, "", now, error.body)],
                 run.execution.id,
             )
-        ledger.release(conn, run.execution.owner)

@@ -9,6 +9,7 @@ from chartline.cascade.run import Run
 from chartline.errors import StopRun
 from chartline.settings import Settings
 from chartline.warehouse import executions
+from chartline.warehouse.executions import Spent
 
 # Facts about the source, not trouble: they are reported and never fail a run.
 NOT_THERE = frozenset({"not_found", "gone", "unsupported_platform"})
@@ -27,33 +28,30 @@ def report_run(run: Run, failed_tasks: Sequence[str]) -> dict[str, Any]:
     task failed, no ranking is here, or more items failed than `settings.failure_share` of the calls.
     """
     with run.connect() as conn:
-        failures = executions.failures_by_kind(conn, run.execution.id)
-        row = executions.close(conn, run.execution.id, "running", None)
-        reason = _reason(row, failures, failed_tasks, executions.ranking_count(conn, run.execution.id), run.settings)
+        spent = executions.spent(conn, run.execution.id)
+        reason = _reason(spent, failed_tasks, executions.ranking_count(conn, run.execution.id), run.settings)
         if reason:
             status = "failed"
-        elif row["deferred"]:
+        elif spent.deferred:
             status = "deferred"
         else:
-            status = "partial" if failures else "complete"
+            status = "partial" if spent.failures else "complete"
         row = executions.close(conn, run.execution.id, status, reason)
     if reason:
         raise RunFailed(row["error"], advice="The failed task's log says what to do; then clear it to go on.")
     return row
 
 
-def _reason(
-    row: dict[str, Any], failures: dict[str, int], failed_tasks: Sequence[str], rankings: int, settings: Settings
-) -> str | None:
+def _reason(spent: Spent, failed_tasks: Sequence[str], rankings: int, settings: Settings) -> str | None:
     """Why the run counts as failed; None when it does not."""
     if failed_tasks:
         return f"Failed: {', '.join(sorted(set(failed_tasks)))}."
     if not rankings:
         return "No ranking was stored."
-    trouble = sum(count for kind, count in failures.items() if kind not in NOT_THERE)
-    if trouble > settings.failure_share * max(row["calls"], 1):
-        kinds = ", ".join(f"{count} {kind}" for kind, count in failures.items())
-        return f"Too many items failed ({kinds}) for {row['calls']} calls."
+    trouble = sum(count for kind, count in spent.failures.items() if kind not in NOT_THERE)
+    if trouble > settings.failure_share * max(spent.calls, 1):
+        kinds = ", ".join(f"{count} {kind}" for kind, count in spent.failures.items())
+        return f"Too many items failed ({kinds}) for {spent.calls} calls."
     return None
 
 

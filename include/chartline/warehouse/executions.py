@@ -82,7 +82,7 @@ def open_execution(
                left join chartline.chart c on c.slug = %(slug)s
                left join chartline.chart_sync_schedule s on s.chart_id = c.id and %(dag)s = 'chart_sync.' || %(slug)s
                on conflict (dag_id, run_id) do update
-                   set status = 'running', finished_at = null, error = null, failures = '{}'
+                   set status = 'running', finished_at = null, error = null, failures = '{}', deferred = 0
                returning id, chart_slug, dag_id, run_id, status, started_at, settings""",
             {
                 "dag": dag_id,
@@ -169,6 +169,14 @@ def add_counts(conn: psycopg.Connection[Any], execution_id: int, counts: Counts)
         )
 
 
+def take_up_deferred(conn: psycopg.Connection[Any], execution_id: int, count: int) -> None:
+    """Take back what this run put off before; what another run put off was never on its row."""
+    conn.execute(
+        "update chartline.chart_sync_execution set deferred = greatest(deferred - %s, 0) where id = %s and deferred > 0",
+        (count, execution_id),
+    )
+
+
 def add_failures(conn: psycopg.Connection[Any], execution_id: int, failures: Iterable[ItemFailure]) -> None:
     """Record what could not be had. An item has one row a run, its last reason."""
     for f in failures:
@@ -199,29 +207,47 @@ def note_error(conn: psycopg.Connection[Any], execution_id: int, error: str) -> 
     )
 
 
-def failures_by_kind(conn: psycopg.Connection[Any], execution_id: int) -> dict[str, int]:
-    """Failed items by kind."""
-    rows = conn.execute(
-        "select kind, count(*) from chartline.execution_failure where execution_id = %s group by 1 order by 1",
+@dataclass(frozen=True)
+class Spent:
+    """What a run came to so far: calls made, items put off, failed items by kind."""
+
+    calls: int
+    deferred: int
+    failures: dict[str, int]
+
+
+def spent(conn: psycopg.Connection[Any], execution_id: int) -> Spent:
+    """The sums of a run from its call records and failures."""
+    row = conn.execute(
+        """select (select count(*) from chartline.api_call where execution_id = x.id), x.deferred,
+                  (select coalesce(jsonb_object_agg(kind, n order by kind), '{}') from (
+                       select kind, count(*) as n from chartline.execution_failure where execution_id = x.id group by 1
+                   ) as failed)
+           from chartline.chart_sync_execution x where x.id = %s""",
         (execution_id,),
-    )
-    return dict(rows.fetchall())
+    ).fetchone()
+    assert row is not None
+    return Spent(*row)
 
 
 def close(conn: psycopg.Connection[Any], execution_id: int, status: str, error: str | None) -> dict[str, Any]:
-    """End the run: its status, calls spent and failures by kind. Returns the row."""
+    """End the run: its status, calls spent and failures by kind. `error` counts where no earlier reason was noted.
+
+    Reasons of trouble that passed are forgotten. Returns the row.
+    """
+    own = spent(conn, execution_id)
     with conn.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(
             """update chartline.chart_sync_execution x set
-                   status = %(status)s, finished_at = now(), error = coalesce(x.error, %(error)s),
-                   calls = (select count(*) from chartline.api_call where execution_id = x.id),
-                   failures = %(failures)s
+                   status = %(status)s, finished_at = now(), calls = %(calls)s, failures = %(failures)s,
+                   error = case when %(status)s in ('failed', 'deferred') then coalesce(x.error, %(error)s) end
                where id = %(id)s returning *""",
             {
                 "status": status,
                 "error": error,
                 "id": execution_id,
-                "failures": Jsonb(failures_by_kind(conn, execution_id)),
+                "calls": own.calls,
+                "failures": Jsonb(own.failures),
             },
         ).fetchone()
     assert row is not None

@@ -2,8 +2,8 @@
 
 One row for each (resource, entity, facet). Planning leases what is asked for, due and free, in batches; a batch
 is known by its token alone, so its work can be taken up again by whoever holds the token. Settling an item
-ends its lease. A failed item keeps its token without the lease: anyone may plan it anew, and rerunning the
-batch takes it up again.
+ends its lease. A failed or deferred item keeps its token without the lease: anyone may plan it anew, and rerunning
+the batch takes it up again.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Item:
     facet: str
     covered_from: date | None = None
     covered_to: date | None = None
+    was_deferred: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def take_up(conn: psycopg.Connection[Any], token: str, lease: timedelta) -> list
     """What is left of a batch, its lease renewed. Empty when all is settled or others took it over."""
     rows = conn.execute(
         """update chartline.fetch_ledger set lease_until = now() + %s where lease_token = %s
-           returning entity, facet, covered_from, covered_to""",
+           returning entity, facet, covered_from, covered_to, outcome = 'deferred'""",
         (lease, UUID(token)),
     ).fetchall()
     return sorted((Item(*row) for row in rows), key=lambda i: (i.facet, i.entity))
@@ -199,7 +200,7 @@ _SETTLE: LiteralString = """
         attempts = case when excluded.outcome in ('failed', 'deferred') then l.attempts + 1 else 0 end,
         error_kind = excluded.error_kind,
         error = excluded.error,
-        lease_token = case when excluded.outcome = 'failed' then l.lease_token end,
+        lease_token = case when excluded.outcome in ('failed', 'deferred') then l.lease_token end,
         lease_owner = null,
         lease_until = null
 """
@@ -215,8 +216,10 @@ def held_by_others(conn: psycopg.Connection[Any], resource: str, entities: Seque
     return int(row[0]) if row else 0
 
 
-def release(conn: psycopg.Connection[Any], owner: str) -> int:
-    """End every lease of `owner` without settling: what it held is free for others at once."""
+def release(conn: psycopg.Connection[Any], owner: str, resource: str | None = None) -> int:
+    """End the leases of `owner` (of one resource, or all) without settling: others can have them at once."""
     return conn.execute(
-        "update chartline.fetch_ledger set lease_owner = null, lease_until = null where lease_owner = %s", (owner,)
+        """update chartline.fetch_ledger set lease_owner = null, lease_until = null
+           where lease_owner = %s and (%s::text is null or resource = %s)""",
+        (owner, resource, resource),
     ).rowcount

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -19,7 +20,8 @@ from chartline.errors import (
     TryLater,
     UnknownChart,
 )
-from chartline.warehouse import executions
+from chartline.warehouse import executions, ledger
+from chartline.warehouse.ledger import Want
 from simulator.compare import compare
 
 from .conftest import ENTRIES, Cascade
@@ -113,6 +115,30 @@ def test_a_spent_quota_defers_the_rest_and_the_next_run_takes_it_up(cascade: Cas
     assert set(good.values()) == {1}
     assert len(good) == ENTRIES
     assert different(cascade) == {}
+
+
+def test_rerunning_a_deferred_batch_takes_up_what_was_put_off(cascade: Cascade) -> None:
+    run = cascade.open(CHART, steps=["track_audience"], track_platforms=["spotify"])
+    tracks.upsert_tracks(run, ranking.fetch_ranking(run))
+    batches = tracks.plan_track_audience(run)
+    cascade.server.set(quota=ENTRIES // 2)
+    cascade.fetch(run, batches)
+    cascade.server.set(quota=100_000)
+    cascade.fetch(run, batches)
+    row = report_run(run, [])
+    assert (row["status"], row["deferred"]) == ("complete", 0)
+    assert different(cascade) == {}
+
+
+def test_a_ranking_that_another_run_fetches_is_waited_for(cascade: Cascade) -> None:
+    first, second = cascade.open(CHART, "r1"), cascade.open(CHART, "r2")
+    with cascade.connect() as conn:
+        lease = timedelta(minutes=1)
+        ledger.claim(conn, "ranking", [Want(CHART, "latest")], owner=first.execution.owner, lease=lease)
+    with pytest.raises(TryLater, match="Another run"):
+        ranking.fetch_ranking(second)
+    assert ranking.fetch_ranking(first) == ranking.fetch_ranking(second)
+    assert Counter(c.endpoint for c in cascade.server.calls()) == Counter(ranking_latest=2)
 
 
 def test_a_minute_limit_longer_than_a_task_should_wait_ends_the_task(cascade: Cascade) -> None:
