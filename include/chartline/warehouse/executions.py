@@ -172,7 +172,8 @@ def add_counts(conn: psycopg.Connection[Any], execution_id: int, counts: Counts)
 def take_up_deferred(conn: psycopg.Connection[Any], execution_id: int, count: int) -> None:
     """Take back what this run put off before; what another run put off was never on its row."""
     conn.execute(
-        "update chartline.chart_sync_execution set deferred = greatest(deferred - %s, 0) where id = %s and deferred > 0",
+        """update chartline.chart_sync_execution set deferred = greatest(deferred - %s, 0)
+           where id = %s and deferred > 0""",
         (count, execution_id),
     )
 
