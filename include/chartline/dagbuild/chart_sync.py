@@ -59,17 +59,17 @@ def _lines(wanted: str | None) -> list[SnapshotLine]:
             _refresh(path)
             line = snapshot.load_one(path, wanted.removeprefix(DAG_PREFIX))
         return [line] if line else []
-    _refresh(path)
+    _refresh(path, max_age=0)  # a parse may be asked for by a change of a moment ago
     return snapshot.load(path)
 
 
-def _refresh(path: Path) -> None:
+def _refresh(path: Path, max_age: float = snapshot.MAX_AGE) -> None:
     try:
         url = os.environ.get("CHARTLINE_WAREHOUSE_URL") or runtime.warehouse_dsn()
     except NotConfigured as missing:
         log.warning("%s The last list of schedules stands.", missing)
         return
-    warning = snapshot.refresh(path, url)
+    warning = snapshot.refresh(path, url, max_age)
     if warning:
         log.warning("%s", warning)
 
