@@ -28,7 +28,7 @@ HEAD = """\
 Schema `chartline`, revision {revision}. Days are UTC days; every time has a zone. Uuids, slugs and codes are the API's.
 
 ```sql
-select position, track_name, artists from chartline.latest_ranking where chart = 'demo-daily' order by position;
+select position, track_name, artists from chartline.latest_ranking where chart = 'demo-global-daily' order by position;
 ```
 """
 RULES = """\
