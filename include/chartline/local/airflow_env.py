@@ -26,8 +26,11 @@ TUNING = {
     "AIRFLOW__CORE__LAZY_LOAD_PLUGINS": "False",
     # The default, 5, keeps the slot of a short task for seconds after its end.
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-    # A chain of short tasks waits for the scheduler's next loop at each link; the default is 1.
-    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.25",
+    # A chain of short tasks waits for the scheduler's next loop at each link; the default is 1. Shorter costs more
+    # while nothing happens: all of Airflow and its database take 6 % of a core at 1, 15 % at 0.25.
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.5",
+    # After a power cut the new scheduler takes up the old one's tasks this soon (s); the default is 300.
+    "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "60",
     # Schedules change rarely, and a change asks for a parse by itself.
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "300",
