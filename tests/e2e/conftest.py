@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import psycopg
 import pytest
+import yaml
 from psycopg import sql
 from psycopg.rows import dict_row
 
@@ -26,7 +27,7 @@ from chartline.local import source
 from chartline.local.ports import LOOPBACK, free_port
 from chartline.local.processes import last_words
 from chartline.local.stack import Ports, Stack
-from chartline.schedules import snapshot
+from chartline.schedules.reparse import DAG_FILE
 from chartline.warehouse.connect import connect
 from simulator.compare import compare
 from simulator.world import World, WorldSettings
@@ -37,6 +38,7 @@ DEMO = ("demo-global-daily", "demo-france-daily", "demo-shazam-daily")
 APP_ID = "e2e-app"
 ON_DEMAND = "chart_cascade"
 PARSE_ON_REQUEST = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "86400"}  # no run starts before a test asks
+IMPATIENT = {"CHARTLINE_CALL_RETRIES": "2"}  # a cut answer is not asked for again as often as in real life
 ENDED = ("success", "failed")
 
 Value = TypeVar("Value")
@@ -77,9 +79,8 @@ class Chartline:
         for run in self._unfinished():
             self.stack.airflow.api("PATCH", f"dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}", {"state": "failed"})
         until("the end of all tasks", lambda: not self._tasks_at_work())
-        for dag_id in self.dags():
-            if dag_id.startswith("chart_sync."):
-                self.stack.airflow.api("DELETE", f"dags/{dag_id}")
+        for slug in self.chart_dags():
+            self.stack.airflow.api("DELETE", f"dags/chart_sync.{slug}")
         with psycopg.connect(self.stack.warehouse_url, autocommit=True) as conn:
             tables = conn.execute(
                 """select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -183,40 +184,27 @@ class Chartline:
         found = self.stack.airflow.api("GET", "dags", params={"exclude_stale": True, "limit": 100})["dags"]
         return {dag["dag_id"]: dag for dag in found}
 
-    def follow(self, *slugs: str) -> None:
-        """Follow charts as a person does."""
-        for slug in slugs:
-            self.stack.chartline("schedules", "add", slug)
+    def follow(self, *slugs: str, **settings: Any) -> None:
+        """Follow charts, all of them at once, as a person does by a file. Airflow parses them by itself then."""
+        file = self.stack.home / "followed.yaml"
+        file.write_text(yaml.safe_dump({"charts": [{"chart": slug, **settings} for slug in slugs]}))
+        self.stack.chartline("schedules", "apply", str(file))
 
-    def parse(self, *slugs: str) -> None:
-        """Have the file of the followed charts parsed, and return when the DAGs of `slugs` (default: all) come of it.
+    def ask_parse(self) -> None:
+        """Have the file of the followed charts parsed, as every command that changes a schedule does."""
+        os.utime(Path(self.stack.env["AIRFLOW__CORE__DAGS_FOLDER"]) / DAG_FILE)
 
-        The REST API can ask for that only where the file has a DAG already, so the request is put where it puts it.
-        """
-        wanted = [f"chart_sync.{slug}" for slug in slugs or self._followed()]
-        self._forget_snapshot_age()
-        asked = self.airflow_rows("select clock_timestamp()")[0][0]
-        self.airflow_rows(
-            """insert into dag_priority_parsing_request (id, bundle_name, relative_fileloc)
-               values (md5(random()::text), 'dags-folder', 'chart_sync.py') returning id"""
-        )
-        parsed = "select 1 from dag where dag_id = any(%s) and not is_stale and last_parsed_time > %s"
-        until(f"the parse of {wanted}", lambda: len(self.airflow_rows(parsed, wanted, asked)) == len(wanted))
-
-    def _followed(self) -> list[str]:
-        rows = self.query("select slug from chartline.chart c join chartline.chart_sync_schedule s on s.chart_id = c.id")
-        return [slug for (slug,) in rows]
-
-    def _forget_snapshot_age(self) -> None:
-        """A list of schedules that is a few seconds young would be taken as it is."""
-        path = self.stack.home / snapshot.default_path().name
-        if path.exists():
-            os.utime(path, (0, 0))
+    def chart_dags(self) -> dict[str, dict[str, Any]]:
+        """Slug -> the DAG of each followed chart."""
+        found = self.dags().items()
+        return {name.removeprefix("chart_sync."): dag for name, dag in found if name.startswith("chart_sync.")}
 
     def run_of(self, dag_id: str) -> str:
         """The run that the DAG's own timetable has started."""
 
         def first() -> str | None:
+            if dag_id not in self.dags():
+                return None
             runs = self.stack.airflow.api("GET", f"dags/{dag_id}/dagRuns")["dag_runs"]
             return next((run["dag_run_id"] for run in runs if run["run_type"] == "scheduled"), None)
 
@@ -295,10 +283,14 @@ def installation() -> Iterator[Chartline]:
     """The installation, with an account of its own whose key occurs nowhere else."""
     home, simulator, api_key = Path(tempfile.mkdtemp(prefix="chartline-e2e-")), free_port(), secrets.token_urlsafe(24)
     account = source.simulated(f"http://{LOOPBACK}:{simulator}", APP_ID, api_key)
-    stack = Stack(home, durable=False, ports=Ports(simulator=simulator), extra_env=account.env | PARSE_ON_REQUEST)
+    stack = Stack(
+        home, durable=False, ports=Ports(simulator=simulator), extra_env=account.env | PARSE_ON_REQUEST | IMPATIENT
+    )
     try:
         with stack:
-            yield Chartline(stack, api_key)
+            chartline = Chartline(stack, api_key)
+            until(f"the DAG {ON_DEMAND}", lambda: ON_DEMAND in chartline.dags())
+            yield chartline
     except Exception as trouble:
         words = "\n".join(f"{log.name}: {last_words(log)}" for log in sorted((home / "logs").glob("*.log")))
         trouble.add_note(words)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from itertools import permutations
 
@@ -9,6 +10,9 @@ from simulator.needed import ChartAsk, needed_calls
 from simulator.world import World
 
 from .conftest import DEMO, ENTRIES, ON_DEMAND, Chartline, total
+
+LOOK_UPS = "select endpoint, count(*) from chartline.api_call where execution_id is null group by 1"
+"""Each chart that is followed before the catalogue knows it costs one call."""
 
 
 def dag_of(slug: str) -> str:
@@ -39,7 +43,9 @@ def order(of: dict[str, list[str]], payers: dict[str, str]) -> tuple[str, ...]:
 
 def needed(chartline: Chartline, world: World) -> dict[str, int]:
     """Calls that the truth says are needed, in the order in which the runs came to claim."""
-    days = dict(chartline.query("select slug, day from chartline.chart_ranking join chartline.chart c on c.id = chart_id"))
+    days = dict(
+        chartline.query("select slug, day from chartline.chart_ranking join chartline.chart c on c.id = chart_id")
+    )
     [(now,)] = chartline.query("select max(at) from chartline.api_call")
     tracks = {slug: list(world.tracks_of(slug, days[slug])) for slug in DEMO}
     artists = {slug: list(world.artists_of(slug, days[slug])) for slug in DEMO}
@@ -51,9 +57,6 @@ def needed(chartline: Chartline, world: World) -> dict[str, int]:
 
 def test_three_charts_fill_themselves_and_pay_once_for_what_they_share(chartline: Chartline) -> None:
     chartline.follow(*DEMO)
-    look_ups = chartline.made()
-    assert look_ups == {"ranking_latest": 3}
-    chartline.parse()
     rows = [chartline.succeed(dag_of(slug), chartline.run_of(dag_of(slug))) for slug in DEMO]
 
     assert [(row["status"], row["trigger"], row["error"]) for row in rows] == [("complete", "scheduled", None)] * 3
@@ -61,6 +64,8 @@ def test_three_charts_fill_themselves_and_pay_once_for_what_they_share(chartline
     assert chartline.query("select distinct total = entries from chartline.chart_ranking") == [(True,)]
     assert chartline.differences() == {}
 
+    look_ups = Counter(dict(chartline.query(LOOK_UPS)))
+    assert look_ups == {"ranking_latest": 3}
     made, want = chartline.made() - look_ups, needed(chartline, chartline.world)
     print(f"calls made {made.total()}, needed {sum(want.values())}: {dict(made)}")
     assert made == want
