@@ -181,7 +181,7 @@ def main() -> None:
     table(
         f"The promise: at most {given.limit} calls in any {given.window:g} s",
         ["processes x threads", "fullest window", "limit", "used on average", "its pace allows", "at 60 s"],
-        [[shape(p), p["fullest"], p["limit"], f"{100 * p['used']:.0f}%"] for p in got["promise"]],
+        [[shape(p), p["fullest"], p["limit"], *(f"{100 * share:.0f}%" for share in shares(p))] for p in got["promise"]],
     )
     report("limiter", given.out, got, on)
     if not all(p["kept"] for p in got["promise"]):
