@@ -18,6 +18,8 @@ from chartline.warehouse.ledger import Settled, Want
 RESOURCE = "ranking"
 CALENDAR = "calendar"
 LATEST = "latest"
+BROKEN = "broken_ranking"
+FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
 def fetch_ranking(run: Run) -> list[str]:
@@ -28,24 +30,22 @@ def fetch_ranking(run: Run) -> list[str]:
     """
     ask = run.ask
     with run.connect() as conn:
-        facet = ask.day.isoformat() if ask.day else LATEST
+        # One lease for all days: the latest ranking and that of a day asked for may be the same.
         lease = timedelta(minutes=run.settings.lease_minutes)
-        known = set() if ask.force else _known_days(conn, ask.chart)
-        if ask.day and ask.day in known:
-            return [facet]
-        with conn.transaction():
-            # A day is due for ever until it is stored; "latest" always is.
-            _, mine = ledger.claim(
-                conn,
-                RESOURCE,
-                [Want(ask.chart, facet)],
-                owner=run.execution.owner,
-                lease=lease,
-                stale_before=datetime.now(UTC),
-            )
+        _, mine = ledger.claim(
+            conn,
+            RESOURCE,
+            [Want(ask.chart, LATEST)],
+            owner=run.execution.owner,
+            lease=lease,
+            stale_before=FOREVER,
+        )
         if not mine:
-            raise TryLater(f"Another run is fetching the ranking of {ask.chart}.", after=30)
+            raise TryLater(f"Another run is fetching a ranking of {ask.chart}.", after=30)
         try:
+            known = set() if ask.force else _known_days(conn, ask.chart)
+            if ask.day and ask.day in known:
+                return [ask.day.isoformat()]
             with run.client() as client:
                 stamp = _stamp(conn, run, client, ask.chart, ask.day) if ask.day else None
                 return [_fetch(conn, run, client, ask.chart, stamp, known).isoformat()]
@@ -89,11 +89,10 @@ def _fetch(
                 run.execution.id,
             )
         calls.record(conn, [call for answer in pages.answers for call in answer.calls], run.execution.id)
-        forever = datetime.max.replace(tzinfo=UTC)
         ledger.settle(
             conn,
             RESOURCE,
-            [Settled(slug, day, "ok", now, forever, pages.day, pages.day), Settled(slug, LATEST, "ok", now, now)],
+            [Settled(slug, day, "ok", now, FOREVER, pages.day, pages.day), Settled(slug, LATEST, "ok", now, now)],
         )
     return pages.day
 
@@ -160,6 +159,6 @@ def _record_failure(conn: psycopg.Connection[Any], run: Run, slug: str, facet: s
         if error.body:
             raw.keep(
                 conn,
-                [raw.RawAnswer("broken_ranking", slug, facet, 0, RESOURCE, "", now, error.body)],
+                [raw.RawAnswer(BROKEN, slug, facet, 0, RESOURCE, "", now, error.body)],
                 run.execution.id,
             )

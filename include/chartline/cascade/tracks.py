@@ -13,7 +13,7 @@ from chartline.cascade import planning, ranking
 from chartline.cascade.planning import Ask
 from chartline.cascade.resources import TRACK_AIRPLAY, TRACK_AUDIENCE, TRACK_METADATA
 from chartline.cascade.run import Run
-from chartline.errors import RankingIncomplete
+from chartline.errors import ContractBroken, RankingIncomplete
 from chartline.soundcharts import models
 from chartline.soundcharts.calls import Answer
 from chartline.warehouse import charts, executions, rankings, raw
@@ -24,12 +24,18 @@ from chartline.warehouse.ledger import Batch, Want
 def upsert_tracks(run: Run, days: Sequence[str]) -> list[Batch]:
     """Store the rankings of `days` (ISO), one transaction each, and plan the track metadata that is due.
 
-    Raises ContractBroken (names the field) and RankingIncomplete; nothing of that ranking is written then.
+    Raises ContractBroken (names the field) and RankingIncomplete; nothing of that ranking is written then, and
+    clearing fetch_ranking fetches it anew.
     """
     with run.connect() as conn:
         for day in days:
-            with conn.transaction():
-                _store(conn, run, date.fromisoformat(day))
+            try:
+                with conn.transaction():
+                    _store(conn, run, date.fromisoformat(day))
+            except (ContractBroken, RankingIncomplete):
+                # Else these pages would pass for the day's ranking for as long as they are kept.
+                raw.set_aside(conn, ranking.RESOURCE, run.ask.chart, day, ranking.BROKEN)
+                raise
         return plan_track_metadata(conn, run)
 
 

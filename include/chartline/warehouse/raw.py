@@ -58,6 +58,17 @@ def latest(conn: psycopg.Connection[Any], resource: str, entity: str, facet: str
     ]
 
 
+def set_aside(conn: psycopg.Connection[Any], resource: str, entity: str, facet: str, name: str) -> None:
+    """File the newest kept fetch under the resource `name` instead: kept for a look, taken for an answer no more."""
+    conn.execute(
+        """update chartline.raw_answer set resource = %s
+           where resource = %s and entity = %s and facet = %s
+             and fetched_at = (select max(fetched_at) from chartline.raw_answer
+                               where resource = %s and entity = %s and facet = %s)""",
+        (name, *(resource, entity, facet) * 2),
+    )
+
+
 def facets(conn: psycopg.Connection[Any], resource: str, entity: str) -> list[str]:
     """The facets of which answers are kept, sorted."""
     rows = conn.execute(
