@@ -20,18 +20,19 @@ import psycopg
 
 from chartline.cascade.resources import RESOURCES, Metadata, Resource, Series
 from chartline.errors import (
+    AskPerson,
     ChartlineError,
-    ContractBroken,
     CutAnswer,
     Gone,
     NotFound,
     QuotaSpent,
     RateLimited,
-    RequestRefused,
     ServerTrouble,
+    SkipItem,
     StopRun,
     TryLater,
     UnsupportedPlatform,
+    WarehouseUnavailable,
 )
 from chartline.settings import Settings
 from chartline.soundcharts import models
@@ -44,6 +45,9 @@ from chartline.warehouse.ledger import Batch, Item, Outcome, Settled
 log = logging.getLogger(__name__)
 
 Connection = psycopg.Connection[Any]  # in autocommit
+
+OF_ALL = StopRun | AskPerson | RateLimited | WarehouseUnavailable
+"""Failures that the next request would meet too."""
 
 
 @dataclass
@@ -68,6 +72,8 @@ class Report:
     items: int = 0
     ok: int = 0
     failed: int = 0
+    unanswered: int = 0
+    """Of the failed ones, those for which the API was away."""
     calls: int = 0
     counts: Counts = field(default_factory=Counts)
 
@@ -89,17 +95,18 @@ class Engine:
         self._settings, self._connections = settings, client.account.connections
         self._lease = timedelta(minutes=settings.lease_minutes)
 
-    def run(self, batch: Batch) -> Report:
-        """Fetch what is left of `batch`.
+    def run(self, batch: Batch, *, last_try: bool = False) -> Report:
+        """Fetch what is left of `batch`. `last_try`: a batch for which the API is away ends with its items failed.
 
         Raises: StopRun (account trouble, except a spent quota: then the rest is deferred and the report says so),
-        TryLater (the API or the warehouse is away; what is left stays with the batch for the task's retry).
+        AskPerson (the installation), TryLater (the API or the warehouse is away), psycopg.Error (the warehouse went
+        away midway). What is left stays with the batch for the task's retry.
         """
         resource = RESOURCES[batch.resource]
         report = Report(batch.resource)
         with self._connect() as conn:
             with conn.transaction():
-                items = ledger.take_up(conn, batch.token, self._lease)
+                items = ledger.take_up(conn, batch.token, self._execution.owner, self._lease)
                 pairs = [(i.entity, i.facet) for i in items]
                 executions.forget_failures(conn, self._execution.id, resource.name, pairs)
                 executions.take_up_deferred(conn, self._execution.id, sum(item.was_deferred for item in items))
@@ -108,6 +115,8 @@ class Engine:
             stop = self._drain(conn, batch, resource, _requests(resource, items), report, left)
             if isinstance(stop, QuotaSpent):
                 self._defer(conn, resource, left, stop, report)
+            elif stop is None and 0 < report.unanswered == report.items and not last_try:
+                raise _api_away(report.unanswered)
             elif stop is not None:
                 raise stop
         log.info("%s", report)
@@ -156,7 +165,9 @@ class Engine:
         finally:
             halt.set()
             for thread in threads:
-                thread.join()
+                while thread.is_alive():
+                    _wake(done)  # after a failed store nobody else does
+                    thread.join(0.1)
 
     def _fetch(self, resource: Resource, batch: Batch, items: list[Item], refused: set[str]) -> Fetched:
         if isinstance(resource, Metadata):
@@ -168,7 +179,7 @@ class Engine:
         uuids = [item.entity for item in items]
         try:
             answer = self._client.get(resource.endpoint, ",".join(uuids))
-        except (CutAnswer, RequestRefused, ContractBroken, NotFound) as error:
+        except (CutAnswer, SkipItem) as error:
             _note(got, resource, items, error)
             if len(items) == 1:
                 got.errors.append((items[0], error))
@@ -176,7 +187,8 @@ class Engine:
             # One bad item must not cost the other nine: halve until it stands alone.
             middle = len(items) // 2
             for half in (items[:middle], items[middle:]):
-                _join(got, self._fetch_metadata(resource, half))
+                if got.stop is None:
+                    _join(got, self._fetch_metadata(resource, half))
             return got
         except ChartlineError as error:
             return _failed(got, resource, items, error)
@@ -257,13 +269,11 @@ class Engine:
                     left.difference_update(item for got in gathered for item in _ended(got))
                 for got in gathered:
                     stop = stop or got.stop
-                    away = away + 1 if _found_api_away(got) else 0
+                    unanswered = len(got.errors) if _found_api_away(got) else 0
+                    report.unanswered += unanswered
+                    away = away + 1 if unanswered else 0
                 if away >= 2 * self._connections:
-                    stop = stop or ServerTrouble(
-                        f"The Soundcharts API did not answer {away} requests in a row.",
-                        after=60,
-                        advice="The task tries again with what is left.",
-                    )
+                    stop = stop or _api_away(away)
                 if stop is not None:
                     halt.set()
                 if datetime.now(UTC) - renewed > self._lease / 3:
@@ -378,7 +388,7 @@ def _note(got: Fetched, resource: Resource, items: list[Item], error: ChartlineE
 def _failed(got: Fetched, resource: Resource, items: list[Item], error: ChartlineError) -> Fetched:
     _note(got, resource, items, error)
     got.errors.extend((item, error) for item in items)
-    if isinstance(error, StopRun | RateLimited):
+    if isinstance(error, OF_ALL):
         got.stop = error
     return got
 
@@ -395,6 +405,23 @@ def _ended(got: Fetched) -> set[Item]:
     """The items that need no further call: what the account's trouble stopped is not among them."""
     stopped = {item for item, _ in got.errors} if got.stop else set()
     return {item for item, _ in (*got.values, *got.errors)} - stopped
+
+
+def _wake(done: queue.SimpleQueue[Any]) -> None:
+    """Let those go on who handed in what nobody will store."""
+    with suppress(queue.Empty):
+        while True:
+            handed = done.get_nowait()
+            if isinstance(handed, tuple):
+                handed[1].set()
+
+
+def _api_away(requests: int) -> ServerTrouble:
+    return ServerTrouble(
+        f"The Soundcharts API did not answer {requests} requests in a row.",
+        after=60,
+        advice="The task tries again with what is left.",
+    )
 
 
 def _found_api_away(got: Fetched) -> bool:

@@ -36,6 +36,7 @@ class Item:
     covered_from: date | None = None
     covered_to: date | None = None
     was_deferred: bool = False
+    """Put off by this very batch, before it was taken up again."""
 
 
 @dataclass(frozen=True)
@@ -136,12 +137,18 @@ def assign(conn: psycopg.Connection[Any], resource: str, token: str, wants: Sequ
     )
 
 
-def take_up(conn: psycopg.Connection[Any], token: str, lease: timedelta) -> list[Item]:
-    """What is left of a batch, its lease renewed. Empty when all is settled or others took it over."""
+def take_up(conn: psycopg.Connection[Any], token: str, owner: str, lease: timedelta) -> list[Item]:
+    """What is left of a batch, leased to `owner` again. Empty when all is settled or others took it over."""
+    # Locked in the order in which claims go through the table, so that the two never wait for each other.
     rows = conn.execute(
-        """update chartline.fetch_ledger set lease_until = now() + %s where lease_token = %s
-           returning entity, facet, covered_from, covered_to, outcome = 'deferred'""",
-        (lease, UUID(token)),
+        """with own as (
+               select resource, entity, facet, outcome = 'deferred' and lease_until is null as was_deferred
+               from chartline.fetch_ledger where lease_token = %s order by resource, entity, facet for update
+           )
+           update chartline.fetch_ledger l set lease_owner = %s, lease_until = now() + %s
+           from own where (l.resource, l.entity, l.facet) = (own.resource, own.entity, own.facet)
+           returning l.entity, l.facet, l.covered_from, l.covered_to, own.was_deferred""",
+        (UUID(token), owner, lease),
     ).fetchall()
     return sorted((Item(*row) for row in rows), key=lambda i: (i.facet, i.entity))
 

@@ -33,7 +33,7 @@ def wants(count: int, facet: str = "") -> list[Want]:
 def items(conn: Conn, batch: Batch) -> list[ledger.Item]:
     from datetime import timedelta
 
-    return ledger.take_up(conn, batch.token, timedelta(minutes=1))
+    return ledger.take_up(conn, batch.token, "d/r", timedelta(minutes=1))
 
 
 def test_one_claim_is_cut_for_the_pool(warehouse: Conn, execution: Execution) -> None:

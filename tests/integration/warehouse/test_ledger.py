@@ -49,8 +49,8 @@ def test_planning_again_gives_the_same_owner_its_work_again(warehouse: Conn) -> 
     first, _ = claim(warehouse, wants("x", "y"))
     second, got = claim(warehouse, wants("x", "y"))
     assert got == ["x", "y"]
-    assert ledger.take_up(warehouse, first, LEASE) == []
-    assert [i.entity for i in ledger.take_up(warehouse, second, LEASE)] == ["x", "y"]
+    assert ledger.take_up(warehouse, first, "a", LEASE) == []
+    assert [i.entity for i in ledger.take_up(warehouse, second, "a", LEASE)] == ["x", "y"]
 
 
 def test_the_fresh_is_not_planned_and_the_due_is(warehouse: Conn) -> None:
@@ -72,20 +72,20 @@ def test_a_retry_takes_up_what_is_left_and_what_failed(warehouse: Conn) -> None:
     token, _ = claim(warehouse, wants("x", "y", "z"))
     failed = settled("y", "failed", timedelta(0), error_kind="cut_answer", error="ended early")
     ledger.settle(warehouse, "track_audience", [settled("x"), failed])
-    assert [i.entity for i in ledger.take_up(warehouse, token, LEASE)] == ["y", "z"]
+    assert [i.entity for i in ledger.take_up(warehouse, token, "a", LEASE)] == ["y", "z"]
 
 
 def test_a_failed_item_is_free_for_others_at_once(warehouse: Conn) -> None:
     token, _ = claim(warehouse, wants("x"))
     ledger.settle(warehouse, "track_audience", [settled("x", "failed", timedelta(0))])
     assert claim(warehouse, wants("x"), owner="b")[1] == ["x"]
-    assert ledger.take_up(warehouse, token, LEASE) == []
+    assert ledger.take_up(warehouse, token, "a", LEASE) == []
 
 
 def test_an_expired_lease_is_taken_over_whole(warehouse: Conn) -> None:
     token, _ = ledger.claim(warehouse, "track_audience", wants("x"), owner="a", lease=timedelta(seconds=-1))
     assert claim(warehouse, wants("x"), owner="b")[1] == ["x"]
-    assert ledger.take_up(warehouse, token, LEASE) == []
+    assert ledger.take_up(warehouse, token, "a", LEASE) == []
 
 
 def test_a_failure_keeps_what_is_known_and_coverage_only_grows(warehouse: Conn) -> None:
@@ -94,7 +94,7 @@ def test_a_failure_keeps_what_is_known_and_coverage_only_grows(warehouse: Conn) 
     ledger.settle(warehouse, "track_audience", [settled("x", **covered, due=timedelta(0))])
     token, _ = claim(warehouse, wants("x"))
     ledger.settle(warehouse, "track_audience", [settled("x", "failed", timedelta(0), covered_to=date(2026, 2, 1))])
-    [item] = ledger.take_up(warehouse, token, LEASE)
+    [item] = ledger.take_up(warehouse, token, "a", LEASE)
     assert (item.covered_from, item.covered_to) == (date(2026, 1, 1), date(2026, 3, 31))
     row = warehouse.execute("select fetched_at is not null, attempts from chartline.fetch_ledger").fetchone()
     assert row == (True, 1)
@@ -113,8 +113,8 @@ def test_a_cut_claim_keeps_every_item_in_exactly_one_batch(warehouse: Conn) -> N
     token, _ = claim(warehouse, wants("x", "y", "z"))
     other = ledger.new_token()
     ledger.assign(warehouse, "track_audience", other, wants("z"))
-    assert [i.entity for i in ledger.take_up(warehouse, token, LEASE)] == ["x", "y"]
-    assert [i.entity for i in ledger.take_up(warehouse, other, LEASE)] == ["z"]
+    assert [i.entity for i in ledger.take_up(warehouse, token, "a", LEASE)] == ["x", "y"]
+    assert [i.entity for i in ledger.take_up(warehouse, other, "a", LEASE)] == ["z"]
 
 
 @pytest.mark.parametrize("runs", [8])
