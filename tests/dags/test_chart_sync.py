@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -100,3 +101,17 @@ def test_the_last_list_stands_while_the_warehouse_is_away(
     os.utime(snapshot.default_path(), (0, 0))
     assert set(parse("chart_sync.py")) == {"chart_sync.one"}
     assert "could not be renewed" in caplog.text
+
+
+def test_a_run_that_never_opened_does_not_end_green(
+    follow: Follow, parse: Parse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A last task that is skipped would make Airflow call the whole run a success."""
+    from chartline.dagbuild import runtime
+
+    follow(row("one"))
+    report = parse("chart_sync.py")["chart_sync.one"].get_task("report_run")
+    monkeypatch.setattr(runtime, "found_run", lambda context: nullcontext(None))
+    monkeypatch.setattr("chartline.dagbuild.cascade.get_current_context", dict)
+    with pytest.raises(AirflowFailException, match="first task"):
+        report.python_callable()

@@ -8,7 +8,7 @@ from typing import Any
 from chartline.cascade.run import Run
 from chartline.errors import StopRun
 from chartline.settings import Settings
-from chartline.warehouse import executions
+from chartline.warehouse import executions, ledger
 from chartline.warehouse.executions import Spent
 
 # Facts about the source, not trouble: they are reported and never fail a run.
@@ -28,6 +28,7 @@ def report_run(run: Run, failed_tasks: Sequence[str]) -> dict[str, Any]:
     task failed, no ranking is here, or more items failed than `settings.failure_share` of the calls.
     """
     with run.connect() as conn:
+        ledger.release(conn, run.execution.owner)  # what it did not come to is free for the next run
         spent = executions.spent(conn, run.execution.id)
         reason = _reason(spent, failed_tasks, executions.ranking_count(conn, run.execution.id), run.settings)
         if reason:

@@ -19,7 +19,7 @@ from airflow.sdk import (
     get_current_context,
     task,
 )
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from chartline.cascade import artists, ranking, report, tracks
 from chartline.cascade.engine import Engine
@@ -94,7 +94,9 @@ def add_cascade(dag: DAG, open_run: OpenRun, asset: Asset | AssetAlias) -> None:
         @task(outlets=[asset], trigger_rule=TriggerRule.ALL_DONE, priority_weight=100)
         def report_run(**context: Any) -> None:
             with runtime.found_run(get_current_context()) as run:
-                row = report.report_run(_needed(run), _failed_tasks(get_current_context()))
+                if run is None:  # skipped, it would end the Airflow run green
+                    raise AirflowFailException("The first task opened no run: its log says why.")
+                row = report.report_run(run, _failed_tasks(get_current_context()))
             log.info("%s", report.summary(row))
             _emit(context["outlet_events"], asset, row)
 
@@ -123,7 +125,10 @@ def _fetch_task(name: str, priority: int) -> Any:
         with runtime.found_run(context) as found:
             run = _needed(found)
             with run.client() as client:
-                Engine(run.connect, client, run.execution, run.settings).run(handle)
+                ti = context["ti"]
+                Engine(run.connect, client, run.execution, run.settings).run(
+                    handle, last_try=ti.try_number > ti.max_tries
+                )
 
     return fetch
 
