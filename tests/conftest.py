@@ -14,11 +14,16 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from chartline.local.postgres import LocalPostgres
 from chartline.warehouse import partitions, schema
 from chartline.warehouse.connect import connect
+
+# A busy machine is slow, not wrong.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 FOLDER = "CHARTLINE_TEST_POSTGRES"
 TEMPLATE = "chartline_template"
