@@ -12,7 +12,7 @@ import queue
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -22,6 +22,7 @@ from chartline.cascade.resources import RESOURCES, Metadata, Resource, Series
 from chartline.errors import (
     AskPerson,
     ChartlineError,
+    ContractBroken,
     CutAnswer,
     Gone,
     NotFound,
@@ -48,6 +49,9 @@ Connection = psycopg.Connection[Any]  # in autocommit
 
 OF_ALL = StopRun | AskPerson | RateLimited | WarehouseUnavailable
 """Failures that the next request would meet too."""
+
+REFUSED = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
+"""What PostgreSQL says to a value that it cannot hold."""
 
 
 @dataclass
@@ -195,7 +199,12 @@ class Engine:
         got.raws.append(_raw(resource, ",".join(uuids), "", 0, answer))
         got.calls.extend(answer.calls)
         by_uuid = {item.entity: item for item in items}
-        for uuid, value in models.parse_batch(resource.model, answer, uuids).items():
+        try:
+            found = models.parse_batch(resource.model, answer, uuids)
+        except ContractBroken as error:
+            got.errors.extend((item, error) for item in items)
+            return got
+        for uuid, value in found.items():
             if isinstance(value, ChartlineError):
                 got.errors.append((by_uuid[uuid], value))
             else:
@@ -290,7 +299,10 @@ class Engine:
         return stop
 
     def _store(self, conn: Connection, resource: Resource, gathered: Sequence[Fetched], report: Report) -> None:
-        """One transaction for all that was handed in; repeated when another run's writes got in the way."""
+        """One transaction for all that was handed in; repeated when another run's writes got in the way.
+
+        One for each value when the warehouse refuses one of them, which then counts as failed.
+        """
         for attempt in range(5):
             try:
                 with conn.transaction():
@@ -299,6 +311,15 @@ class Engine:
             except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
                 if attempt == 4:
                     raise
+            except REFUSED as refused:
+                parts = [part for got in gathered for part in _singly(got)]
+                if len(parts) == 1:
+                    if not parts[0].values:
+                        raise
+                    parts = [_without_value(parts[0], resource, refused)]
+                for part in parts:
+                    self._store(conn, resource, [part], report)
+                return
 
     def _write(self, conn: Connection, resource: Resource, gathered: Sequence[Fetched], report: Report) -> None:
         values = [value for got in gathered for value in got.values]
@@ -399,6 +420,23 @@ def _join(got: Fetched, part: Fetched) -> None:
     got.raws += part.raws
     got.calls += part.calls
     got.stop = got.stop or part.stop
+
+
+def _singly(got: Fetched) -> list[Fetched]:
+    """One for each value; the first keeps all that is not a value's."""
+    first = replace(got, values=got.values[:1])
+    return [first, *(Fetched(got.at, values=[value]) for value in got.values[1:])]
+
+
+def _without_value(got: Fetched, resource: Resource, refused: psycopg.Error) -> Fetched:
+    """The same with a failure in place of its only value."""
+    [(item, _)] = got.values
+    error = ContractBroken(
+        f"The warehouse cannot hold what came: {refused.diag.message_primary or type(refused).__name__}.",
+        endpoint=resource.endpoint.name,
+        advice="The raw answer is kept.",
+    )
+    return replace(got, values=[], errors=[*(e for e in got.errors if e[0] != item), (item, error)], covered={})
 
 
 def _ended(got: Fetched) -> set[Item]:

@@ -111,7 +111,12 @@ def _stamp(conn: psycopg.Connection[Any], run: Run, client: SoundchartsClient, s
             raise UnknownChart(f"chart: the Soundcharts API has no chart {slug!r}.", field="chart") from None
         raise
     now = datetime.now(UTC)
-    parsed = [models.parse(models.AvailableRankings, answer) for answer in answers]
+    try:
+        parsed = [models.parse(models.AvailableRankings, answer) for answer in answers]
+    except ContractBroken as error:
+        error.calls = tuple(call for answer in answers for call in answer.calls)
+        _record_failure(conn, run, slug, CALENDAR, error)
+        raise
     with conn.transaction():
         chart_id = _chart_id(conn, slug, parsed[0].chart)
         rankings.store_calendar(conn, chart_id, [stamp for page in parsed for stamp in page.stamps])

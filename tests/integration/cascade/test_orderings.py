@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import zlib
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -14,7 +16,14 @@ import pytest
 from chartline.cascade import ranking, tracks
 from chartline.cascade.engine import Engine
 from chartline.cascade.report import RunFailed, report_run
-from chartline.errors import CredentialsRefused, NotConfigured, RankingIncomplete, RequestRefused, TryLater
+from chartline.errors import (
+    ContractBroken,
+    CredentialsRefused,
+    NotConfigured,
+    RankingIncomplete,
+    RequestRefused,
+    TryLater,
+)
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse import ledger, raw
 
@@ -205,3 +214,66 @@ def test_pages_that_do_not_make_up_a_ranking_are_fetched_again(cascade: Cascade)
         tracks.upsert_tracks(run, days)
     tracks.upsert_tracks(run, ranking.fetch_ranking(run))
     assert tracks.has_ranking(run)
+
+
+def change_first_batch(monkeypatch: pytest.MonkeyPatch, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+    """The answer to the first batch of songs comes changed."""
+    get, turn = SoundchartsClient.get, threading.Lock()
+
+    def changed(self: SoundchartsClient, endpoint: Any, entity: str) -> Any:
+        answer = get(self, endpoint, entity)
+        first = endpoint.name == "song" and turn.acquire(blocking=False)
+        return replace(answer, data=change(answer.data)) if first else answer
+
+    monkeypatch.setattr(SoundchartsClient, "get", changed)
+
+
+def outcomes_of_tracks(query: Query) -> dict[Any, Any]:
+    rows = query("select outcome, count(*) from chartline.fetch_ledger where resource = 'track_metadata' group by 1")
+    return dict(rows)
+
+
+def test_an_answer_of_another_shape_costs_its_own_items_only(
+    cascade: Cascade, query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change_first_batch(monkeypatch, lambda data: {"type": "song"})
+    run = cascade.open(CHART, steps=["track_metadata"])
+    cascade.fetch(run, tracks.upsert_tracks(run, ranking.fetch_ranking(run)))
+    assert outcomes_of_tracks(query) == {"ok": ENTRIES - 10, "failed": 10}
+    assert query("select kind, count(*) from chartline.execution_failure group by 1") == [("contract_broken", 10)]
+    assert query("select count(*) from chartline.api_call where endpoint = 'song'") == [(ENTRIES // 10,)]
+
+
+def test_a_value_that_the_warehouse_refuses_costs_its_own_item_only(
+    cascade: Cascade, query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "".join(
+        random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=20_000)
+    )  # longer than an index takes
+
+    def endless(data: dict[str, Any]) -> dict[str, Any]:
+        first, *others = data["items"]
+        return {"items": [first | {"labels": [{"name": name, "type": "Major"}]}, *others]}
+
+    change_first_batch(monkeypatch, endless)
+    run = cascade.open(CHART, steps=["track_metadata"])
+    cascade.fetch(run, tracks.upsert_tracks(run, ranking.fetch_ranking(run)))
+    assert outcomes_of_tracks(query) == {"ok": ENTRIES - 1, "failed": 1}
+    assert query("select kind, count(*) from chartline.execution_failure group by 1") == [("contract_broken", 1)]
+    assert query("select count(*) from chartline.api_call where endpoint = 'song'") == [(ENTRIES // 10,)]
+    assert query("select count(*) from chartline.raw_answer where resource = 'track_metadata'") == [(ENTRIES // 10,)]
+
+
+def test_a_broken_calendar_is_kept_and_its_calls_are_counted(
+    cascade: Cascade, query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = SoundchartsClient.pages
+
+    def broken(self: SoundchartsClient, *args: Any) -> Any:
+        return [replace(answer, data={**answer.data, "items": ["yesterday"]}) for answer in pages(self, *args)]
+
+    monkeypatch.setattr(SoundchartsClient, "pages", broken)
+    with pytest.raises(ContractBroken):
+        ranking.fetch_ranking(cascade.open(CHART, day="2026-11-10"))
+    assert query("select count(*) from chartline.api_call") == [(len(cascade.server.calls()),)]
+    assert query("select resource from chartline.raw_answer") == [("broken_ranking",)]
