@@ -34,6 +34,7 @@ class Secrets:
     fernet: str = field(default_factory=_fernet)
     jwt: str = field(default_factory=_key)
     api: str = field(default_factory=_key)
+    simulator: str = field(default_factory=_password)
 
     def __repr__(self) -> str:
         return "Secrets(…)"

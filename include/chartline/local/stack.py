@@ -37,7 +37,7 @@ from chartline.soundcharts.limiter import PostgresLimiter
 from chartline.warehouse import progress, schedules, schema
 from chartline.warehouse.connect import connect
 
-SIMULATOR_LOGIN = SIMULATOR_PASSWORD = "soundcharts"  # noqa: S105 - the API's public sandbox pair
+SIMULATOR_LOGIN = "chartline-demo"
 
 
 class SourceChanged(AskPerson):
@@ -130,7 +130,7 @@ class Stack:
     @property
     def source(self) -> Source:
         """Where data comes from."""
-        return self._given_source or sources.simulated(self.simulator_url, SIMULATOR_LOGIN, SIMULATOR_PASSWORD)
+        return self._given_source or sources.simulated(self.simulator_url, SIMULATOR_LOGIN, self.secrets.simulator)
 
     @property
     def warehouse_url(self) -> str:
