@@ -7,7 +7,6 @@ a small world. Airflow itself goes on running. All waiting has a deadline and sa
 from __future__ import annotations
 
 import itertools
-import os
 import secrets
 import shutil
 import tempfile
@@ -27,7 +26,7 @@ from chartline.local import source
 from chartline.local.ports import LOOPBACK, free_port
 from chartline.local.processes import last_words
 from chartline.local.stack import Ports, Stack
-from chartline.schedules.reparse import DAG_FILE
+from chartline.schedules.reparse import ask_reparse
 from chartline.warehouse.connect import connect
 from simulator.compare import compare
 from simulator.world import World, WorldSettings
@@ -192,7 +191,7 @@ class Chartline:
 
     def ask_parse(self) -> None:
         """Have the file of the followed charts parsed, as every command that changes a schedule does."""
-        os.utime(Path(self.stack.env["AIRFLOW__CORE__DAGS_FOLDER"]) / DAG_FILE)
+        assert "seconds" in ask_reparse()
 
     def chart_dags(self) -> dict[str, dict[str, Any]]:
         """Slug -> the DAG of each followed chart."""

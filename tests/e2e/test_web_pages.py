@@ -51,6 +51,10 @@ class Person:
         for text in texts:
             self._wait.until(lambda driver, text=text: text in self.page(), f"{text!r} is not to be seen")
 
+    def see_no_more(self, text: str) -> None:
+        """Wait until the page does not show it any more."""
+        self._wait.until(lambda driver: text not in self.page(), f"{text!r} is still to be seen")
+
     def page(self) -> str:
         """All that the page says."""
         return str(self.driver.execute_script("return document.body.innerText"))
@@ -119,7 +123,7 @@ def test_a_chart_is_fetched_with_the_form(chartline: Chartline, person: Person) 
     person.picture("form-what-follows")
     person.see_element("[aria-label='Remove shazam']").click()
     person.button("Run Parameters", within="[role=dialog]").click()
-    person.see("Empty: the latest")
+    person.see_no_more("Days of audience")
     person.picture("form-filled")
     person.button("Trigger", within="[role=dialog]").click()
 
