@@ -183,7 +183,7 @@ class Engine:
         uuids = [item.entity for item in items]
         try:
             answer = self._client.get(resource.endpoint, ",".join(uuids))
-        except (CutAnswer, SkipItem) as error:
+        except (CutAnswer, SkipItem, ServerTrouble) as error:
             _note(got, resource, items, error)
             if len(items) == 1:
                 got.errors.append((items[0], error))
@@ -191,7 +191,11 @@ class Engine:
             # One bad item must not cost the other nine: halve until it stands alone.
             middle = len(items) // 2
             for half in (items[:middle], items[middle:]):
-                if got.stop is None:
+                if got.stop is not None:
+                    break
+                if len(items) > 3 and _found_api_away(got):  # two in a row alone: no item is to blame
+                    got.errors.extend((item, error) for item in half)
+                else:
                     _join(got, self._fetch_metadata(resource, half))
             return got
         except ChartlineError as error:

@@ -22,6 +22,7 @@ from chartline.errors import (
     NotConfigured,
     RankingIncomplete,
     RequestRefused,
+    ServerTrouble,
     TryLater,
 )
 from chartline.soundcharts.client import SoundchartsClient
@@ -277,3 +278,39 @@ def test_a_broken_calendar_is_kept_and_its_calls_are_counted(
         ranking.fetch_ranking(cascade.open(CHART, day="2026-11-10"))
     assert query("select count(*) from chartline.api_call") == [(len(cascade.server.calls()),)]
     assert query("select resource from chartline.raw_answer") == [("broken_ranking",)]
+
+
+def test_one_entity_that_the_api_stumbles_over_does_not_take_its_batch_along(
+    cascade: Cascade, query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get, poison = SoundchartsClient.get, []
+
+    def stumbling(self: SoundchartsClient, endpoint: Any, entity: str) -> Any:
+        uuids = entity.split(",")
+        if endpoint.name == "song" and not poison:
+            poison.append(uuids[0])
+        if set(poison) & set(uuids):
+            raise ServerTrouble("status 500")
+        return get(self, endpoint, entity)
+
+    monkeypatch.setattr(SoundchartsClient, "get", stumbling)
+    run = cascade.open(CHART, steps=["track_metadata"])
+    cascade.fetch(run, tracks.upsert_tracks(run, ranking.fetch_ranking(run)))
+    assert outcomes_of_tracks(query) == {"ok": ENTRIES - 1, "failed": 1}
+
+
+def test_an_api_that_is_away_is_not_asked_for_each_entity_of_a_batch(
+    cascade: Cascade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def away(self: SoundchartsClient, endpoint: Any, entity: str) -> Any:
+        asked.append(entity)
+        raise ServerTrouble("status 503")
+
+    run = cascade.open(CHART, steps=["track_metadata"])
+    batches = tracks.upsert_tracks(run, ranking.fetch_ranking(run))
+    monkeypatch.setattr(SoundchartsClient, "get", away)
+    with pytest.raises(TryLater):
+        cascade.fetch(run, batches)
+    assert len(asked) <= 5 * ENTRIES // 10
