@@ -49,27 +49,33 @@ def plan(
             claimed.append((ask, token, wants))
         calls = sum(ceil(len(wants) / _per_call(ask.resource)) for ask, _, wants in claimed)
         share = min(max(ceil(calls / settings.pool_fetch), settings.batch_calls_min), settings.batch_calls_max)
-        batches = []
+        batches: list[Batch] = []
+        laid = 0
         for ask, token, wants in claimed:
-            batches += _cut(conn, ask, token, wants, share)
+            batches += _cut(conn, ask, token, wants, share, laid)
+            laid += ceil(len(wants) / _per_call(ask.resource))
     return batches
 
 
-def _cut(conn: psycopg.Connection[Any], ask: Ask, token: str, wants: list[Want], share: int) -> list[Batch]:
-    """Batches of at most `share` calls, as even as whole calls allow; the claim's own token serves the first."""
-    per_call = _per_call(ask.resource)
-    calls = ceil(len(wants) / per_call)
-    parts = ceil(calls / share)
-    size = ceil(calls / parts) * per_call if parts else 0
+def _cut(conn: psycopg.Connection[Any], ask: Ask, token: str, wants: list[Want], share: int, laid: int) -> list[Batch]:
+    """Batches of at most `share` calls; the claim's own token serves the first.
+
+    All asks together are one rope, cut wherever another `share` is full (`laid`: the calls of the asks before), so
+    that every slot of the pool has the same to do.
+    """
+    size = _per_call(ask.resource)
+    parts = []
+    start, room = 0, share - laid % share
+    while start < len(wants):
+        parts.append(wants[start : start + room * size])
+        start, room = start + room * size, share
     batches = []
-    for number in range(parts):
-        part = wants[number * size : (number + 1) * size]
+    for number, part in enumerate(parts):
         if number:
             token = ledger.new_token()
             ledger.assign(conn, ask.resource.name, token, part)
-        batches.append(
-            Batch(token, ask.resource.name, len(part), _label(ask.resource, part, number, parts), dict(ask.options))
-        )
+        label = _label(ask.resource, part, number, len(parts))
+        batches.append(Batch(token, ask.resource.name, len(part), label, dict(ask.options)))
     return batches
 
 

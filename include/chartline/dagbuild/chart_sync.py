@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from chartline.cascade.ask import CascadeAsk
 from chartline.cascade.run import Run
 from chartline.dagbuild import docs, runtime
-from chartline.dagbuild.cascade import DEFAULT_ARGS, add_cascade, ranking_asset
+from chartline.dagbuild.cascade import DEFAULT_ARGS, add_cascade, add_form, ranking_asset
 from chartline.errors import NotConfigured, UnknownChart
 from chartline.schedules import model, snapshot
 from chartline.schedules.model import DAG_PREFIX, Schedule
@@ -96,11 +96,11 @@ def build(schedule: Schedule) -> DAG:
         doc_md=docs.chart_sync(schedule),
         tags=_tags(schedule),
         default_args=DEFAULT_ARGS,
-        params=PARAMS,
         max_active_runs=1,
         is_paused_upon_creation=False,
     )
     add_cascade(dag, _opener(schedule.slug), ranking_asset(schedule.slug))
+    add_form(dag, PARAMS)
     return dag
 
 

@@ -10,7 +10,7 @@ from airflow.sdk import DAG, AssetAlias, Context, Param
 from chartline.cascade.ask import STEPS, CascadeAsk
 from chartline.cascade.run import Run
 from chartline.dagbuild import docs, runtime
-from chartline.dagbuild.cascade import DEFAULT_ARGS, add_cascade
+from chartline.dagbuild.cascade import DEFAULT_ARGS, add_cascade, add_form
 from chartline.schedules import platforms
 from chartline.schedules.model import MAX_HISTORY_DAYS, SLUG
 
@@ -101,10 +101,10 @@ def build() -> DAG:
         doc_md=docs.ON_DEMAND,
         tags={"chartline", "on demand"},
         default_args=DEFAULT_ARGS,
-        params=PARAMS,
         catchup=False,
         max_active_runs=4,
         is_paused_upon_creation=False,
     )
     add_cascade(dag, open_run, RANKINGS)
+    add_form(dag, PARAMS)
     return dag

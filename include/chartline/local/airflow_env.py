@@ -35,6 +35,8 @@ TUNING = {
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "300",
     "AIRFLOW__DAG_PROCESSOR__PRINT_STATS_INTERVAL": "300",
+    # A thousand charts on a busy machine take most of the default, 30 s; past it they all would go stale at once.
+    "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "180",
     "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": LOGINS,
     "AIRFLOW__API__EXPOSE_CONFIG": "False",
     "AIRFLOW__API__INSTANCE_NAME": "Chartline",
@@ -74,7 +76,9 @@ def airflow_env(
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.jwt,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{web}/execution/",
         "AIRFLOW__CORE__FERNET_KEY": secrets.fernet,
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "secrets" / "airflow-logins.json"),
+        # A thousand charts on a busy machine take most of the default, 30 s; past it they all would go stale at once.
+    "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "180",
+    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "secrets" / "airflow-logins.json"),
         "CHARTLINE_HOME": str(home),
         "PYTHONPATH": os.pathsep.join([str(repository / "include"), str(repository / "plugins")]),
         "NO_PROXY": ",".join(filter(None, [env.get("NO_PROXY", ""), LOOPBACK, "localhost"])),

@@ -76,3 +76,14 @@ def test_cutting_adds_no_call(warehouse: Conn, execution: Execution, count: int,
     assert sum(ceil(b.count / 10) for b in batches) == ceil(count / 10)
     assert len(batches) <= slots
     assert len({b.token for b in batches}) == len(batches)
+
+
+def test_slots_have_the_same_to_do_whatever_the_resources(warehouse: Conn, execution: Execution) -> None:
+    asks = [Ask(TRACK_AUDIENCE, wants(120, "spotify")), Ask(TRACK_AIRPLAY, wants(40, "airplay"))]
+    batches = plan(warehouse, asks, execution, Settings(pool_fetch=2), force=False)
+    assert [(b.resource, b.count) for b in batches] == [
+        ("track_audience", 80),
+        ("track_audience", 40),
+        ("track_airplay", 40),
+    ]
+    assert len({item.entity for batch in batches[:2] for item in items(warehouse, batch)}) == 120
