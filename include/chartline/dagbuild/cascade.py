@@ -14,13 +14,13 @@ from airflow.sdk import (
     AssetAlias,
     Context,
     Param,
-    ParamsDict,
     PokeReturnValue,
     TriggerRule,
     WeightRule,
     get_current_context,
     task,
 )
+from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from chartline.cascade import artists, ranking, report, tracks

@@ -76,9 +76,7 @@ def airflow_env(
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.jwt,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{web}/execution/",
         "AIRFLOW__CORE__FERNET_KEY": secrets.fernet,
-        # A thousand charts on a busy machine take most of the default, 30 s; past it they all would go stale at once.
-    "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "180",
-    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "secrets" / "airflow-logins.json"),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "secrets" / "airflow-logins.json"),
         "CHARTLINE_HOME": str(home),
         "PYTHONPATH": os.pathsep.join([str(repository / "include"), str(repository / "plugins")]),
         "NO_PROXY": ",".join(filter(None, [env.get("NO_PROXY", ""), LOOPBACK, "localhost"])),
