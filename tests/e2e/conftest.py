@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.timeout(420))
 
 
-def until(what: str, probe: Callable[[], Value], timeout: float = 60.0, every: float = 0.3) -> Value:
+def until(what: str, probe: Callable[[], Value], timeout: float = 90.0, every: float = 0.3) -> Value:
     """The first true value of `probe`. Fails, saying `what` did not come, after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not (value := probe()):

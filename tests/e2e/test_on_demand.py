@@ -71,7 +71,7 @@ def test_what_airflow_lets_through_fails_in_the_first_task_at_once(
     chartline: Chartline, conf: dict[str, Any], named: str, kind: str
 ) -> None:
     run_id = chartline.trigger(ON_DEMAND, **conf)
-    assert chartline.end_of(ON_DEMAND, run_id, 60) == "failed"
+    assert chartline.end_of(ON_DEMAND, run_id) == "failed"
     assert chartline.failed(ON_DEMAND, run_id)["fetch_ranking"] == 1
     assert named in chartline.logs(ON_DEMAND, run_id, "fetch_ranking")
     row = chartline.execution(ON_DEMAND, run_id)
@@ -82,7 +82,7 @@ def test_what_airflow_lets_through_fails_in_the_first_task_at_once(
 
 def test_a_chart_that_does_not_exist_is_named(chartline: Chartline) -> None:
     run_id = chartline.trigger(ON_DEMAND, chart="no-such-chart")
-    assert chartline.end_of(ON_DEMAND, run_id, 60) == "failed"
+    assert chartline.end_of(ON_DEMAND, run_id) == "failed"
     assert chartline.failed(ON_DEMAND, run_id)["fetch_ranking"] == 1
     row = chartline.execution(ON_DEMAND, run_id)
     assert row["status"] == "failed"

@@ -62,9 +62,9 @@ def test_no_secret_is_left_in_logs_databases_or_answers(chartline: Chartline) ->
     chartline.succeed(ON_DEMAND, done)
     chartline.simulate(key_pairs={APP_ID: "another-key"})
     refused = chartline.trigger(ON_DEMAND, chart=CHART)
-    assert chartline.end_of(ON_DEMAND, refused, 60) == "failed"
+    assert chartline.end_of(ON_DEMAND, refused) == "failed"
     broken = chartline.trigger(ON_DEMAND, chart=CHART, nonsense=1)
-    assert chartline.end_of(ON_DEMAND, broken, 60) == "failed"
+    assert chartline.end_of(ON_DEMAND, broken) == "failed"
     until("rendered fields", lambda: chartline.airflow_rows("select 1 from rendered_task_instance_fields"))
 
     # The search finds what is there: a run's id in Airflow and the warehouse, a chart's name in logs and answers.

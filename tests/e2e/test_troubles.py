@@ -27,7 +27,7 @@ def fault(kind: str, endpoint: str, **more: Any) -> dict[str, Any]:
 def test_refused_credentials_cost_one_call_and_are_mended_by_clearing(chartline: Chartline) -> None:
     chartline.simulate(key_pairs={APP_ID: "another-key"})
     run_id = chartline.trigger(ON_DEMAND, chart=CHART)
-    assert chartline.end_of(ON_DEMAND, run_id, 60) == "failed"
+    assert chartline.end_of(ON_DEMAND, run_id) == "failed"
     assert [call["status"] for call in chartline.calls()] == [401]
     assert chartline.failed(ON_DEMAND, run_id) == {"fetch_ranking": 1, "report_run": 1}
     row = chartline.execution(ON_DEMAND, run_id)
@@ -129,7 +129,7 @@ def test_a_row_made_wrong_by_hand_gives_a_dag_that_says_so(chartline: Chartline)
     assert chartline.stack.airflow.api("GET", "importErrors")["import_errors"] == []
 
     run_id = chartline.trigger(f"chart_sync.{wrong}")
-    assert chartline.end_of(f"chart_sync.{wrong}", run_id, 60) == "failed"
+    assert chartline.end_of(f"chart_sync.{wrong}", run_id) == "failed"
     assert list(chartline.failed(f"chart_sync.{wrong}", run_id).values()) == [1]
     log = chartline.logs(f"chart_sync.{wrong}", run_id)
     assert "sync_frequency" in log

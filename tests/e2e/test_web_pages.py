@@ -22,7 +22,7 @@ CHART = "demo-france-daily"
 
 
 class Person:
-    """Someone in front of a browser. Pictures go to `shots`."""
+    """Someone in front of a browser. Pictures go to `shots`: the folder of CHARTLINE_SHOTS, else a temporary one."""
 
     def __init__(self, driver: webdriver.Chrome, web: str, shots: Path) -> None:
         self.driver, self._web, self._shots = driver, web, shots
