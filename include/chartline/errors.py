@@ -64,9 +64,12 @@ class ShortAnswer(TryLater):
 
 
 class WarehouseUnavailable(TryLater):
-    """PostgreSQL does not answer."""
+    """PostgreSQL does not answer. A restart takes it longer than a busy API."""
 
     kind = "warehouse_unavailable"
+
+    def __init__(self, what: str, *, after: float = 45.0, **more: Any) -> None:
+        super().__init__(what, after=after, **more)
 
 
 # -- leave this item out, go on with the others ------------------------------------------------------------

@@ -17,7 +17,7 @@ class Settings(BaseSettings):
 
     freshness_metadata_days: int = Field(30, ge=1, description="how long track and artist metadata stay fresh")
     freshness_audience_days: int = Field(7, ge=1, description="how long an audience series stays fresh")
-    freshness_absent_days: int = Field(7, ge=1, description="how long a 404 or an empty answer is remembered")
+    freshness_absent_days: int = Field(7, ge=1, description="how long a 404 is remembered")
     audience_window_days: int = Field(90, ge=1, le=90, description="days of a series asked in one call")
     audience_overlap_days: int = Field(3, ge=0, le=30, description="days asked again for late values, in the same call")
     artist_cities: bool = Field(False, description="fetch followers and listeners by city too")

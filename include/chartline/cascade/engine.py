@@ -18,7 +18,7 @@ from typing import Any
 
 import psycopg
 
-from chartline.cascade.resources import RESOURCES, Metadata, Resource, Series
+from chartline.cascade.resources import EARLY, RESOURCES, Metadata, Resource, Series
 from chartline.errors import (
     AskPerson,
     ChartlineError,
@@ -355,7 +355,7 @@ class Engine:
         for item, value in got.values:
             if item not in failed:
                 outcome: Outcome = "empty" if isinstance(resource, Series) and not value else "ok"
-                due = got.at + resource.freshness(self._settings)
+                due = got.at + resource.freshness(self._settings) - EARLY
                 first, last = got.covered.get(item, (None, None))
                 rows.append(Settled(item.entity, item.facet, outcome, got.at, due, first, last))
         for item, error in got.errors:

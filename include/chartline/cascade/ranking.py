@@ -19,6 +19,8 @@ RESOURCE = "ranking"
 CALENDAR = "calendar"
 LATEST = "latest"
 BROKEN = "broken_ranking"
+LEASE = timedelta(minutes=5)
+"""A ranking is a few calls; whoever waits for a run that died waits no longer than its task's retries."""
 FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -31,17 +33,16 @@ def fetch_ranking(run: Run) -> list[str]:
     ask = run.ask
     with run.connect() as conn:
         # One lease for all days: the latest ranking and that of a day asked for may be the same.
-        lease = timedelta(minutes=run.settings.lease_minutes)
         _, mine = ledger.claim(
             conn,
             RESOURCE,
             [Want(ask.chart, LATEST)],
             owner=run.execution.owner,
-            lease=lease,
+            lease=LEASE,
             stale_before=FOREVER,
         )
         if not mine:
-            raise TryLater(f"Another run is fetching a ranking of {ask.chart}.", after=30)
+            raise TryLater(f"Another run is fetching a ranking of {ask.chart}.", after=LEASE.total_seconds() / 3)
         try:
             known = set() if ask.force else _known_days(conn, ask.chart)
             if ask.day and ask.day in known:

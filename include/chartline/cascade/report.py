@@ -5,6 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import psycopg
+
+from chartline.cascade.resources import (
+    ARTIST_AUDIENCE,
+    ARTIST_LISTENERS,
+    ARTIST_METADATA,
+    TRACK_AIRPLAY,
+    TRACK_AUDIENCE,
+    TRACK_METADATA,
+    Resource,
+)
 from chartline.cascade.run import Run
 from chartline.errors import StopRun
 from chartline.settings import Settings
@@ -29,6 +40,8 @@ def report_run(run: Run, failed_tasks: Sequence[str]) -> dict[str, Any]:
     """
     with run.connect() as conn:
         ledger.release(conn, run.execution.owner)  # what it did not come to is free for the next run
+        if not failed_tasks:
+            _note_left_behind(conn, run)
         spent = executions.spent(conn, run.execution.id)
         reason = _reason(spent, failed_tasks, executions.ranking_count(conn, run.execution.id), run.settings)
         if reason:
@@ -39,8 +52,24 @@ def report_run(run: Run, failed_tasks: Sequence[str]) -> dict[str, Any]:
             status = "partial" if spent.failures else "complete"
         row = executions.close(conn, run.execution.id, status, reason)
     if reason:
-        raise RunFailed(row["error"], advice="The failed task's log says what to do; then clear it to go on.")
+        advice = "The failed task's log says what to do; then clear it" if failed_tasks else "Clear the fetch tasks"
+        raise RunFailed(row["error"], advice=f"{advice} to go on.")
     return row
+
+
+RESOURCES_OF_STEP: dict[str, tuple[Resource, ...]] = {
+    "track_metadata": (TRACK_METADATA,),
+    "artist_metadata": (ARTIST_METADATA,),
+    "track_audience": (TRACK_AUDIENCE, TRACK_AIRPLAY),
+    "artist_audience": (ARTIST_AUDIENCE, ARTIST_LISTENERS),
+}
+
+
+def _note_left_behind(conn: psycopg.Connection[Any], run: Run) -> None:
+    """What this run left to others that died is missing, so it must not call itself complete."""
+    resources = [resource.name for step in run.ask.steps for resource in RESOURCES_OF_STEP[step]]
+    platforms = {*run.ask.track_platforms, *run.ask.artist_platforms}
+    executions.note_left_behind(conn, run.execution.id, resources, platforms)
 
 
 def _reason(spent: Spent, failed_tasks: Sequence[str], rankings: int, settings: Settings) -> str | None:

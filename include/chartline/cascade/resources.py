@@ -89,6 +89,9 @@ class Series:
 
 Resource = Metadata | Series
 
+EARLY = timedelta(hours=1)
+"""So much before its freshness ends a thing is due: the run of seven days later comes a little sooner in the day."""
+
 
 # -- how each one is stored and read -------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,6 +45,7 @@ def dags() -> tuple[str, str]:
 
 def warehouse_schema() -> tuple[str, str]:
     """Tables, views and diagram, from a database made for it."""
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     from chartline.local.postgres import LocalPostgres
     from chartline.warehouse import connect, docs, schema
 

@@ -27,6 +27,7 @@ and what could not be had: `select * from chartline.execution_failure where exec
 | `quota_spent` | nothing is lost: what is left is *deferred* and taken up by the next run once calls are to be had |
 | `short_answer`, `ranking_incomplete` | the API gave fewer rows than its total; nothing is stored: clear it later |
 | `server_trouble`, `network_trouble`, `cut_answer`, `rate_limited` | the API was away or busy: clear the task |
+| `left_behind` | another run died over items of this one: trigger a run, only what is left is asked |
 | `contract_broken` | the API changed: the field is named, the answer is kept in `chartline.raw_answer` |
 | `schema_mismatch` | run `chartline migrate` |
 | `bad_input`, `unknown_chart` | the config is wrong: the field is named; trigger again with a right one |

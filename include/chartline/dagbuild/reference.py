@@ -74,6 +74,8 @@ def _type(schema: dict[str, Any]) -> str:
 
 
 def _default(param: Any) -> str:
+    if not param.has_value and param.value is not None:
+        return "required"
     value = param.value
     if value is None:
         return "none" if "null" in param.schema.get("type", "") else "required"

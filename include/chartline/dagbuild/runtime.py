@@ -13,6 +13,7 @@ from airflow.sdk import BaseHook, Context
 from psycopg.conninfo import make_conninfo
 
 from chartline.cascade.ask import CascadeAsk
+from chartline.cascade.report import RunFailed
 from chartline.cascade.run import Run
 from chartline.errors import ChartlineError, NotConfigured
 from chartline.settings import settings
@@ -124,6 +125,8 @@ def noting(execution: Execution, dsn: str) -> Iterator[None]:
     """A named failure is written on the execution's row before Airflow gets it."""
     try:
         yield
+    except RunFailed:
+        raise  # its text is the row's own
     except ChartlineError as error:
         try:
             with _connect(dsn) as conn:

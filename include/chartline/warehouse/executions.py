@@ -201,11 +201,34 @@ def forget_failures(
     )
 
 
-def note_error(conn: psycopg.Connection[Any], execution_id: int, error: str) -> None:
-    """Keep the first reason why the run as a whole cannot go on."""
+def note_left_behind(
+    conn: psycopg.Connection[Any], execution_id: int, resources: Iterable[str], facets: Iterable[str]
+) -> None:
+    """Record as failed what another run had begun of this run's tracks and artists, and that it died over.
+
+    `resources` and `facets` (platforms): those this run was asked for. What is being fetched now is not meant.
+    """
     conn.execute(
-        "update chartline.chart_sync_execution set error = coalesce(error, %s) where id = %s", (error, execution_id)
+        """with own_track as (
+               select distinct e.track from chartline.execution_ranking x
+               join chartline.chart_ranking_entry e using (ranking_id) where x.execution_id = %(id)s
+           ), own as (
+               select track::text as entity from own_track
+               union select a.artist::text from own_track join chartline.track_artist a using (track)
+           )
+           insert into chartline.execution_failure (execution_id, resource, entity, facet, kind, reason)
+           select %(id)s, l.resource, l.entity, l.facet, 'left_behind',
+                  'Another run had begun it and never fetched it; the next run takes it up.'
+           from own join chartline.fetch_ledger l using (entity)
+           where l.outcome = 'never' and (l.lease_until is null or l.lease_until < now())
+             and l.resource = any(%(resources)s) and (l.facet = '' or l.facet = any(%(facets)s))""",
+        {"id": execution_id, "resources": list(resources), "facets": list(facets)},
     )
+
+
+def note_error(conn: psycopg.Connection[Any], execution_id: int, error: str) -> None:
+    """Keep the latest reason why the run as a whole cannot go on."""
+    conn.execute("update chartline.chart_sync_execution set error = %s where id = %s", (error, execution_id))
 
 
 @dataclass(frozen=True)

@@ -218,3 +218,16 @@ def test_a_bad_config_is_refused_by_field(config: dict[str, Any], field: str) ->
 
     with pytest.raises(BadInput, match=field):
         CascadeAsk.from_config(config)
+
+
+def test_what_another_run_died_over_keeps_a_run_from_calling_itself_complete(cascade: Cascade, query: Query) -> None:
+    dead = cascade.open(CHART, "dead", steps=["track_metadata"])
+    tracks.upsert_tracks(dead, ranking.fetch_ranking(dead))
+    alive = cascade.open(CHART, "alive", steps=["track_metadata"])
+    assert tracks.upsert_tracks(alive, ranking.fetch_ranking(alive)) == []
+    with cascade.connect() as conn:  # its lease runs out
+        conn.execute("update chartline.fetch_ledger set lease_until = now() - interval '1 second'")
+    with pytest.raises(RunFailed, match="left_behind"):
+        report_run(alive, [])
+    assert query("select kind, count(*) from chartline.execution_failure group by 1") == [("left_behind", ENTRIES)]
+    assert cascade.run(CHART, "next", steps=["track_metadata"])["status"] == "complete"

@@ -58,8 +58,8 @@ def test_an_item_has_one_failure_a_run_its_last(warehouse: Conn, execution: Exec
     assert executions.spent(warehouse, execution.id).failures == {}
 
 
-def test_the_first_reason_stays_and_trouble_that_passed_is_forgotten(warehouse: Conn, execution: Execution) -> None:
+def test_the_latest_reason_stays_and_trouble_that_passed_is_forgotten(warehouse: Conn, execution: Execution) -> None:
     executions.note_error(warehouse, execution.id, "first")
     executions.note_error(warehouse, execution.id, "second")
-    assert executions.close(warehouse, execution.id, "failed", "last")["error"] == "first"
+    assert executions.close(warehouse, execution.id, "failed", "last")["error"] == "second"
     assert executions.close(warehouse, execution.id, "complete", None)["error"] is None
