@@ -12,8 +12,8 @@ from .conftest import REPOSITORY, row
 
 STANDING = {"chart_cascade", "chart_catalog", "housekeeping"}
 KNOWN_TAGS = {
-    "chartline", "on demand", "catalogue", "housekeeping", "config-error", "inactive", "daily", "weekly", "monthly", "custom",
-    "worldwide", "spotify", "FR",
+    "chartline", "on demand", "catalogue", "housekeeping", "config-error", "inactive",
+    "daily", "weekly", "monthly", "custom", "worldwide", "spotify", "FR",
 }  # fmt: skip
 POOLS = {"chartline_rankings", "chartline_fetch", "default_pool"}
 CALLS_THE_API = {
