@@ -69,7 +69,7 @@ def chart_sync(schedule: Schedule) -> str:
     ]
     return f"""
 Keeps **{_plain(schedule.name)}** (`{schedule.slug}`) in the warehouse: every ranking,
-then {", ".join(steps) or "nothing else"}.
+then {", ".join(steps) or "nothing else"}. Runs {schedule.grid.text() if schedule.is_active else "by hand only"}.
 Change it with `chartline schedules change {schedule.slug} ...`.
 {_STEPS}{_TRIAGE}"""
 
