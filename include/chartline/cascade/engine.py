@@ -13,31 +13,23 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 
+from chartline.cascade.fetching import Fetched, Fetcher
 from chartline.cascade.resources import EARLY, RESOURCES, Metadata, Resource, Series
 from chartline.errors import (
-    AskPerson,
     ChartlineError,
     ContractBroken,
-    CutAnswer,
     Gone,
     NotFound,
     QuotaSpent,
-    RateLimited,
     ServerTrouble,
-    SkipItem,
-    StopRun,
-    TryLater,
     UnsupportedPlatform,
-    WarehouseUnavailable,
 )
 from chartline.settings import Settings
-from chartline.soundcharts import models
-from chartline.soundcharts.calls import Answer, Call
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse import calls, executions, ledger, raw
 from chartline.warehouse.executions import Counts, Execution, ItemFailure
@@ -47,25 +39,8 @@ log = logging.getLogger(__name__)
 
 Connection = psycopg.Connection[Any]  # in autocommit
 
-OF_ALL = StopRun | AskPerson | RateLimited | WarehouseUnavailable
-"""Failures that the next request would meet too."""
-
 REFUSED = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 """What PostgreSQL says to a value that it cannot hold."""
-
-
-@dataclass
-class Fetched:
-    """What one request brought, before it is stored: for each item a value, an error, or both (a series cut short)."""
-
-    at: datetime
-    values: list[tuple[Item, Any]] = field(default_factory=list)
-    errors: list[tuple[Item, ChartlineError]] = field(default_factory=list)
-    covered: dict[Item, tuple[date, date]] = field(default_factory=dict)
-    raws: list[raw.RawAnswer] = field(default_factory=list)
-    calls: list[Call] = field(default_factory=list)
-    stop: ChartlineError | None = None
-    """Set when nothing more should be asked: the account, not the item, is concerned."""
 
 
 @dataclass
@@ -116,7 +91,8 @@ class Engine:
                 executions.take_up_deferred(conn, self._execution.id, sum(item.was_deferred for item in items))
             report.items = len(items)
             left = set(items)
-            stop = self._drain(conn, batch, resource, _requests(resource, items), report, left)
+            fetcher = Fetcher(self._client, self._settings, resource, batch)
+            stop = self._drain(conn, batch, fetcher, fetcher.requests(items), report, left)
             if isinstance(stop, QuotaSpent):
                 self._defer(conn, resource, left, stop, report)
             elif stop is None and 0 < report.unanswered == report.items and not last_try:
@@ -132,7 +108,7 @@ class Engine:
         self,
         conn: Connection,
         batch: Batch,
-        resource: Resource,
+        fetcher: Fetcher,
         requests: list[list[Item]],
         report: Report,
         left: set[Item],
@@ -143,7 +119,6 @@ class Engine:
             todo.put(request)
         done: queue.SimpleQueue[tuple[Fetched, threading.Event] | BaseException | None] = queue.SimpleQueue()
         halt = threading.Event()
-        refused: set[str] = set()  # platforms that the API turned out not to serve
 
         def work() -> None:
             try:
@@ -153,7 +128,7 @@ class Engine:
                     except queue.Empty:
                         return
                     stored = threading.Event()
-                    done.put((self._fetch(resource, batch, items, refused), stored))
+                    done.put((fetcher.fetch(items), stored))
                     stored.wait()
             except BaseException as trouble:
                 done.put(trouble)
@@ -165,83 +140,13 @@ class Engine:
         for thread in threads:
             thread.start()
         try:
-            return self._settle_all(conn, batch, resource, done, halt, count, report, left)
+            return self._settle_all(conn, batch, RESOURCES[batch.resource], done, halt, count, report, left)
         finally:
             halt.set()
             for thread in threads:
                 while thread.is_alive():
                     _wake(done)  # after a failed store nobody else does
                     thread.join(0.1)
-
-    def _fetch(self, resource: Resource, batch: Batch, items: list[Item], refused: set[str]) -> Fetched:
-        if isinstance(resource, Metadata):
-            return self._fetch_metadata(resource, items)
-        return self._fetch_series(resource, items[0], int(batch.options.get("first_days", 0)), refused)
-
-    def _fetch_metadata(self, resource: Metadata, items: list[Item]) -> Fetched:
-        got = Fetched(datetime.now(UTC))
-        uuids = [item.entity for item in items]
-        try:
-            answer = self._client.get(resource.endpoint, ",".join(uuids))
-        except (CutAnswer, SkipItem, ServerTrouble) as error:
-            _note(got, resource, items, error)
-            if len(items) == 1:
-                got.errors.append((items[0], error))
-                return got
-            # One bad item must not cost the other nine: halve until it stands alone.
-            middle = len(items) // 2
-            for half in (items[:middle], items[middle:]):
-                if got.stop is not None:
-                    break
-                if len(items) > 3 and _found_api_away(got):  # two in a row alone: no item is to blame
-                    got.errors.extend((item, error) for item in half)
-                else:
-                    _join(got, self._fetch_metadata(resource, half))
-            return got
-        except ChartlineError as error:
-            return _failed(got, resource, items, error)
-        got.raws.append(_raw(resource, ",".join(uuids), "", 0, answer))
-        got.calls.extend(answer.calls)
-        by_uuid = {item.entity: item for item in items}
-        try:
-            found = models.parse_batch(resource.model, answer, uuids)
-        except ContractBroken as error:
-            got.errors.extend((item, error) for item in items)
-            return got
-        for uuid, value in found.items():
-            if isinstance(value, ChartlineError):
-                got.errors.append((by_uuid[uuid], value))
-            else:
-                got.values.append((by_uuid[uuid], value))
-        return got
-
-    def _fetch_series(self, resource: Series, item: Item, first_days: int, refused: set[str]) -> Fetched:
-        got = Fetched(datetime.now(UTC))
-        if item.facet in refused:
-            got.errors.append((item, UnsupportedPlatform(f"{item.facet} is not served for {resource.name}.")))
-            return got
-        points: list[Any] = []
-        asked = None
-        try:
-            first = first_days or self._settings.audience_window_days
-            for window in resource.windows(item, got.at.date(), first, self._settings):
-                query = {"startDate": window.start.isoformat(), "endDate": window.end.isoformat()}
-                answers = self._client.pages(resource.endpoint, item.entity, item.facet, query)
-                for answer in answers:
-                    got.raws.append(_raw(resource, item.entity, item.facet, len(got.raws), answer))
-                    got.calls.extend(answer.calls)
-                points += [point for answer in answers for point in resource.read(answer, window)]
-                asked = (asked[0] if asked else window.start, window.end)
-        except ChartlineError as error:
-            if isinstance(error, UnsupportedPlatform):
-                refused.add(item.facet)
-            _failed(got, resource, [item], error)
-        if asked is not None:
-            got.values.append((item, points))
-            days = [*asked] if resource.whole_days else resource.days(points)
-            if days:
-                got.covered[item] = (min(days), max(days))
-        return got
 
     # -- storing: this thread ------------------------------------------------------------------------------------
 
@@ -279,10 +184,10 @@ class Engine:
                         waiting.append(one[1])
                 if gathered:
                     self._store(conn, resource, gathered, report)
-                    left.difference_update(item for got in gathered for item in _ended(got))
+                    left.difference_update(item for got in gathered for item in got.ended)
                 for got in gathered:
                     stop = stop or got.stop
-                    unanswered = len(got.errors) if _found_api_away(got) else 0
+                    unanswered = len(got.errors) if got.found_api_away else 0
                     report.unanswered += unanswered
                     away = away + 1 if unanswered else 0
                 if away >= 2 * self._connections:
@@ -389,43 +294,6 @@ class Engine:
             executions.note_error(conn, self._execution.id, str(why))
 
 
-def _requests(resource: Resource, items: list[Item]) -> list[list[Item]]:
-    size = resource.endpoint.batch if isinstance(resource, Metadata) else 1
-    return [items[n : n + size] for n in range(0, len(items), size)]
-
-
-def _raw(resource: Resource, entity: str, facet: str, part: int, answer: Answer) -> raw.RawAnswer:
-    return raw.RawAnswer(
-        resource.name, entity, facet, part, answer.endpoint, answer.path, answer.fetched_at, answer.body
-    )
-
-
-def _note(got: Fetched, resource: Resource, items: list[Item], error: ChartlineError) -> None:
-    """Keep what a failed request cost and what it answered."""
-    got.calls.extend(error.calls)
-    if error.body:
-        entity, facet = ",".join(i.entity for i in items), items[0].facet
-        got.raws.append(
-            raw.RawAnswer(resource.name, entity, facet, len(got.raws), resource.endpoint.name, "", got.at, error.body)
-        )
-
-
-def _failed(got: Fetched, resource: Resource, items: list[Item], error: ChartlineError) -> Fetched:
-    _note(got, resource, items, error)
-    got.errors.extend((item, error) for item in items)
-    if isinstance(error, OF_ALL):
-        got.stop = error
-    return got
-
-
-def _join(got: Fetched, part: Fetched) -> None:
-    got.values += part.values
-    got.errors += part.errors
-    got.raws += part.raws
-    got.calls += part.calls
-    got.stop = got.stop or part.stop
-
-
 def _singly(got: Fetched) -> list[Fetched]:
     """One for each value; the first keeps all that is not a value's."""
     first = replace(got, values=got.values[:1])
@@ -443,12 +311,6 @@ def _without_value(got: Fetched, resource: Resource, refused: psycopg.Error) -> 
     return replace(got, values=[], errors=[*(e for e in got.errors if e[0] != item), (item, error)], covered={})
 
 
-def _ended(got: Fetched) -> set[Item]:
-    """The items that need no further call: what the account's trouble stopped is not among them."""
-    stopped = {item for item, _ in got.errors} if got.stop else set()
-    return {item for item, _ in (*got.values, *got.errors)} - stopped
-
-
 def _wake(done: queue.SimpleQueue[Any]) -> None:
     """Let those go on who handed in what nobody will store."""
     with suppress(queue.Empty):
@@ -464,7 +326,3 @@ def _api_away(requests: int) -> ServerTrouble:
         after=60,
         advice="The task tries again with what is left.",
     )
-
-
-def _found_api_away(got: Fetched) -> bool:
-    return not got.values and any(isinstance(e, TryLater) and not isinstance(e, CutAnswer) for _, e in got.errors)

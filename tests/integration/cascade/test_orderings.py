@@ -15,6 +15,7 @@ import pytest
 
 from chartline.cascade import ranking, tracks
 from chartline.cascade.engine import Engine
+from chartline.cascade.fetching import Fetcher
 from chartline.cascade.report import RunFailed, report_run
 from chartline.errors import (
     ContractBroken,
@@ -49,18 +50,18 @@ def test_a_store_that_fails_ends_the_task_though_answers_are_under_way(
     run = cascade.open(CHART, **SPOTIFY)
     tracks.upsert_tracks(run, ranking.fetch_ranking(run))
     batches = tracks.plan_track_audience(run)
-    first_stored, fetch = threading.Event(), Engine._fetch
+    first_stored, fetch = threading.Event(), Fetcher.fetch
 
-    def slowly(self: Engine, resource: Any, batch: Any, items: Any, refused: Any) -> Any:
+    def slowly(self: Fetcher, items: Any) -> Any:
         if threading.current_thread().name != "fetch-0":
             first_stored.wait(10)
-        return fetch(self, resource, batch, items, refused)
+        return fetch(self, items)
 
     def broken(*_: Any) -> None:
         first_stored.set()
         raise psycopg.OperationalError("the server closed the connection")
 
-    monkeypatch.setattr(Engine, "_fetch", slowly)
+    monkeypatch.setattr(Fetcher, "fetch", slowly)
     monkeypatch.setattr(Engine, "_write", broken)
     ended: list[BaseException] = []
 

@@ -1,0 +1,176 @@
+"""Asking the API for what one request can bring, and sorting what came: by item a value, an error, or both.
+
+Nothing here writes: the engine stores what is handed to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any
+
+from chartline.cascade.resources import Metadata, Resource, Series
+from chartline.errors import (
+    AskPerson,
+    ChartlineError,
+    ContractBroken,
+    CutAnswer,
+    RateLimited,
+    ServerTrouble,
+    SkipItem,
+    StopRun,
+    TryLater,
+    UnsupportedPlatform,
+    WarehouseUnavailable,
+)
+from chartline.settings import Settings
+from chartline.soundcharts import models
+from chartline.soundcharts.calls import Answer, Call
+from chartline.soundcharts.client import SoundchartsClient
+from chartline.warehouse import raw
+from chartline.warehouse.ledger import Batch, Item
+
+OF_ALL = StopRun | AskPerson | RateLimited | WarehouseUnavailable
+"""Failures that the next request would meet too."""
+
+
+@dataclass
+class Fetched:
+    """What one request brought, before it is stored: for each item a value, an error, or both (a series cut short)."""
+
+    at: datetime
+    values: list[tuple[Item, Any]] = field(default_factory=list)
+    errors: list[tuple[Item, ChartlineError]] = field(default_factory=list)
+    covered: dict[Item, tuple[date, date]] = field(default_factory=dict)
+    raws: list[raw.RawAnswer] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
+    stop: ChartlineError | None = None
+    """Set when nothing more should be asked: the account, not the item, is concerned."""
+
+    @property
+    def ended(self) -> set[Item]:
+        """The items that need no further call: what the account's trouble stopped is not among them."""
+        stopped = {item for item, _ in self.errors} if self.stop else set()
+        return {item for item, _ in (*self.values, *self.errors)} - stopped
+
+    @property
+    def found_api_away(self) -> bool:
+        """Whether nothing came because the API did not answer."""
+        passing = (isinstance(e, TryLater) and not isinstance(e, CutAnswer) for _, e in self.errors)
+        return not self.values and any(passing)
+
+    def join(self, part: Fetched) -> None:
+        """Take in what a part of the same request brought."""
+        self.values += part.values
+        self.errors += part.errors
+        self.raws += part.raws
+        self.calls += part.calls
+        self.stop = self.stop or part.stop
+
+
+class Fetcher:
+    """Makes the requests of one batch; thread-safe, as the client is."""
+
+    def __init__(self, client: SoundchartsClient, settings: Settings, resource: Resource, batch: Batch) -> None:
+        self._client, self._settings, self._resource = client, settings, resource
+        self._first_days = int(batch.options.get("first_days") or settings.audience_window_days)
+        self._refused: set[str] = set()  # platforms that the API turned out not to serve
+
+    def requests(self, items: list[Item]) -> list[list[Item]]:
+        """The items by request: as many together as one call takes."""
+        size = self._resource.endpoint.batch if isinstance(self._resource, Metadata) else 1
+        return [items[n : n + size] for n in range(0, len(items), size)]
+
+    def fetch(self, items: list[Item]) -> Fetched:
+        """What one request brings. Never raises a ChartlineError: trouble is in the result."""
+        if isinstance(self._resource, Metadata):
+            return self._fetch_metadata(self._resource, items)
+        return self._fetch_series(self._resource, items[0])
+
+    def _fetch_metadata(self, resource: Metadata, items: list[Item]) -> Fetched:
+        got = Fetched(datetime.now(UTC))
+        uuids = [item.entity for item in items]
+        try:
+            answer = self._client.get(resource.endpoint, ",".join(uuids))
+        except (CutAnswer, SkipItem, ServerTrouble) as error:
+            _note(got, resource, items, error)
+            if len(items) == 1:
+                got.errors.append((items[0], error))
+                return got
+            # One bad item must not cost the other nine: halve until it stands alone.
+            middle = len(items) // 2
+            for half in (items[:middle], items[middle:]):
+                if got.stop is not None:
+                    break
+                if len(items) > 3 and got.found_api_away:  # two in a row alone: no item is to blame
+                    got.errors.extend((item, error) for item in half)
+                else:
+                    got.join(self._fetch_metadata(resource, half))
+            return got
+        except ChartlineError as error:
+            return _failed(got, resource, items, error)
+        got.raws.append(_raw(resource, ",".join(uuids), "", 0, answer))
+        got.calls.extend(answer.calls)
+        by_uuid = {item.entity: item for item in items}
+        try:
+            found = models.parse_batch(resource.model, answer, uuids)
+        except ContractBroken as error:
+            got.errors.extend((item, error) for item in items)
+            return got
+        for uuid, value in found.items():
+            if isinstance(value, ChartlineError):
+                got.errors.append((by_uuid[uuid], value))
+            else:
+                got.values.append((by_uuid[uuid], value))
+        return got
+
+    def _fetch_series(self, resource: Series, item: Item) -> Fetched:
+        got = Fetched(datetime.now(UTC))
+        if item.facet in self._refused:
+            got.errors.append((item, UnsupportedPlatform(f"{item.facet} is not served for {resource.name}.")))
+            return got
+        points: list[Any] = []
+        asked = None
+        try:
+            for window in resource.windows(item, got.at.date(), self._first_days, self._settings):
+                query = {"startDate": window.start.isoformat(), "endDate": window.end.isoformat()}
+                answers = self._client.pages(resource.endpoint, item.entity, item.facet, query)
+                for answer in answers:
+                    got.raws.append(_raw(resource, item.entity, item.facet, len(got.raws), answer))
+                    got.calls.extend(answer.calls)
+                points += [point for answer in answers for point in resource.read(answer, window)]
+                asked = (asked[0] if asked else window.start, window.end)
+        except ChartlineError as error:
+            if isinstance(error, UnsupportedPlatform):
+                self._refused.add(item.facet)
+            _failed(got, resource, [item], error)
+        if asked is not None:
+            got.values.append((item, points))
+            days = [*asked] if resource.whole_days else resource.days(points)
+            if days:
+                got.covered[item] = (min(days), max(days))
+        return got
+
+
+def _raw(resource: Resource, entity: str, facet: str, part: int, answer: Answer) -> raw.RawAnswer:
+    return raw.RawAnswer(
+        resource.name, entity, facet, part, answer.endpoint, answer.path, answer.fetched_at, answer.body
+    )
+
+
+def _note(got: Fetched, resource: Resource, items: list[Item], error: ChartlineError) -> None:
+    """Keep what a failed request cost and what it answered."""
+    got.calls.extend(error.calls)
+    if error.body:
+        entity, facet = ",".join(i.entity for i in items), items[0].facet
+        got.raws.append(
+            raw.RawAnswer(resource.name, entity, facet, len(got.raws), resource.endpoint.name, "", got.at, error.body)
+        )
+
+
+def _failed(got: Fetched, resource: Resource, items: list[Item], error: ChartlineError) -> Fetched:
+    _note(got, resource, items, error)
+    got.errors.extend((item, error) for item in items)
+    if isinstance(error, OF_ALL):
+        got.stop = error
+    return got
