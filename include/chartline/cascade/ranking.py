@@ -44,7 +44,7 @@ def fetch_ranking(run: Run) -> list[str]:
         if not mine:
             raise TryLater(f"Another run is fetching a ranking of {ask.chart}.", after=LEASE.total_seconds() / 3)
         try:
-            known = set() if ask.force else _known_days(conn, ask.chart)
+            known = _known_days(conn, ask.chart, run.execution.started_at if ask.force else None)
             if ask.day and ask.day in known:
                 return [ask.day.isoformat()]
             with run.client() as client:
@@ -54,11 +54,14 @@ def fetch_ranking(run: Run) -> list[str]:
             ledger.release(conn, run.execution.owner, RESOURCE)
 
 
-def _known_days(conn: psycopg.Connection[Any], slug: str) -> set[date]:
-    """Days that need no call: stored, or fetched whole by a run that did not come to store it."""
-    chart = charts.find(conn, slug)
-    stored = rankings.known_days(conn, chart.id) if chart else set()
-    return stored | {date.fromisoformat(day) for day in raw.facets(conn, RESOURCE, slug)}
+def _known_days(conn: psycopg.Connection[Any], slug: str, forced_since: datetime | None) -> set[date]:
+    """Days that need no call: stored, or fetched whole by a run that did not come to store it.
+
+    A forced run takes only what it fetched itself, before a retry.
+    """
+    kept = {date.fromisoformat(day) for day in raw.facets(conn, RESOURCE, slug, forced_since)}
+    chart = None if forced_since else charts.find(conn, slug)
+    return kept | rankings.known_days(conn, chart.id) if chart else kept
 
 
 def _fetch(

@@ -69,11 +69,12 @@ def set_aside(conn: psycopg.Connection[Any], resource: str, entity: str, facet: 
     )
 
 
-def facets(conn: psycopg.Connection[Any], resource: str, entity: str) -> list[str]:
-    """The facets of which answers are kept, sorted."""
+def facets(conn: psycopg.Connection[Any], resource: str, entity: str, since: datetime | None = None) -> list[str]:
+    """The facets of which answers (fetched after `since`) are kept, sorted."""
     rows = conn.execute(
-        "select distinct facet from chartline.raw_answer where resource = %s and entity = %s order by 1",
-        (resource, entity),
+        """select distinct facet from chartline.raw_answer
+           where resource = %s and entity = %s and fetched_at > coalesce(%s, '-infinity'::timestamptz) order by 1""",
+        (resource, entity, since),
     )
     return [facet for (facet,) in rows]
 

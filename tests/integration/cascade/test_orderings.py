@@ -315,3 +315,12 @@ def test_an_api_that_is_away_is_not_asked_for_each_entity_of_a_batch(
     with pytest.raises(TryLater):
         cascade.fetch(run, batches)
     assert len(asked) <= 5 * ENTRIES // 10
+
+
+def test_a_forced_ranking_is_fetched_once_whatever_the_retries(cascade: Cascade) -> None:
+    cascade.run(CHART, "r1", steps=[])
+    forced = cascade.open(CHART, "r2", steps=[], force=True)
+    ranking.fetch_ranking(forced)
+    before = len(cascade.server.calls())
+    ranking.fetch_ranking(forced)  # killed before its result reached Airflow, tried again
+    assert [call.endpoint for call in cascade.server.calls()[before:]] == ["ranking_latest"]
