@@ -160,8 +160,7 @@ class _Refresh:
                 raise ShortAnswer(f"Soundcharts gave {offset} of {total} charts of {platform}.", body=answer.body)
 
     def _keep(self, resource: str, entity: str, part: int, answer: Answer) -> None:
-        kept = raw.RawAnswer(resource, entity, "", part, answer.endpoint, answer.path, answer.fetched_at, answer.body)
-        raw.keep(self.conn, [kept], self.execution_id)
+        raw.keep(self.conn, [raw.RawAnswer.of(resource, entity, "", part, answer)], self.execution_id)
         calls.record(self.conn, answer.calls, self.execution_id)
         self.report.calls += len(answer.calls)
 

@@ -25,7 +25,7 @@ from chartline.errors import (
 )
 from chartline.settings import Settings
 from chartline.soundcharts import models
-from chartline.soundcharts.calls import Answer, Call
+from chartline.soundcharts.calls import Call
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse import raw
 from chartline.warehouse.ledger import Batch, Item
@@ -109,7 +109,7 @@ class Fetcher:
             return got
         except ChartlineError as error:
             return _failed(got, resource, items, error)
-        got.raws.append(_raw(resource, ",".join(uuids), "", 0, answer))
+        got.raws.append(raw.RawAnswer.of(resource.name, ",".join(uuids), "", 0, answer))
         got.calls.extend(answer.calls)
         by_uuid = {item.entity: item for item in items}
         try:
@@ -136,7 +136,8 @@ class Fetcher:
                 query = {"startDate": window.start.isoformat(), "endDate": window.end.isoformat()}
                 answers = self._client.pages(resource.endpoint, item.entity, item.facet, query)
                 for answer in answers:
-                    got.raws.append(_raw(resource, item.entity, item.facet, len(got.raws), answer))
+                    part = len(got.raws)
+                    got.raws.append(raw.RawAnswer.of(resource.name, item.entity, item.facet, part, answer))
                     got.calls.extend(answer.calls)
                 points += [point for answer in answers for point in resource.read(answer, window)]
                 asked = (asked[0] if asked else window.start, window.end)
@@ -150,12 +151,6 @@ class Fetcher:
             if days:
                 got.covered[item] = (min(days), max(days))
         return got
-
-
-def _raw(resource: Resource, entity: str, facet: str, part: int, answer: Answer) -> raw.RawAnswer:
-    return raw.RawAnswer(
-        resource.name, entity, facet, part, answer.endpoint, answer.path, answer.fetched_at, answer.body
-    )
 
 
 def _note(got: Fetched, resource: Resource, items: list[Item], error: ChartlineError) -> None:

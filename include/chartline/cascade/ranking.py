@@ -10,7 +10,6 @@ import psycopg
 from chartline.cascade.run import Run
 from chartline.errors import BadInput, ChartlineError, ContractBroken, NotFound, TryLater, UnknownChart
 from chartline.soundcharts import endpoints, models
-from chartline.soundcharts.calls import Answer
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse import calls, charts, ledger, rankings, raw
 from chartline.warehouse.ledger import Settled, Want
@@ -89,7 +88,7 @@ def _fetch(
         if not pages.known:
             raw.keep(
                 conn,
-                [_raw_page(RESOURCE, slug, day, part, answer, now) for part, answer in enumerate(pages.answers)],
+                [raw.RawAnswer.of(RESOURCE, slug, day, part, answer, now) for part, answer in enumerate(pages.answers)],
                 run.execution.id,
             )
         calls.record(conn, [call for answer in pages.answers for call in answer.calls], run.execution.id)
@@ -126,7 +125,7 @@ def _stamp(conn: psycopg.Connection[Any], run: Run, client: SoundchartsClient, s
         rankings.store_calendar(conn, chart_id, [stamp for page in parsed for stamp in page.stamps])
         raw.keep(
             conn,
-            [_raw_page(CALENDAR, slug, "", part, answer, now) for part, answer in enumerate(answers)],
+            [raw.RawAnswer.of(CALENDAR, slug, "", part, answer, now) for part, answer in enumerate(answers)],
             run.execution.id,
         )
         calls.record(conn, [call for answer in answers for call in answer.calls], run.execution.id)
@@ -154,10 +153,6 @@ def _chart_id(conn: psycopg.Connection[Any], slug: str, named: models.ChartLight
             field="related",
         )
     return known.id
-
-
-def _raw_page(resource: str, slug: str, facet: str, part: int, answer: Answer, at: datetime) -> raw.RawAnswer:
-    return raw.RawAnswer(resource, slug, facet, part, answer.endpoint, answer.path, at, answer.body)
 
 
 def _record_failure(conn: psycopg.Connection[Any], run: Run, slug: str, facet: str, error: ChartlineError) -> None:

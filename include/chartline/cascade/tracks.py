@@ -14,6 +14,7 @@ from chartline.cascade.planning import Ask
 from chartline.cascade.resources import TRACK_AIRPLAY, TRACK_AUDIENCE, TRACK_METADATA
 from chartline.cascade.run import Run
 from chartline.errors import ContractBroken, RankingIncomplete
+from chartline.schedules.platforms import AIRPLAY
 from chartline.soundcharts import models
 from chartline.soundcharts.calls import Answer
 from chartline.warehouse import charts, executions, rankings, raw
@@ -94,7 +95,7 @@ def plan_track_audience(run: Run) -> list[Batch]:
     with run.connect() as conn:
         uuids = executions.tracks(conn, run.execution.id)
         options = {"first_days": ask.audience_days}
-        series = [Want(uuid, code) for code in ask.track_platforms if code != "airplay" for uuid in uuids]
-        airplay = [Want(uuid, "airplay") for uuid in uuids] if "airplay" in ask.track_platforms else []
+        series = [Want(uuid, code) for code in ask.track_platforms if code != AIRPLAY for uuid in uuids]
+        airplay = [Want(uuid, AIRPLAY) for uuid in uuids] if AIRPLAY in ask.track_platforms else []
         asks = [Ask(TRACK_AUDIENCE, series, options), Ask(TRACK_AIRPLAY, airplay, options)]
         return planning.plan(conn, asks, run.execution, run.settings, force=ask.force)

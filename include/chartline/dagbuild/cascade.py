@@ -76,12 +76,13 @@ def add_cascade(dag: DAG, open_run: OpenRun, asset: Asset | AssetAlias) -> None:
             trigger_rule=TriggerRule.ALL_DONE,
         )
         def dedupe_artists() -> PokeReturnValue:
-            with runtime.found_run(get_current_context()) as run:
-                waiting = artists.others_at_work(_stored(run))
+            with runtime.found_run(get_current_context()) as found:
+                run = _stored(found)
+                waiting = artists.others_at_work(run)
                 if waiting:
                     log.info("Other runs are fetching %d of these tracks; their artists are not known yet.", waiting)
                     return PokeReturnValue(is_done=False)
-                return PokeReturnValue(is_done=True, xcom_value=_handles(artists.dedupe_artists(_stored(run))))
+                return PokeReturnValue(is_done=True, xcom_value=_handles(artists.dedupe_artists(run)))
 
         @task(priority_weight=50)
         def plan_track_audience() -> list[dict[str, Any]]:

@@ -135,10 +135,6 @@ class LocalAirflow:
         for service in self._services.values():
             service.require_alive()
 
-    def wait_web(self, timeout: float = 120) -> None:
-        """Return when the web server answers. Raises `ServiceFailed` when it ends or takes longer than `timeout` s."""
-        self._wait(lambda: self._health() is not None, timeout, "api-server")
-
     def wait_healthy(self, timeout: float = 120) -> None:
         """Return when every component reports itself healthy. Raises `ServiceFailed`, naming those that do not."""
         self._wait(lambda: not self.unhealthy(), timeout, "")

@@ -87,7 +87,7 @@ _WORK: LiteralString = """
     from chartline.fetch_ledger group by resource order by min(fetched_at) nulls last, resource
 """
 
-_HOLDINGS: LiteralString = """
+_NEWEST: LiteralString = """
     with newest as (
         select distinct on (c.id) c.slug, r.id
         from chartline.chart_sync_schedule s
@@ -97,7 +97,12 @@ _HOLDINGS: LiteralString = """
     ), ranked as (
         select distinct newest.slug, entry.track
         from newest join chartline.chart_ranking_entry entry on entry.ranking_id = newest.id
-    ), credited as (
+    )
+"""
+"""The newest ranking of each active schedule, and the distinct tracks on it."""
+
+_HOLDINGS: LiteralString = f"""
+    {_NEWEST}, credited as (
         select distinct slug, artist from ranked join chartline.track_artist using (track)
     ), points as (
         select slug, count(*) as n from ranked join chartline.track_audience using (track) group by slug
@@ -135,17 +140,8 @@ def is_untouched(conn: psycopg.Connection[Any]) -> bool:
     return conn.execute("select from chartline.chart_sync_execution limit 1").fetchone() is None
 
 
-_PAID_FOR: LiteralString = """
-    with newest as (
-        select distinct on (c.id) c.slug, r.id
-        from chartline.chart_sync_schedule s
-        join chartline.chart c on c.id = s.chart_id
-        join chartline.chart_ranking r on r.chart_id = c.id
-        where s.is_active order by c.id, r.day desc
-    ), ranked as (
-        select newest.slug, entry.track
-        from newest join chartline.chart_ranking_entry entry on entry.ranking_id = newest.id
-    ), wanted as (
+_PAID_FOR: LiteralString = f"""
+    {_NEWEST}, wanted as (
         select slug, track as entity from ranked
         union select slug, artist from ranked join chartline.track_artist using (track)
     ), paid as (

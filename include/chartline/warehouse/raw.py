@@ -10,6 +10,8 @@ from typing import Any
 
 import psycopg
 
+from chartline.soundcharts.calls import Answer
+
 
 @dataclass(frozen=True)
 class RawAnswer:
@@ -23,6 +25,14 @@ class RawAnswer:
     path: str
     fetched_at: datetime
     body: bytes
+
+    @classmethod
+    def of(
+        cls, resource: str, entity: str, facet: str, part: int, answer: Answer, fetched_at: datetime | None = None
+    ) -> RawAnswer:
+        """A good answer's raw form. `fetched_at`: one time for all the parts of a fetch that is read back whole."""
+        at = fetched_at or answer.fetched_at
+        return cls(resource, entity, facet, part, answer.endpoint, answer.path, at, answer.body)
 
 
 def keep(conn: psycopg.Connection[Any], answers: Iterable[RawAnswer], execution_id: int | None) -> None:
