@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from chartline.local.postgres import LocalPostgres
+from chartline.soundcharts import redaction
 from chartline.warehouse import partitions, schema
 from chartline.warehouse.connect import connect
 
@@ -56,6 +57,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         folder = Path(os.environ.pop(FOLDER))
         LocalPostgres(folder, durable=False).stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_hidden_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one test hides as a secret ("wrong", say) must not be cut out of the texts of the next."""
+    monkeypatch.setattr(redaction.REDACTION, "_secrets", ())
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+-- Completeness by chart and month.
