@@ -1,0 +1,128 @@
+"""What is there of a chart, day by day, against what the API is known to have; and runs that never ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import class_row
+
+from chartline.warehouse import ledger
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True)
+class Month:
+    """Completeness of a chart in one month (its first day), as the view has it: all counts are days."""
+
+    chart: str
+    month: date
+    calendar_days: int
+    stored: int
+    missing: int
+    short: int
+
+
+@dataclass(frozen=True)
+class Unclosed:
+    """An execution that says it is at work. `settings`: its ask; the interval is None for a run by hand."""
+
+    id: int
+    chart_slug: str
+    dag_id: str
+    run_id: str
+    started_at: datetime
+    settings: dict[str, Any]
+    data_interval_start: datetime | None
+    data_interval_end: datetime | None
+
+    @property
+    def owner(self) -> str:
+        """The name under which it leases work."""
+        return f"{self.dag_id}/{self.run_id}"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the last run of a DAG went."""
+
+    status: str
+    started_at: datetime
+    error: str | None
+
+
+def listed_days(conn: Connection, chart_id: int) -> list[date]:
+    """All days for which the API is known to have a ranking, in order of time."""
+    found = conn.execute("select day from chartline.chart_calendar where chart_id = %s order by day", [chart_id])
+    return [day for (day,) in found]
+
+
+def stored_days(conn: Connection, chart_id: int, first: date, last: date) -> dict[date, bool]:
+    """The days from `first` to `last` whose ranking is stored, and whether it is whole: as many rows as it was stored
+    with. One grouped scan of the chart's entries."""
+    found = conn.execute(
+        """select ranking.day, ranking.entries = count(entry.ranking_id)
+           from chartline.chart_ranking as ranking
+           left join chartline.chart_ranking_entry as entry on entry.ranking_id = ranking.id
+           where ranking.chart_id = %s and ranking.day between %s and %s
+           group by ranking.id order by ranking.day""",
+        [chart_id, first, last],
+    )
+    return dict(found.fetchall())
+
+
+def by_month(conn: Connection, slugs: Iterable[str], month: date | None = None) -> list[Month]:
+    """Completeness of these charts by month, or in one (its first day), in order of chart and time."""
+    with conn.cursor(row_factory=class_row(Month)) as cursor:
+        return cursor.execute(
+            """select chart, month, calendar_days, stored, missing, short from chartline.chart_completeness_monthly
+               where chart = any(%s) and (%s::date is null or month = %s) order by chart collate "C", month""",
+            [list(slugs), month, month],
+        ).fetchall()
+
+
+def leased_days(conn: Connection, slug: str) -> set[date]:
+    """Days of a chart whose ranking someone is fetching at this moment."""
+    found = conn.execute(
+        r"""select facet::date from chartline.fetch_ledger
+           where resource = 'ranking' and entity = %s and lease_until > now() and facet ~ '^\d{4}-\d\d-\d\d$'""",
+        [slug],
+    )
+    return {day for (day,) in found}
+
+
+def unclosed(conn: Connection) -> list[Unclosed]:
+    """All executions that say they are at work, oldest first."""
+    with conn.cursor(row_factory=class_row(Unclosed)) as cursor:
+        return cursor.execute(
+            """select id, chart_slug, dag_id, run_id, started_at, settings, data_interval_start, data_interval_end
+               from chartline.chart_sync_execution where status = 'running' order by id"""
+        ).fetchall()
+
+
+def last_execution(conn: Connection, dag_id: str) -> Ended | None:
+    """The execution of a DAG that was opened last."""
+    with conn.cursor(row_factory=class_row(Ended)) as cursor:
+        return cursor.execute(
+            """select status, started_at, error from chartline.chart_sync_execution
+               where dag_id = %s order by started_at desc, id desc limit 1""",
+            [dag_id],
+        ).fetchone()
+
+
+def close_lost(conn: Connection, execution: Unclosed, reason: str) -> bool:
+    """Close an execution whose run is no more, and free what it had leased. False when it has closed by itself."""
+    with conn.transaction():
+        closed = conn.execute(
+            """update chartline.chart_sync_execution set status = 'lost', finished_at = now(), error = %s,
+                   calls = (select count(*) from chartline.api_call where execution_id = %s)
+               where id = %s and status = 'running'""",
+            [reason, execution.id, execution.id],
+        ).rowcount
+        if closed:
+            ledger.release(conn, execution.owner)
+    return bool(closed)
