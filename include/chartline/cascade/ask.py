@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from chartline.errors import BadInput
 from chartline.schedules import platforms
@@ -14,54 +15,96 @@ from chartline.schedules.platforms import ArtistPlatforms, TrackPlatforms
 
 Step = Literal["track_metadata", "artist_metadata", "track_audience", "artist_audience"]
 STEPS: tuple[Step, ...] = ("track_metadata", "artist_metadata", "track_audience", "artist_audience")
+METADATA: tuple[Step, ...] = ("track_metadata", "artist_metadata")
+
+MAX_DAYS = 366
+"""A run by config takes a year at the most: what it has to fetch is held in one process."""
 
 
 class CascadeAsk(BaseModel):
-    """One run: the chart, the day (None: the latest), the steps and platforms, and whether freshness is ignored."""
+    """One run: the chart, its days, the steps and platforms, and whether freshness is ignored.
+
+    Its days are one of four: `day`; exactly `days`; the days that a data interval owns (`interval`, possibly none);
+    with none of these the latest ranking. `current`: the interval is the newest complete one, so that its ranking is
+    the latest or is about to come. Runs of the past fetch no audience: each would ask for the same series again.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     chart: str = Field(pattern=SLUG)
     day: date | None = None
+    days: tuple[date, ...] | None = Field(default=None, min_length=1, max_length=MAX_DAYS)
+    interval: tuple[date, ...] | None = None
+    current: bool = False
     steps: tuple[Step, ...] = STEPS
     track_platforms: TrackPlatforms = platforms.DEFAULT_TRACK_PLATFORMS
     artist_platforms: ArtistPlatforms = platforms.DEFAULT_ARTIST_PLATFORMS
     audience_days: int = Field(default=90, ge=1, le=MAX_HISTORY_DAYS)
     force: bool = False
 
-    @field_validator("day")
+    @field_validator("day", "days")
     @classmethod
-    def _not_in_the_future(cls, day: date | None) -> date | None:
-        if day and day > datetime.now(UTC).date():
-            raise ValueError("lies in the future; a ranking exists only for days past")
-        return day
+    def _not_in_the_future(cls, given: date | tuple[date, ...] | None) -> date | tuple[date, ...] | None:
+        days = given if isinstance(given, tuple) else [given] if given else []
+        future = [day for day in days if day > datetime.now(UTC).date()]
+        if future:
+            raise ValueError(f"{min(future)} lies in the future; a ranking exists only for days past")
+        return tuple(sorted(set(given))) if isinstance(given, tuple) else given
+
+    @model_validator(mode="after")
+    def _one_way_to_say_which_days(self) -> Self:
+        if self.day and self.days:
+            raise ValueError("days: goes without day; name the one or the others")
+        return self
+
+    @property
+    def past(self) -> tuple[date, ...] | None:
+        """The days of a run of the past, by interval or by name; None for one about the latest or a day by hand."""
+        return self.days if self.days is not None else None if self.current else self.interval
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """A person's config. Raises BadInput naming every wrong or unknown key."""
-        try:
-            return cls(**config)
-        except ValidationError as error:
-            raise refused(error) from None
+        ours = sorted({"interval", "current"} & set(config))
+        if ours:
+            raise BadInput(f"{ours[0]}: there is no such setting", field=ours[0])
+        return cls._checked(config)
 
     @classmethod
-    def from_schedule(cls, schedule: Schedule, config: dict[str, Any]) -> Self:
-        """A schedule's run; `config` may name a day and force. Raises BadInput for any other key."""
-        unknown = sorted(set(config) - {"day", "force"})
+    def from_schedule(
+        cls, schedule: Schedule, config: dict[str, Any], interval: tuple[Sequence[date], bool] | None = None
+    ) -> Self:
+        """A schedule's run; `config` may name a day or days, and force. Raises BadInput for any other key.
+
+        interval: the days that the run's data interval owns, and whether it is the newest complete one; it yields to
+        a day or days in the config.
+        """
+        unknown = sorted(set(config) - {"day", "days", "force"})
         if unknown:
             raise BadInput(
                 f"config: unknown key {', '.join(unknown)}.",
                 field=unknown[0],
-                advice="A scheduled chart takes only day and force; use chart_cascade for anything else.",
+                advice="A scheduled chart takes only day, days and force; use chart_cascade for anything else.",
             )
-        steps = tuple(step for step in STEPS if getattr(schedule, f"fetch_{step}"))
-        return cls.from_config(
-            {
-                "chart": schedule.slug,
-                "steps": steps,
-                "track_platforms": schedule.track_platforms,
-                "artist_platforms": schedule.artist_platforms,
-                "audience_days": schedule.history_days if schedule.sync_historical_data else 90,
-                **config,
-            }
-        )
+        asked: dict[str, Any] = {
+            "chart": schedule.slug,
+            "steps": tuple(step for step in STEPS if getattr(schedule, f"fetch_{step}")),
+            "track_platforms": schedule.track_platforms,
+            "artist_platforms": schedule.artist_platforms,
+            "audience_days": schedule.history_days if schedule.sync_historical_data else 90,
+            **config,
+        }
+        if interval is not None and config.get("day") is None and config.get("days") is None:
+            days, current = interval
+            asked |= {"interval": tuple(sorted(days)), "current": current}
+        return cls._checked(asked)
+
+    @classmethod
+    def _checked(cls, asked: dict[str, Any]) -> Self:
+        try:
+            ask = cls(**asked)
+        except ValidationError as error:
+            raise refused(error) from None
+        if ask.past is None:
+            return ask
+        return ask.model_copy(update={"steps": tuple(step for step in ask.steps if step in METADATA)})
