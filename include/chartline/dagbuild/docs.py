@@ -68,7 +68,7 @@ def chart_sync(schedule: Schedule) -> str:
         if on
     ]
     return f"""
-Keeps **{_plain(schedule.name)}** (`{schedule.slug}`) in the warehouse: every ranking,
+Keeps **{plain(schedule.name)}** (`{schedule.slug}`) in the warehouse: every ranking,
 then {", ".join(steps) or "nothing else"}. Runs {schedule.grid.text() if schedule.is_active else "by hand only"}.
 Change it with `chartline schedules change {schedule.slug} ...`.
 {_STEPS}{_TRIAGE}"""
@@ -79,13 +79,13 @@ def quarantine(slug: str, error: str) -> str:
     return f"""
 **The schedule of `{slug}` cannot be used**, so this DAG does nothing but fail with the reason:
 
-    {_plain(error)}
+    {plain(error)}
 
 Mend it with `chartline schedules change {slug} ...` (or in `chartline.chart_sync_schedule`); the DAG is itself again
 at the next parse. No other schedule is touched, and nothing that was stored is lost.
 """
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text from elsewhere, so that it stays text in Markdown."""
     return "".join(f"\\{c}" if c in "\\`*_[]()#!|~" else c for c in text.replace("\n", " ")).replace("<", "&lt;")

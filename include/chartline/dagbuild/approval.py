@@ -1,0 +1,100 @@
+"""A gate before large work: it says what the work would cost, and waits for a person where that is much.
+
+The gate is one task. Where nobody needs to be asked it is over at once; else it waits in Airflow's *Required actions*
+and holds no slot. Rejected, or left alone for a week, what follows is skipped and the run ends well.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import Context
+
+from chartline.dagbuild import docs
+from chartline.schedules.estimate import Estimate, rows
+from chartline.settings import settings
+
+log = logging.getLogger(__name__)
+
+WAIT = timedelta(days=7)
+"""Nobody's answer within it is a no: it costs nothing, and the work can be asked for again."""
+
+XCOM = "estimate"
+
+
+class EstimateGate(ApprovalOperator):
+    """Lets the run go on when its `estimate` is small, or when a person approves.
+
+    `estimate` works it out from the task's context; None means that there is nothing to do, which passes. The XCom
+    `estimate` of the task holds it as JSON. With the param `dry_run` what follows is skipped whatever it costs.
+    `ignore_downstream_trigger_rules` (True): all that follows is skipped, else only what comes next.
+    """
+
+    def __init__(
+        self,
+        *,
+        estimate: Callable[[Context], Estimate | None],
+        ignore_downstream_trigger_rules: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        self._estimate = estimate
+        super().__init__(
+            subject="What would it cost?",
+            defaults=self.REJECT,
+            response_timeout=WAIT,
+            ignore_downstream_trigger_rules=ignore_downstream_trigger_rules,
+            **kwargs,
+        )
+
+    def execute(self, context: Context) -> Any:
+        """Estimate; skip the rest (dry run), pass, or wait for an answer."""
+        found = self._estimate(context)
+        if found is None:
+            log.info("There is nothing to do.")
+            return None
+        context["ti"].xcom_push(key=XCOM, value=found.model_dump(mode="json"))
+        log.info("%s", text(found))
+        if context["params"].get("dry_run"):
+            log.info("Dry run: nothing is fetched.")
+            self._skip_rest(context)
+            return None
+        if not found.needs_approval(settings()):
+            return None
+        self.subject, self.body = headline(found), markdown(found)
+        return super().execute(context)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Go on, or skip what follows."""
+        if self.REJECT in event.get("chosen_options", ()):
+            log.info("Not approved: nothing is fetched. Trigger the run again to be asked again.")
+        return super().execute_complete(context, event)
+
+    def _skip_rest(self, context: Context) -> None:
+        task = context["task"]
+        every = self.ignore_downstream_trigger_rules
+        follow = task.get_flat_relatives(upstream=False) if every else task.get_direct_relatives(upstream=False)
+        self.skip(ti=context["ti"], tasks=follow)
+
+
+def headline(estimate: Estimate) -> str:
+    """One line: what, how many calls, which share of the quota."""
+    share = "" if estimate.share is None else f", up to {estimate.share:.0%} of the quota left"
+    return f"{estimate.about}: {estimate.total} calls{share}"
+
+
+def text(estimate: Estimate) -> str:
+    """All of it in lines, for a log."""
+    return "\n".join([headline(estimate), *(f"  {name}: {value}" for name, value in rows(estimate)), *estimate.notes])
+
+
+def markdown(estimate: Estimate) -> str:
+    """All of it for a person who has to decide."""
+    lines = [f"**{docs.plain(headline(estimate))}**", "", "| what | how much |", "|---|---|"]
+    lines += [f"| {docs.plain(name)} | {docs.plain(value)} |" for name, value in rows(estimate)]
+    lines += ["", *(f"- {docs.plain(note)}" for note in estimate.notes)]
+    lines += ["", f"Approve to go on. Rejected, or unanswered for {WAIT.days} days, nothing of it is fetched."]
+    return "\n".join(lines)
