@@ -25,6 +25,8 @@ class Settings(BaseSettings):
     batch_calls_max: int = Field(1000, ge=1, description="calls of one mapped task at the most")
     failure_share: float = Field(0.1, ge=0, le=1, description="failed items per call above which a run is red")
     approval_share: float = Field(0.2, gt=0, description="share of the quota left above which work asks a person first")
+    heal_days: int = Field(100, ge=1, description="days that one gap audit heals, over all charts")
+    overdue_hours: int = Field(2, ge=0, description="after its run time, until a schedule without its ranking is overdue")
     raw_days: int = Field(30, ge=1, description="how long raw answers are kept")
     lease_minutes: int = Field(15, ge=1, description="after which a lease that nobody renewed is free again")
     calls_per_minute: int = Field(5000, ge=1, description="of the account, whatever the number of processes")
