@@ -75,6 +75,12 @@ def stored_days(conn: Connection, chart_id: int, first: date, last: date) -> dic
     return dict(found.fetchall())
 
 
+def newest_stored(conn: Connection, chart_id: int) -> date | None:
+    """The newest day whose ranking is stored, None when none is."""
+    row = conn.execute("select max(day) from chartline.chart_ranking where chart_id = %s", [chart_id]).fetchone()
+    return row[0] if row else None
+
+
 def by_month(conn: Connection, slugs: Iterable[str], month: date | None = None) -> list[Month]:
     """Completeness of these charts by month, or in one (its first day), in order of chart and time."""
     with conn.cursor(row_factory=class_row(Month)) as cursor:

@@ -1,0 +1,337 @@
+"""Gaps of the followed charts: found by the API's own calendar, healed by days.
+
+A gap is a day that the calendar lists and the warehouse lacks (missing) or holds with too few rows (short). A day that
+the calendar lacks is none: it is absent at the source, named and left alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import groupby, islice, pairwise
+from typing import Any
+
+import psycopg
+
+from chartline.schedules import service
+from chartline.schedules.model import Schedule
+from chartline.schedules.snapshot import SnapshotLine
+from chartline.warehouse import charts, gaps, schedules
+from chartline.warehouse.gaps import Unclosed
+
+DAY = timedelta(days=1)
+PERIOD = {"daily": DAY, "weekly": timedelta(weeks=1), "monthly": timedelta(days=31)}
+SHIFT = {"daily": timedelta(0), "weekly": timedelta(days=3), "monthly": timedelta(days=14)}
+"""How far a ranking's day may stray from its chart's rhythm and still be the expected one."""
+AT_WORK = ("queued", "running")
+
+RunState = Callable[[str, str], str | None]
+"""Of a DAG id and a run id: the state of that Airflow run, None when there is no such run."""
+
+
+@dataclass(frozen=True)
+class Overdue:
+    """A schedule whose newest ranking should be here: the newest day it owes, since when, and what is known of it."""
+
+    day: date
+    due_at: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
+class ChartGaps:
+    """One followed chart against its calendar, from `first` to `last`. All days are in order of time.
+
+    `begins`: the source's first day, where it has less than is wanted; `busy`: gaps that are being fetched now.
+    """
+
+    slug: str
+    dag_id: str
+    is_active: bool
+    first: date
+    last: date
+    listed: int
+    stored: int
+    missing: tuple[date, ...]
+    short: tuple[date, ...]
+    absent: tuple[date, ...]
+    busy: frozenset[date] = frozenset()
+    begins: date | None = None
+    overdue: Overdue | None = None
+    history_held: bool = False
+
+    @property
+    def open(self) -> list[date]:
+        """What is to be healed and nobody is fetching, newest first."""
+        return sorted({*self.missing, *self.short} - self.busy, reverse=True)
+
+    def as_dict(self) -> dict[str, Any]:
+        """As JSON values, for programs."""
+        return {
+            "chart": self.slug,
+            "dag_id": self.dag_id,
+            "is_active": self.is_active,
+            "first": self.first.isoformat(),
+            "last": self.last.isoformat(),
+            "listed": self.listed,
+            "stored": self.stored,
+            **{name: [day.isoformat() for day in sorted(getattr(self, name))] for name in DAYS},
+            "source_begins": self.begins.isoformat() if self.begins else None,
+            "overdue": self.overdue and f"{self.overdue.day}: {self.overdue.reason}",
+            "history_held": self.history_held,
+        }
+
+
+DAYS = ("missing", "short", "absent", "busy")
+
+
+@dataclass(frozen=True)
+class Heal:
+    """One run that is to be triggered: exactly these days of a chart, newest first."""
+
+    slug: str
+    dag_id: str
+    days: tuple[date, ...]
+
+    @property
+    def conf(self) -> dict[str, Any]:
+        """The run's config."""
+        return {"days": [day.isoformat() for day in self.days]}
+
+
+def followed(conn: psycopg.Connection[Any], slug: str = "") -> tuple[list[Schedule], dict[str, str]]:
+    """The schedules of all charts, or of one, and why others cannot be used (their rows are wrong).
+
+    Raises UnknownChart and BadInput (not followed) for `slug`.
+    """
+    lines = [SnapshotLine.of(row) for row in schedules.rows(conn, [slug] if slug else None)]
+    if slug and not lines:
+        if charts.find(conn, slug) is None:
+            raise service.unknown(slug, "is not in the catalogue")
+        raise service.not_followed(slug)
+    return (
+        [line.schedule for line in lines if line.schedule],
+        {line.slug: line.error for line in lines if line.schedule is None},
+    )
+
+
+def wanted(schedule: Schedule, now: datetime) -> tuple[date, date]:
+    """First and last day that the schedule wants at `now`: to the end of its latest complete interval. The first lies
+    behind the last where nothing is wanted yet."""
+    grid = schedule.grid
+    return schedule.start_date.date(), grid.next(grid.latest_complete(now)).date() - DAY
+
+
+def audit(
+    conn: psycopg.Connection[Any], followed: Iterable[Schedule], now: datetime, slack: timedelta
+) -> list[ChartGaps]:
+    """What each chart lacks at `now`. Makes no call: the calendar counts as it stands.
+
+    slack: how long after its run time a schedule may go without its ranking before it is overdue.
+    """
+    at_work = gaps.unclosed(conn)
+    return [
+        _of_chart(conn, schedule, [run for run in at_work if run.chart_slug == schedule.slug], now, slack)
+        for schedule in followed
+    ]
+
+
+def _of_chart(
+    conn: psycopg.Connection[Any], schedule: Schedule, at_work: Sequence[Unclosed], now: datetime, slack: timedelta
+) -> ChartGaps:
+    first, last = wanted(schedule, now)
+    listed = gaps.listed_days(conn, schedule.chart_id)
+    own = [day for day in listed if first <= day <= last]
+    stored = gaps.stored_days(conn, schedule.chart_id, first, last)
+    missing = tuple(day for day in own if day not in stored)
+    short = tuple(day for day, whole in stored.items() if not whole)
+    fetching = gaps.leased_days(conn, schedule.slug).union(*map(days_of, at_work))
+    return ChartGaps(
+        slug=schedule.slug,
+        dag_id=schedule.dag_id,
+        is_active=schedule.is_active,
+        first=first,
+        last=last,
+        listed=len(own),
+        stored=len(stored),
+        missing=missing,
+        short=short,
+        absent=tuple(day for day in absent_days(listed, schedule.frequency) if first <= day <= last),
+        busy=frozenset(fetching & {*missing, *short}),
+        begins=_begins(schedule, listed, first),
+        overdue=_overdue(conn, schedule, listed, at_work, now, slack),
+        history_held=schedule.history_held,
+    )
+
+
+def days_of(run: Unclosed) -> set[date]:
+    """The days that a run was asked for, as far as it knew them beforehand."""
+    asked = run.settings
+    named = [asked["day"]] if asked.get("day") else asked.get("days") or asked.get("interval") or []
+    return set(map(date.fromisoformat, named))
+
+
+def absent_days(listed: Sequence[date], frequency: str) -> list[date]:
+    """The days between those listed on which a chart of this frequency (its own, as the API words it) should have a
+    ranking and has none. In order of time; none for a frequency without a rhythm in days."""
+    rhythm = frequency.strip().lower()
+    if rhythm not in PERIOD:
+        return []
+    found = []
+    for before, after in pairwise(listed):
+        periods = 1
+        while after - (day := _later(before, rhythm, periods)) > SHIFT[rhythm]:
+            found.append(day)
+            periods += 1
+    return found
+
+
+def _later(day: date, rhythm: str, periods: int) -> date:
+    if rhythm != "monthly":
+        return day + periods * PERIOD[rhythm]
+    years, month = divmod(day.year * 12 + day.month - 1 + periods, 12)
+    following = date(years + month // 11, (month + 1) % 12 + 1, 1)
+    return min(date(years, month + 1, 1) + (day.day - 1) * DAY, following - DAY)
+
+
+def _begins(schedule: Schedule, listed: Sequence[date], first: date) -> date | None:
+    period = PERIOD.get(schedule.frequency.strip().lower(), DAY)
+    return listed[0] if listed and listed[0] - first >= period else None
+
+
+def _overdue(
+    conn: psycopg.Connection[Any],
+    schedule: Schedule,
+    listed: Sequence[date],
+    at_work: Sequence[Unclosed],
+    now: datetime,
+    slack: timedelta,
+) -> Overdue | None:
+    """The schedule as overdue: the run of its latest interval had its time, and the ranking is neither here nor at
+    work. A chart slower than its schedule owes a ranking only in its own rhythm."""
+    grid = schedule.grid
+    end = grid.next(grid.latest_complete(now - slack))
+    run_after = end + grid.publication_delay
+    since = max(run_after, schedule.created_at)
+    asked = schedule.sync_immediately or schedule.created_at <= run_after  # else its time had passed before
+    if not schedule.is_active or not asked or now - since < slack:
+        return None
+    newest = end.date() - DAY
+    if any(run.dag_id == schedule.dag_id and _may_bring(run, newest) for run in at_work):
+        return None
+    here = gaps.newest_stored(conn, schedule.chart_id)
+    expected = _expected(schedule, here, listed, newest)
+    if expected is None:
+        return None
+    return Overdue(expected, since, _why(conn, schedule, since, listed, here))
+
+
+def _may_bring(run: Unclosed, day: date) -> bool:
+    """Whether a run is about the newest ranking, or about that day."""
+    asked = run.settings
+    return bool(asked.get("current")) or not days_of(run) or day in days_of(run)
+
+
+def _expected(schedule: Schedule, here: date | None, listed: Sequence[date], newest: date) -> date | None:
+    """The newest day up to `newest` that the chart owes, None when it owes none after what is here."""
+    if here is None:
+        return newest
+    owed = [day for day in listed if here < day <= newest]
+    rhythm = schedule.frequency.strip().lower()
+    if rhythm in PERIOD:
+        next_day = _later(here, rhythm, 1)
+        owed += [next_day] if next_day <= newest else []
+    return max(owed, default=None)
+
+
+def _why(
+    conn: psycopg.Connection[Any], schedule: Schedule, since: datetime, listed: Sequence[date], here: date | None
+) -> str:
+    last = gaps.last_execution(conn, schedule.dag_id)
+    if last is None or last.started_at < since:
+        return "no run has started since: is its DAG paused, or Airflow's scheduler away?"
+    ran = f"its run of {last.started_at:%Y-%m-%d %H:%M} ended {last.status}"
+    if listed and here and listed[-1] <= here:
+        return f"{ran}; the source lists nothing newer than {listed[-1]}"
+    return f"{ran}{f': {last.error}' if last.error else ''}"
+
+
+def plan(
+    found: Iterable[ChartGaps], at_most: int, window: int, leave: Collection[str] = ()
+) -> tuple[list[Heal], dict[str, int]]:
+    """The runs that heal, and how many days of each chart are left for the next audit.
+
+    The newest days of all charts first, `at_most` days over all, at most `window` of one chart in a run. leave: slugs
+    of charts that are not to be touched.
+    """
+    gaps_found = [(day, chart) for chart in found if chart.slug not in leave for day in chart.open]
+    by_day = sorted(gaps_found, key=lambda gap: (gap[0], gap[1].slug), reverse=True)
+    left: dict[str, int] = {}
+    for _, chart in by_day[at_most:]:
+        left[chart.slug] = left.get(chart.slug, 0) + 1
+    heals = [
+        Heal(chart.slug, chart.dag_id, days)
+        for chart in {chart.slug: chart for _, chart in by_day[:at_most]}.values()
+        for days in _in_runs([day for day, of in by_day[:at_most] if of is chart], window)
+    ]
+    return sorted(heals, key=lambda heal: heal.days[0], reverse=True), left
+
+
+def _in_runs(days: Iterable[date], window: int) -> Iterable[tuple[date, ...]]:
+    rest = iter(days)
+    while run := tuple(islice(rest, window)):
+        yield run
+
+
+def find_lost(conn: psycopg.Connection[Any], state_of: RunState) -> list[tuple[Unclosed, str]]:
+    """The executions whose Airflow run is not at work any more, and why each counts as lost."""
+    found = []
+    for execution in gaps.unclosed(conn):
+        state = state_of(execution.dag_id, execution.run_id)
+        if state not in AT_WORK:
+            ended = f"ended as {state} without its report" if state else "does not exist any more"
+            reason = f"Its Airflow run {ended}: a scheduler or worker died, or someone stopped it."
+            found.append((execution, reason))
+    return found
+
+
+def close_lost(conn: psycopg.Connection[Any], lost: Iterable[tuple[Unclosed, str]]) -> dict[str, str]:
+    """Close them and free what they had leased; by `dag_id/run_id`, why. One that has meanwhile closed by itself
+    keeps its status and is left out: a run's report is written before the run ends."""
+    return {execution.owner: reason for execution, reason in lost if gaps.close_lost(conn, execution, reason)}
+
+
+def ranges(days: Iterable[date], most: int = 10) -> str:
+    """Days for people: `2026-03-01 to 2026-03-05, 2026-03-09`; of more than `most` stretches the newest."""
+    ordered = sorted(set(days))
+    stretches = [
+        [day for _, day in group]
+        for _, group in groupby(enumerate(ordered), key=lambda numbered: numbered[1].toordinal() - numbered[0])
+    ]
+    told = [f"{of[0]} to {of[-1]}" if len(of) > 1 else str(of[0]) for of in stretches[-most:]]
+    hidden = sum(map(len, stretches[:-most]))
+    return ", ".join([f"{hidden} earlier"] * bool(hidden) + told)
+
+
+def findings(chart: ChartGaps) -> list[str]:
+    """What is to be said of a chart, a line each; none when it is complete."""
+    told = [
+        f"missing {len(chart.missing)}: {ranges(chart.missing)}" if chart.missing else "",
+        f"short {len(chart.short)}: {ranges(chart.short)}" if chart.short else "",
+        f"being fetched now {len(chart.busy)}: {ranges(chart.busy)}" if chart.busy else "",
+        f"absent at the source {len(chart.absent)}: {ranges(chart.absent)}" if chart.absent else "",
+        f"wanted from {chart.first}, but the source begins on {chart.begins}" if chart.begins else "",
+        f"overdue since {chart.overdue.due_at:%Y-%m-%d %H:%M}: {chart.overdue.day}; {chart.overdue.reason}"
+        if chart.overdue
+        else "",
+        "its history is held: what it costs waits for approval" if chart.history_held else "",
+        "" if chart.is_active else "its schedule is not active",
+    ]
+    return [line for line in told if line]
+
+
+def stamp(now: datetime) -> str:
+    """The moment of an audit, for run ids."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S}"
+
