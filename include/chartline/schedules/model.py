@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Self
 from zlib import crc32
 
@@ -22,7 +22,7 @@ from pydantic import (
 
 from chartline.errors import BadInput
 from chartline.schedules import platforms
-from chartline.schedules.calendar import FREQUENCIES, MAX_HOURS, Frequency, Grid, check_cron
+from chartline.schedules.calendar import FREQUENCIES, FRIDAY, MAX_HOURS, Frequency, Grid, check_cron
 
 SLUG = r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$"
 """What a chart's slug may be made of: it becomes part of a DAG id, which takes nothing else, and of a path."""
@@ -78,14 +78,14 @@ class ScheduleSettings(BaseModel):
             raise ValueError(f"{given[0]}: goes with sync_frequency custom only, not with {self.sync_frequency}")
         return self
 
-    @property
-    def grid(self) -> Grid:
-        """The grid of the schedule's data intervals."""
-        return Grid(self.sync_frequency, hours=self.custom_interval_hours, cron=self.cron)
-
 
 class Schedule(ScheduleSettings):
-    """A followed chart: the chart (`frequency` is its own, as the API words it) and its settings."""
+    """A followed chart: the chart (`frequency` is its own, as the API words it), its settings and what is known of it.
+
+    `history_asked_at`: the past that is filled lies before; None: when the chart was followed. `history_held`: the
+    past waits for a person's approval. `weekday` (0 is Monday), `month_day`: the chart's own day, where it has one.
+    `publication_delay`: learned, how long after an interval's end its ranking can be had.
+    """
 
     slug: str = Field(pattern=SLUG, max_length=200)
     name: str
@@ -95,6 +95,11 @@ class Schedule(ScheduleSettings):
     frequency: str
     created_by: str = ""
     created_at: AwareDatetime
+    history_asked_at: AwareDatetime | None = None
+    history_held: StrictBool = False
+    weekday: Annotated[StrictInt, Field(ge=0, le=6)] | None = None
+    month_day: Annotated[StrictInt, Field(ge=1, le=31)] | None = None
+    publication_delay: Annotated[timedelta, Field(ge=timedelta(0))] = timedelta(0)
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Schedule:
@@ -115,11 +120,46 @@ class Schedule(ScheduleSettings):
         return self.model_dump(mode="json", include=set(ScheduleSettings.model_fields))
 
     @property
+    def grid(self) -> Grid:
+        """The grid of the schedule's data intervals."""
+        return Grid(
+            self.sync_frequency,
+            weekday=FRIDAY if self.weekday is None else self.weekday,
+            month_day=self.month_day,
+            hours=self.custom_interval_hours,
+            cron=self.cron,
+            publication_delay=self.publication_delay,
+        )
+
+    @property
+    def catchup(self) -> bool:
+        """Whether the past is filled by runs of its own."""
+        return self.is_active and self.sync_historical_data and not self.history_held
+
+    @property
+    def first_interval(self) -> tuple[datetime, datetime]:
+        """Start and end of the interval that runs first: the latest complete one when the past was asked for, or, not
+        `sync_immediately`, the one that was open then. The publication delay, which changes, does not move it."""
+        boundary = self.grid.floor(self.history_asked_at or self.created_at)
+        if self.sync_immediately:
+            return self.grid.previous(boundary), boundary
+        return boundary, self.grid.next(boundary)
+
+    @property
     def start_date(self) -> datetime:
-        """Where the schedule's intervals begin: with the one that is complete already when it shall run at once,
-        else with the one that was open when the chart was followed, so that nothing runs before its regular end."""
-        start = self.grid.floor(self.created_at)
-        return self.grid.previous(start) if self.sync_immediately else start
+        """Where the schedule's intervals begin: with the one that holds the first day of the wanted past, or without
+        history with the first that runs."""
+        first, _ = self.first_interval
+        if not self.sync_historical_data:
+            return first
+        return min(first, self.grid.floor(self.created_at - timedelta(days=self.history_days)))
+
+    def max_active_runs(self, window: int) -> int:
+        """Room for all windows (of `window` periods) of the past at once and again, were it asked for twice, and for
+        runs by hand, so that a new day's run is created without waiting for the past."""
+        first, _ = self.first_interval
+        widest = max(first - self.grid.back(first, window), timedelta(days=window))
+        return 2 * -((self.start_date - first) // widest) + 8
 
 
 def dag_id(slug: str) -> str:

@@ -48,7 +48,7 @@ def account(simulator: Any, monkeypatch: pytest.MonkeyPatch, say: Say) -> None:
 def test_the_life_of_a_schedule(say: Say, tmp_path: Path) -> None:
     code, out, _ = say("schedules", "add", "day", "--track-platforms", "spotify, airplay", "--by", "ada")
     assert (code, out) == (0, "day is followed: daily; DAG chart_sync.day. Airflow shows it in a few seconds.\n")
-    assert say("schedules", "add", "week", "--no-fetch-artist-audience")[1].startswith("week is followed: weekly from")
+    assert say("schedules", "add", "week", "--no-fetch-artist-audience")[1].startswith("week is followed: weekly, ")
     assert say("schedules", "change", "day", "--cron", "0 9 * * 1", "--no-is-active")[1] == (
         "day is changed: cron 0 9 * * 1, not active; DAG chart_sync.day. Airflow shows it in a few seconds.\n"
     )
@@ -106,7 +106,7 @@ def test_a_wrong_row_is_listed_with_the_reason(say: Say, conn: psycopg.Connectio
     conn.execute("update chart_sync_schedule set history_days = -1 where sync_frequency = 'daily'")
     day, week = say("schedules", "list")[1].splitlines()[1:]
     assert "cannot be used: history_days: " in day
-    assert "weekly from Friday" in week
+    assert "weekly, Fridays" in week
     assert json.loads(say("schedules", "list", "--json")[1])[0]["error"].startswith("history_days: ")
 
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -27,7 +27,7 @@ delays = st.timedeltas(timedelta(0), timedelta(days=3))
 grids = st.one_of(
     st.builds(Grid, st.just("daily"), publication_delay=delays),
     st.builds(Grid, st.just("weekly"), weekday=st.integers(0, 6), publication_delay=delays),
-    st.builds(Grid, st.just("monthly"), publication_delay=delays),
+    st.builds(Grid, st.just("monthly"), month_day=st.none() | st.integers(1, 31), publication_delay=delays),
     st.builds(Grid, st.just("custom"), hours=st.integers(1, 8760), publication_delay=delays),
     st.builds(Grid, st.just("custom"), cron=st.sampled_from(CRONS), publication_delay=delays),
 )
@@ -57,6 +57,55 @@ def test_intervals_follow_one_another_without_hole_or_overlap_in_both_directions
         boundary = after
 
 
+@given(grids, moments, st.integers(0, 40))
+def test_so_many_periods_on_or_back_are_so_many_single_steps(grid: Grid, moment: datetime, periods: int) -> None:
+    on = back = moment
+    for _ in range(periods):
+        on, back = grid.next(on), grid.previous(back)
+    assert grid.advance(moment, periods) == on
+    assert grid.back(moment, periods) == back
+
+
+@given(grids, st.dates(date(1999, 1, 1), date(2040, 1, 1)))
+def test_each_day_has_exactly_one_owner(grid: Grid, day: date) -> None:
+    end = grid.owner_end(day)
+    assert day in grid.days(grid.previous(end), end)
+    assert day not in grid.days(end, grid.next(end))
+    before = grid.previous(end)
+    assert day not in grid.days(grid.previous(before), before)
+
+
+@given(grids, moments, st.integers(1, 40))
+def test_days_of_following_intervals_are_all_days_once(grid: Grid, moment: datetime, periods: int) -> None:
+    start = boundary = grid.floor(moment)
+    found: list[date] = []
+    for _ in range(periods):
+        found += grid.days(boundary, grid.next(boundary))
+        boundary = grid.next(boundary)
+    assert found == grid.days(start, boundary)
+    assert all(start < midnight_after(day) <= boundary for day in found)
+    assert len(found) == (boundary.date() - start.date()).days
+
+
+def midnight_after(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+
+
+@given(st.integers(0, 6), st.dates(date(1999, 1, 1), date(2040, 1, 1)))
+def test_a_weekly_interval_ends_with_the_charts_own_day(weekday: int, day: date) -> None:
+    end = Grid("weekly", weekday=weekday).owner_end(day)
+    assert (end - timedelta(days=1)).weekday() == weekday
+    assert midnight_after(day) <= end < midnight_after(day) + timedelta(days=7)
+
+
+@given(st.integers(1, 28), st.dates(date(1999, 1, 1), date(2040, 1, 1)))
+def test_a_monthly_interval_ends_with_the_charts_own_day(month_day: int, day: date) -> None:
+    grid = Grid("monthly", month_day=month_day)
+    end = grid.owner_end(day)
+    assert (end - timedelta(days=1)).day == month_day
+    assert len({(d.year, d.month) for d in grid.days(grid.previous(end), end) if d.day == month_day}) == 1
+
+
 @given(grids, moments)
 def test_the_latest_complete_interval_is_published_and_the_one_after_it_is_not(grid: Grid, now: datetime) -> None:
     end = grid.next(grid.latest_complete(now))
@@ -80,8 +129,10 @@ def test_as_json_and_back_is_the_same(grid: Grid) -> None:
     ("grid", "start", "end", "text"),
     [
         (Grid("daily"), utc(2026, 11, 20), utc(2026, 11, 21), "daily"),
-        (Grid("weekly"), utc(2026, 11, 20), utc(2026, 11, 27), "weekly from Friday"),
-        (Grid("weekly", weekday=5), utc(2026, 11, 14), utc(2026, 11, 21), "weekly from Saturday"),
+        (Grid("weekly"), utc(2026, 11, 14), utc(2026, 11, 21), "weekly, Fridays"),
+        (Grid("weekly", weekday=3), utc(2026, 11, 20), utc(2026, 11, 27), "weekly, Thursdays"),
+        (Grid("monthly", month_day=15), utc(2026, 11, 16), utc(2026, 12, 16), "monthly, day 15"),
+        (Grid("monthly", month_day=30), utc(2026, 11, 1), utc(2026, 12, 1), "monthly"),
         (Grid("monthly"), utc(2026, 11, 1), utc(2026, 12, 1), "monthly"),
         (Grid("custom", hours=6), utc(2026, 11, 20, 12), utc(2026, 11, 20, 18), "every 6 hours"),
         (Grid("custom", hours=1), utc(2026, 11, 20, 15), utc(2026, 11, 20, 16), "every hour"),
@@ -115,6 +166,8 @@ def test_a_moment_without_a_zone_is_refused() -> None:
     [
         ({"frequency": "hourly"}, "frequency must be one of"),
         ({"frequency": "weekly", "weekday": 7}, "weekday must be 0"),
+        ({"frequency": "monthly", "month_day": 0}, "month_day must be 1"),
+        ({"frequency": "monthly", "month_day": 32}, "month_day must be 1"),
         ({"frequency": "custom"}, "one of the two"),
         ({"frequency": "custom", "hours": 6, "cron": "@daily"}, "one of the two"),
         ({"frequency": "daily", "hours": 6}, "nothing else"),

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -97,7 +97,7 @@ def test_a_schedule_does_not_change() -> None:
     ("changes", "at_once", "later"),
     [
         ({}, datetime(2026, 11, 17, tzinfo=UTC), datetime(2026, 11, 18, tzinfo=UTC)),
-        ({"sync_frequency": "weekly"}, datetime(2026, 11, 6, tzinfo=UTC), datetime(2026, 11, 13, tzinfo=UTC)),
+        ({"sync_frequency": "weekly"}, datetime(2026, 11, 7, tzinfo=UTC), datetime(2026, 11, 14, tzinfo=UTC)),
         ({"sync_frequency": "monthly"}, datetime(2026, 10, 1, tzinfo=UTC), datetime(2026, 11, 1, tzinfo=UTC)),
     ],
 )
@@ -143,3 +143,57 @@ def test_slugs_that_are_made_fit_do_not_collide() -> None:
 )
 def test_the_charts_own_frequency_else_weekly(own: str, found: str) -> None:
     assert default_frequency(own) == found
+
+
+HISTORY = ROW | {"sync_historical_data": True, "history_days": 10}
+
+
+def test_with_history_it_begins_so_many_days_before_it_was_followed() -> None:
+    schedule = Schedule.of(HISTORY | {"history_asked_at": datetime(2026, 11, 19, 9, tzinfo=UTC)})
+    assert schedule.start_date == datetime(2026, 11, 8, tzinfo=UTC)
+    assert schedule.first_interval == (datetime(2026, 11, 18, tzinfo=UTC), datetime(2026, 11, 19, tzinfo=UTC))
+    later = Schedule.of(HISTORY | {"sync_immediately": False})
+    assert later.first_interval == (datetime(2026, 11, 18, tzinfo=UTC), datetime(2026, 11, 19, tzinfo=UTC))
+
+
+def test_a_history_shorter_than_an_interval_begins_with_the_first_interval() -> None:
+    schedule = Schedule.of(HISTORY | {"sync_frequency": "monthly", "history_days": 1})
+    assert schedule.start_date == schedule.first_interval[0] == datetime(2026, 10, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("changes", "catchup"),
+    [
+        ({}, True),
+        ({"is_active": False}, False),
+        ({"sync_historical_data": False}, False),
+        ({"history_held": True}, False),
+    ],
+)
+def test_the_past_runs_by_itself_only_when_asked_for_and_not_held(changes: dict[str, Any], catchup: bool) -> None:
+    assert Schedule.of(HISTORY | changes).catchup is catchup
+
+
+def test_a_changed_delay_moves_neither_the_start_nor_the_first_interval() -> None:
+    plain, late = (Schedule.of(HISTORY | {"publication_delay": timedelta(hours=hours)}) for hours in (0, 23))
+    assert late.grid.publication_delay == timedelta(hours=23)
+    assert (plain.start_date, plain.first_interval) == (late.start_date, late.first_interval)
+
+
+def test_the_learned_fields_survive_json() -> None:
+    schedule = Schedule.of(HISTORY | {"weekday": 3, "month_day": 15, "publication_delay": timedelta(minutes=555)})
+    assert Schedule.of(schedule.model_dump(mode="json")) == schedule
+
+
+@pytest.mark.parametrize(
+    ("changes", "window", "least"),
+    [
+        ({"history_days": 365}, 31, 12),
+        ({"history_days": 365}, 1, 365),
+        ({"history_days": 3650, "sync_frequency": "weekly"}, 31, 17),
+        ({"history_days": 365, "sync_frequency": "custom", "custom_interval_hours": 1}, 31, 12),
+        ({"sync_historical_data": False}, 31, 1),
+    ],
+)
+def test_all_of_the_past_can_be_at_work_and_a_new_day_too(changes: dict[str, Any], window: int, least: int) -> None:
+    assert least + 4 <= Schedule.of(HISTORY | changes).max_active_runs(window) <= 3 * least + 10
