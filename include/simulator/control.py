@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from simulator.counts import Noted
 from simulator.faults import FaultRule
-from simulator.needed import ChartAsk, needed_calls
+from simulator.needed import ChartAsk, HistoryNeeds, needed_calls, needed_history
 from simulator.service import Service
 from simulator.settings import Settings
 from simulator.world import World
@@ -64,6 +64,15 @@ class NeededAsk(BaseModel):
     as_of: AwareDatetime | None = None
     track_order: list[str] | None = None
     artist_order: list[str] | None = None
+
+
+class HistoryNeededAsk(BaseModel):
+    """For which charts to work out the calls of a fill with the past. The time is the simulator's unless given."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    charts: list[ChartAsk]
+    as_of: AwareDatetime | None = None
 
 
 def _clock_state(service: Service) -> dict[str, Any]:
@@ -179,6 +188,15 @@ def truth_routes(service: Service) -> APIRouter:
         as_of = (ask.as_of or service.clock.now()).astimezone(UTC)
         try:
             return needed_calls(service.world, as_of, ask.charts, ask.track_order, ask.artist_order)
+        except (KeyError, ValueError) as absent:
+            raise HTTPException(404, str(absent)) from None
+
+    @router.post("/needed-history")
+    def needed_with_history(ask: HistoryNeededAsk) -> HistoryNeeds:
+        """The calls that these charts need with their past. Off the loop: a year takes seconds to work out."""
+        as_of = (ask.as_of or service.clock.now()).astimezone(UTC)
+        try:
+            return needed_history(service.world, as_of, ask.charts)
         except (KeyError, ValueError) as absent:
             raise HTTPException(404, str(absent)) from None
 

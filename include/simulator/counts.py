@@ -50,7 +50,10 @@ class Counts:
                 self._answered[call.endpoint, entity, call.facet, call.window, call.offset] += 1
 
     def summary(self) -> dict[str, Any]:
-        """Calls by endpoint and status, billed calls, duplicates (asked again after a good answer), busiest minute."""
+        """Calls by endpoint and status, billed calls, duplicates (asked again after a good answer), busiest minute.
+
+        `entities`: how many different ones were answered well.
+        """
         endpoints: dict[str, dict[str, Any]] = {}
         for (endpoint, status), count in sorted(self._calls.items()):
             row = endpoints.setdefault(
@@ -59,6 +62,9 @@ class Counts:
             row["calls"] += count
             row["ok"] += count if status == 200 else 0
             row["statuses"][str(status)] = count
+        answered = Counter(endpoint for endpoint, _ in {key[:2] for key in self._answered})
+        for name, row in endpoints.items():
+            row["entities"] = answered[name]
         again = [(key, count) for key, count in self._answered.items() if count > 1]
         return {
             "endpoints": endpoints,

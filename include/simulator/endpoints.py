@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 from simulator import rankings, reference
@@ -117,12 +117,16 @@ def _chart(ask: Ask, kind: str) -> Chart:
 def _ranking(ask: Ask, chart: Chart, day: date, *, with_metric: bool) -> Json:
     shapes, world = ask.shapes, ask.world
     rows = world.rows(chart, day, ask.asked.offset, ask.asked.limit)
-    items = [shapes.entry(chart, day, row, _light(ask, chart, row.number), with_metric=with_metric) for row in rows]
+    items = [
+        shapes.entry(chart, day, row, _light(world, shapes, chart, row.number), with_metric=with_metric) for row in rows
+    ]
     if ask.oddities.strikes("position_zero") and ask.asked.offset + ask.asked.limit >= chart.entries:
         gone = set(rankings.numbers(world.seed, chart, chart.day_before(day))) - set(
             rankings.numbers(world.seed, chart, day)
         )
-        items += [items[-1] | {chart.kind: _light(ask, chart, number), "position": 0} for number in sorted(gone)[:1]]
+        items += [
+            items[-1] | {chart.kind: _light(world, shapes, chart, number), "position": 0} for number in sorted(gone)[:1]
+        ]
     related = {
         "chart": shapes.chart_with_metric(chart) if with_metric else shapes.chart(chart),
         "date": atom(rankings.stamp(day)),
@@ -130,11 +134,11 @@ def _ranking(ask: Ask, chart: Chart, day: date, *, with_metric: bool) -> Json:
     return collection(items, ask.asked.page(chart.entries), related)
 
 
-def _light(ask: Ask, chart: Chart, number: int) -> Json:
-    track = ask.world.track(number)
+def _light(world: World, shapes: Shapes, chart: Chart, number: int) -> Json:
+    track = world.track(number)
     if chart.kind == "song":
-        return ask.shapes.song_light(track)
-    return ask.shapes.album_light(uuid_of(ask.world.seed, ALBUM, number), track)
+        return shapes.song_light(track)
+    return shapes.album_light(uuid_of(world.seed, ALBUM, number), track)
 
 
 def _ranking_latest(kind: str, *, with_metric: bool) -> Handler:
@@ -166,10 +170,12 @@ def _ranking_at(kind: str, *, with_metric: bool) -> Handler:
 def _available_rankings(kind: str) -> Handler:
     def answer(ask: Ask) -> Json:
         chart = _chart(ask, kind)
-        stamps = [atom(rankings.stamp(day)) for day in ask.world.days(chart.slug, ask.now)]
+        stamps = [rankings.stamp(day) for day in ask.world.days(chart.slug, ask.now)]
         if ask.oddities.strikes("two_stamps") and stamps:
-            stamps.insert(1, stamps[0].replace("T12:", "T11:"))
-        return ask.listing(stamps, str, ask.shapes.chart(chart))
+            stamps.insert(1, stamps[0] - timedelta(hours=1))
+        if ask.oddities.strikes("shuffled_items"):
+            stamps.sort(key=lambda moment: salt(atom(moment)))
+        return ask.listing(stamps, atom, ask.shapes.chart(chart))
 
     return answer
 

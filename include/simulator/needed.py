@@ -1,4 +1,4 @@
-"""The calls that a complete first fill needs, worked out from the truth alone.
+"""The calls that a complete first fill needs, of the latest rankings or with the past, worked out from the truth alone.
 
 The yardstick for "calls made = calls needed": it knows nothing of any client.
 """
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from math import ceil
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from simulator.world import World
 
@@ -20,7 +20,10 @@ AIRPLAY = "airplay"
 
 
 class ChartAsk(BaseModel):
-    """A followed chart: which steps are on, and for which platforms. `airplay` is served by broadcast-groups."""
+    """A followed chart: which steps are on, for which platforms, how many days of the past (None: no past).
+
+    `airplay` is served by broadcast-groups.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -32,6 +35,12 @@ class ChartAsk(BaseModel):
     track_platforms: tuple[str, ...] = ("spotify", "youtube", "shazam", "airplay")
     artist_platforms: tuple[str, ...] = ("spotify", "youtube", "instagram", "tiktok")
     listening_platforms: tuple[str, ...] = ("spotify",)
+    history_days: int | None = Field(None, ge=1)
+
+    @property
+    def audience_days(self) -> int:
+        """Days of audience asked for the first time: as far back as the rankings go."""
+        return self.history_days or WINDOW_DAYS
 
 
 class _Claims:
@@ -51,6 +60,10 @@ class _Claims:
         """Whether the entity is taken."""
         return entity in self._taken.get(resource, ())
 
+    def count(self, resource: str) -> int:
+        """How many are taken."""
+        return len(self._taken.get(resource, ()))
+
 
 def needed_calls(
     world: World,
@@ -64,7 +77,8 @@ def needed_calls(
     What charts share is paid by the first of them: in `track_order` (slugs) for tracks, in `artist_order` for
     artists, each the order of `charts` unless given. Page 1 of a ranking counts as `ranking_latest`, later pages as
     `ranking_at`. Artists are known from track metadata only, so a chart sees those of tracks whose metadata it or
-    an earlier chart fetches. Windows: audience 90 days until today (always one page), airplay the 90 days before today.
+    an earlier chart fetches. Series are asked in windows of 90 days, always one page of audience each: 90 days until
+    today (airplay: before today), or as many as the chart's `history_days`.
     `KeyError` for an unknown slug, `ValueError` for a chart without a visible ranking or an order that lacks a chart.
     """
     asks = {ask.slug: ask for ask in charts}
@@ -83,6 +97,65 @@ def needed_calls(
     return {slug: {name: count for name, count in counted.items() if count} for slug, counted in calls.items()}
 
 
+class HistoryNeeds(BaseModel):
+    """What a complete fill with history needs.
+
+    `charts`: slug -> endpoint -> calls, exact, without the metadata; `days`: slug -> rankings; `distinct`: how many
+    tracks (`song`) and artists (`artist`) have to be fetched, each once; `at_least`: the metadata calls when all of
+    them came in full batches. How many there are in truth depends on how many runs share them out.
+    """
+
+    charts: dict[str, dict[str, int]]
+    days: dict[str, int]
+    distinct: dict[str, int]
+    at_least: dict[str, int]
+
+    @property
+    def calls(self) -> int:
+        """The fewest calls that bring all of it."""
+        return sum(sum(own.values()) for own in self.charts.values()) + sum(self.at_least.values())
+
+
+def needed_history(world: World, as_of: datetime, charts: Sequence[ChartAsk]) -> HistoryNeeds:
+    """Calls for all rankings of each chart's past, into an empty warehouse, followed and filled at `as_of`.
+
+    Audience is for the newest ranking only. What charts share is paid once, audience by the first of them. Page 1 of
+    the newest ranking counts as `ranking_latest`, all other pages as `ranking_at`. The calendar is read, newest day
+    first, as far as the history goes. Raises as `needed_calls`.
+    """
+    newest = needed_calls(world, as_of, charts)
+    claims = _Claims()
+    found: dict[str, dict[str, int]] = {}
+    days = {
+        ask.slug: history_days(world, ask.slug, as_of, as_of.date() - timedelta(days=ask.history_days or 0))
+        for ask in charts
+    }
+    tracks = {slug: {uuid for day in own for uuid in world.tracks_of(slug, day)} for slug, own in days.items()}
+    for ask in charts:
+        own = days[ask.slug]
+        pages = sum(ceil(len(world.tracks_of(ask.slug, day)) / PAGE) for day in own)
+        listed = ceil(len(own) / PAGE) if ask.history_days else 0
+        calls = newest[ask.slug] | {"ranking_at": pages - 1, "available_rankings": listed}
+        found[ask.slug] = {name: count for name, count in calls.items() if count and name not in ("song", "artist")}
+        if ask.fetch_track_metadata:
+            claims.claim("song", tracks[ask.slug])
+    for ask in charts:
+        if ask.fetch_artist_metadata:
+            claims.claim("artist", _known_artists(world, sorted(tracks[ask.slug]), claims))
+    distinct = {"song": claims.count("song"), "artist": claims.count("artist")}
+    return HistoryNeeds(
+        charts=found,
+        days={slug: len(own) for slug, own in days.items()},
+        distinct=distinct,
+        at_least={name: ceil(count / BATCH) for name, count in distinct.items()},
+    )
+
+
+def history_days(world: World, slug: str, as_of: datetime, first: date) -> list[date]:
+    """The latest day that can be read at `as_of` and all others from `first` on, newest first."""
+    return [day for index, day in enumerate(world.days(slug, as_of)) if day >= first or not index]
+
+
 def _latest(world: World, slug: str, as_of: datetime) -> date:
     day = world.latest_day(slug, as_of)
     if day is None:
@@ -99,22 +172,33 @@ def _order(asks: dict[str, ChartAsk], order: Sequence[str] | None) -> list[str]:
 
 def _track_calls(world: World, today: date, ask: ChartAsk, tracks: Sequence[str], claims: _Claims) -> dict[str, int]:
     calls = {"song": 0, "song_audience": 0, "song_broadcast_groups": 0}
+    windows = ceil(ask.audience_days / WINDOW_DAYS)
     if ask.fetch_track_metadata:
         calls["song"] = ceil(len(claims.claim("song", tracks)) / BATCH)
     if ask.fetch_track_audience:
         for platform in dict.fromkeys(ask.track_platforms):
             fresh = claims.claim(f"song audience {platform}", tracks)
             if platform == AIRPLAY:
-                calls["song_broadcast_groups"] = sum(airplay_pages(world, uuid, today) for uuid in fresh)
+                pages = (airplay_pages(world, uuid, today, ask.audience_days) for uuid in fresh)
+                calls["song_broadcast_groups"] = sum(pages)
             else:
-                calls["song_audience"] += len(fresh)
+                calls["song_audience"] += len(fresh) * windows
     return calls
 
 
-def airplay_pages(world: World, uuid: str, today: date) -> int:
-    """Pages of broadcast-groups of a track for the 90 days before `today`."""
-    first, last = today - timedelta(days=WINDOW_DAYS), today - timedelta(days=1)
-    return max(1, ceil(len(world.broadcast_groups(uuid, first, last)) / PAGE))
+def airplay_pages(world: World, uuid: str, today: date, days: int = WINDOW_DAYS) -> int:
+    """Pages of broadcast-groups of a track for the `days` before `today`."""
+    yesterday = today - timedelta(days=1)
+    plays = (world.broadcast_groups(uuid, first, last) for first, last in _windows(yesterday, days))
+    return sum(max(1, ceil(len(stations) / PAGE)) for stations in plays)
+
+
+def _windows(last: date, days: int) -> list[tuple[date, date]]:
+    """The `days` until `last` in windows of 90, oldest first."""
+    starts = range(last.toordinal() - days + 1, last.toordinal() + 1, WINDOW_DAYS)
+    return [
+        (date.fromordinal(start), date.fromordinal(min(start + WINDOW_DAYS - 1, last.toordinal()))) for start in starts
+    ]
 
 
 def _known_artists(world: World, tracks: Sequence[str], claims: _Claims) -> list[str]:
@@ -129,11 +213,12 @@ def _known_artists(world: World, tracks: Sequence[str], claims: _Claims) -> list
 
 def _artist_calls(ask: ChartAsk, artists: Sequence[str], claims: _Claims) -> dict[str, int]:
     calls = {"artist": 0, "artist_audience": 0, "artist_listening": 0}
+    windows = ceil(ask.audience_days / WINDOW_DAYS)
     if ask.fetch_artist_metadata:
         calls["artist"] = ceil(len(claims.claim("artist", artists)) / BATCH)
     if ask.fetch_artist_audience:
         for platform in dict.fromkeys(ask.artist_platforms):
-            calls["artist_audience"] += len(claims.claim(f"artist audience {platform}", artists))
+            calls["artist_audience"] += windows * len(claims.claim(f"artist audience {platform}", artists))
         for platform in dict.fromkeys(ask.listening_platforms):
-            calls["artist_listening"] += len(claims.claim(f"listening {platform}", artists))
+            calls["artist_listening"] += windows * len(claims.claim(f"listening {platform}", artists))
     return calls

@@ -8,7 +8,6 @@ tracks. A track's number is its pool, slot and generation.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from functools import lru_cache
@@ -76,29 +75,28 @@ def _slots(seed: int, chart: Chart) -> tuple[Slot, ...]:
     return tuple(slots)
 
 
-def _returns(seed: int, slot: Slot, generation: int) -> bool:
+def _returns(seed: int, place: int, period: int, generation: int) -> bool:
     """Whether the track of two generations ago comes back (so that the chart shows re-entries)."""
-    return (
-        slot.period < _SHORT
-        and generation % 3 == 2
-        and mix(seed, slot.pool << _SLOT_BITS | slot.index, generation) % 6 == 0
-    )
+    return period < _SHORT and generation % 3 == 2 and mix(seed, place, generation) % 6 == 0
 
 
 def _holder(seed: int, slot: Slot, day: int) -> tuple[int, int]:
     """The track that holds the slot on a day, and its age on the chart in days."""
     generation, age = divmod(day - _EPOCH + slot.phase, slot.period)
-    if slot.period < _SHORT and _returns(seed, slot, generation):
+    place = slot.pool << _SLOT_BITS | slot.index
+    if _returns(seed, place, slot.period, generation):
         generation -= 2
-    return (slot.pool << _SLOT_BITS | slot.index) << _GENERATION_BITS | generation, age
+    return place << _GENERATION_BITS | generation, age
 
 
-def _stints(seed: int, slot: Slot, number: int) -> Iterator[tuple[int, int]]:
+@lru_cache(maxsize=100_000)
+def _stints(seed: int, number: int) -> tuple[tuple[date, date], ...]:
     """First and last day of each stay of a track in its slot."""
-    generation = number & ((1 << _GENERATION_BITS) - 1)
-    for turn in (generation, generation + 2) if _returns(seed, slot, generation + 2) else (generation,):
-        first = _EPOCH - slot.phase + turn * slot.period
-        yield first, first + slot.period - 1
+    place, generation = divmod(number, 1 << _GENERATION_BITS)
+    period, phase = _life(seed, place >> _SLOT_BITS, place & (MAX_ENTRIES - 1))
+    turns = (generation, generation + 2) if _returns(seed, place, period, generation + 2) else (generation,)
+    starts = [_EPOCH - phase + turn * period for turn in turns]
+    return tuple((date.fromordinal(start), date.fromordinal(start + period - 1)) for start in starts)
 
 
 def first_day_of(seed: int, number: int) -> date:
@@ -145,8 +143,8 @@ def entries(seed: int, chart: Chart, day: date, offset: int = 0, limit: int | No
     top = 2_000_000 + mix(seed, chart.own_pool, day.toordinal()) % 400_000
     rows = []
     standing = _standing(seed, chart, day.toordinal())[offset : None if limit is None else offset + limit]
-    for position, (number, slot) in enumerate(standing, offset + 1):
-        entered, days = _stay(seed, chart, slot, number, day)
+    for position, (number, _) in enumerate(standing, offset + 1):
+        entered, days = _stay(seed, chart, number, day)
         old_position = old.get(number, 0)
         rows.append(
             Entry(
@@ -163,12 +161,12 @@ def entries(seed: int, chart: Chart, day: date, offset: int = 0, limit: int | No
     return rows
 
 
-def _stay(seed: int, chart: Chart, slot: Slot, number: int, day: date) -> tuple[date, int]:
+def _stay(seed: int, chart: Chart, number: int, day: date) -> tuple[date, int]:
     """When the track was first on this chart, and on how many of the chart's days up to `day`."""
     entered, days = day, 0
-    for first, last in _stints(seed, slot, number):
-        since = max(date.fromordinal(first), chart.first_day)
-        count = chart.count_days(since, min(date.fromordinal(last), day))
+    for first, last in _stints(seed, number):
+        since = max(first, chart.first_day)
+        count = chart.count_days(since, min(last, day))
         if count and not days:
             entered = chart.day_at_or_after(since)
         days += count

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -41,6 +41,9 @@ class WorldSettings(BaseModel):
     missing_days: dict[str, list[date]] = Field(default_factory=dict, description="chart slug: days that it lacks too")
     publication_hours: dict[str, float] = Field(
         default_factory=dict, description="chart slug: hours from 00:00 UTC of the chart's day until it is published"
+    )
+    late_hours: dict[str, dict[date, Annotated[float, Field(ge=0, le=87_600)]]] = Field(
+        default_factory=dict, description="chart slug: day: hours that its ranking comes later than usual"
     )
 
 
@@ -84,6 +87,7 @@ class World:
         self._charts = {chart.slug: chart for chart in listed}
         self._album_charts = {chart.slug: chart for chart in albums}
         self._pools = frozenset({SHARED_POOL, DEMO_POOL} | {chart.own_pool for chart in listed})
+        self._due: dict[str, tuple[date, list[date]]] = {}
 
     @property
     def seed(self) -> int:
@@ -108,19 +112,34 @@ class World:
 
     def days(self, slug: str, as_of: datetime) -> list[date]:
         """Days for which a chart has a visible ranking, newest first."""
-        chart = self._need(slug)
-        return [day for day in chart.days_back_from(chart.newest_own_day(as_of)) if self.has_ranking(chart, day)]
+        return [day for day in self._due_days(self._need(slug), as_of) if not self._is_late(slug, day, as_of)]
 
     def latest_day(self, slug: str, as_of: datetime) -> date | None:
         """The day of a chart's newest visible ranking; None when it has none yet."""
-        chart = self._need(slug)
-        back = chart.days_back_from(chart.newest_own_day(as_of))
-        return next((day for day in back if self.has_ranking(chart, day)), None)
+        due = self._due_days(self._need(slug), as_of)
+        return next((day for day in due if not self._is_late(slug, day, as_of)), None)
 
     def is_visible(self, slug: str, day: date, as_of: datetime) -> bool:
         """Whether the ranking of that day exists and is published."""
         chart = self._need(slug)
-        return chart.visible_at(day) <= as_of and self.has_ranking(chart, day)
+        return self.visible_at(chart, day) <= as_of and self.has_ranking(chart, day)
+
+    def visible_at(self, chart: Chart, day: date) -> datetime:
+        """When the ranking of that day is published, late or not."""
+        return chart.visible_at(day) + timedelta(hours=self.settings.late_hours.get(chart.slug, {}).get(day, 0.0))
+
+    def _is_late(self, slug: str, day: date, as_of: datetime) -> bool:
+        """Whether a ranking that is due at `as_of` is not out yet."""
+        return day in self.settings.late_hours.get(slug, ()) and self.visible_at(self._need(slug), day) > as_of
+
+    def _due_days(self, chart: Chart, as_of: datetime) -> list[date]:
+        """Days whose usual hour has come, newest first; worked out once for each newest day."""
+        newest = chart.newest_own_day(as_of)
+        known = self._due.get(chart.slug)
+        if known is None or known[0] != newest:
+            found = [day for day in chart.days_back_from(newest) if self.has_ranking(chart, day)]
+            known = self._due[chart.slug] = (newest, found)
+        return known[1]
 
     def ranking(self, slug: str, day: date) -> Ranking:
         """A chart's ranking of a day. `KeyError` for an unknown chart, `ValueError` for a day without a ranking."""

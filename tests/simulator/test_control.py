@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -87,7 +88,9 @@ def test_counts_tell_calls_bills_and_duplicates(api: TestClient, tracks: tuple[s
     counts = api.get("/_control/counts").json()
     assert counts["total"] == 11
     assert counts["billed"] == 8
-    assert counts["endpoints"]["song"] == {"calls": 4, "ok": 2, "billed": 2, "statuses": {"200": 2, "404": 2}}
+    assert counts["endpoints"]["song"] == {
+        "calls": 4, "ok": 2, "billed": 2, "statuses": {"200": 2, "404": 2}, "entities": 3,
+    }  # fmt: skip
     assert counts["endpoints"]["team_usage"]["billed"] == 0
     assert counts["duplicates"] == 2
     assert {(row["endpoint"], row["entity"]) for row in counts["duplicate_examples"]} == {
@@ -146,3 +149,34 @@ def test_the_truth_tells_whom_faults_strike(api: TestClient, tracks: tuple[str, 
     assert 0 < len(struck) < 20
     for uuid in tracks[:20]:
         assert (api.get(f"/api/v2.25/song/{uuid}").status_code == 404) == (uuid in struck)
+
+
+def test_a_ranking_may_be_late_and_then_come(api: TestClient, service: Service) -> None:
+    calendar = "/api/v2/chart/song/demo-global-daily/available-rankings"
+    newest = api.get(calendar).json()["items"]
+    late = {newest[0][:10]: 2.5, newest[2][:10]: 10_000}
+    told = api.post("/_control/world", json={"late_hours": {"demo-global-daily": late}}).json()
+    assert World(**told).settings.late_hours == service.world.settings.late_hours
+
+    chart = service.world.chart("demo-global-daily")
+    assert chart is not None
+    [day, _] = service.world.settings.late_hours["demo-global-daily"]
+    usual = chart.visible_at(day)
+
+    def seen_at(hours: float) -> list[str]:
+        api.post("/_control/clock", json={"set": (usual + timedelta(hours=hours)).isoformat(), "frozen": True})
+        listed: list[str] = api.get(calendar).json()["items"]
+        assert api.get(LATEST).json()["related"]["date"] == listed[0]
+        first = api.get(f"/api/v2.14/chart/song/demo-global-daily/ranking/{newest[0]}")
+        assert first.status_code == (200 if newest[0] in listed else 404)
+        return listed
+
+    assert seen_at(2.4)[:2] == [newest[1], newest[3]]
+    assert seen_at(2.5)[:3] == [newest[0], newest[1], newest[3]]
+    api.post("/_control/world", json={"late_hours": {}})
+    assert seen_at(2.4)[:4] == newest[:4]
+
+
+@pytest.mark.parametrize("wrong", [{"x": {"2026-11-18": -1}}, {"x": {"someday": 1}}, {"x": 3}])
+def test_a_wrong_lateness_is_refused(api: TestClient, wrong: Any) -> None:
+    assert api.post("/_control/world", json={"late_hours": wrong}).status_code == 422

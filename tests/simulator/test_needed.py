@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from math import ceil
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
-from simulator.needed import ChartAsk, needed_calls
+from simulator.needed import ChartAsk, needed_calls, needed_history
 from simulator.world import World
 
 FIRST, SECOND, THIRD = "demo-global-daily", "demo-france-daily", "demo-shazam-daily"
@@ -133,3 +133,56 @@ def walk(api: TestClient, slug: str, now: Any) -> tuple[list[str], list[str]]:
             pages(f"/api/v2/artist/{uuid}/audience/{platform}?{window}")
         pages(f"/api/v2/artist/{uuid}/streaming/spotify/listening?{window}")
     return tracks, known
+
+
+def test_the_past_by_hand(world: World, now: Any) -> None:
+    days = [day for day in world.days(FIRST, now) if day >= now.date() - timedelta(days=250)]
+    tracks = {uuid for day in days for uuid in world.tracks_of(FIRST, day)}
+    artists = {uuid for day in days for uuid in world.artists_of(FIRST, day)}
+    newest, newest_artists = on_chart(world, FIRST, now)
+    needed = needed_history(world, now, asks(FIRST, history_days=250))
+    airplay = needed.charts[FIRST].pop("song_broadcast_groups")
+    assert airplay >= 3 * 200
+    assert needed.charts == {
+        FIRST: {
+            "ranking_latest": 1,
+            "ranking_at": 2 * len(days) - 1,
+            "available_rankings": 3,
+            "song_audience": 3 * 3 * len(newest),
+            "artist_audience": 3 * 4 * len(newest_artists),
+            "artist_listening": 3 * len(newest_artists),
+        }
+    }
+    assert needed.days == {FIRST: len(days)}
+    assert needed.distinct == {"song": len(tracks), "artist": len(artists)}
+    assert needed.at_least == {"song": ceil(len(tracks) / 10), "artist": ceil(len(artists) / 10)}
+    assert needed.calls == sum(needed.charts[FIRST].values()) + sum(needed.at_least.values())
+    assert len(days) in (247, 248, 249)  # some are missing, the newest are not out yet
+
+
+def test_the_past_of_two_charts_is_paid_once(world: World, now: Any) -> None:
+    alone = [needed_history(world, now, asks(slug, history_days=60)).distinct for slug in (FIRST, SECOND)]
+    both = needed_history(world, now, asks(FIRST, SECOND, history_days=60)).distinct
+    for kind in ("song", "artist"):
+        assert max(own[kind] for own in alone) < both[kind] < sum(own[kind] for own in alone)
+
+
+def test_a_chart_that_is_younger_gives_what_it_has(now: Any) -> None:
+    world = World(first_day=date(2026, 11, 1), missing_share=0)
+    needed = needed_history(world, now, asks(FIRST, history_days=3650, fetch_track_metadata=False))
+    assert needed.days == {FIRST: 18}
+    assert needed.charts[FIRST]["available_rankings"] == 1
+    assert needed.distinct == {"song": 0, "artist": 0}
+
+
+def test_without_a_past_it_is_the_latest_ranking_alone(world: World, now: Any) -> None:
+    needed, plain = needed_history(world, now, asks(FIRST)), needed_calls(world, now, asks(FIRST))[FIRST]
+    assert needed.at_least == {name: plain.pop(name) for name in ("song", "artist")}
+    assert needed.charts == {FIRST: plain}
+
+
+def test_the_needs_of_the_past_are_served(api: TestClient, world: World, now: Any) -> None:
+    body = {"charts": [{"slug": FIRST, "history_days": 5}]}
+    served = api.post("/_truth/needed-history", json=body).json()
+    assert served == needed_history(world, now, asks(FIRST, history_days=5)).model_dump()
+    assert api.post("/_truth/needed-history", json={"charts": [{"slug": "nowhere"}]}).status_code == 404

@@ -119,6 +119,21 @@ def test_items_may_come_in_any_order(api: TestClient, configure: Any, tracks: tu
     assert sorted(odd, key=lambda item: item["date"], reverse=True) == plain
 
 
+def test_a_calendar_may_come_in_any_order(api: TestClient, configure: Any) -> None:
+    def calendar() -> list[str]:
+        pages = [
+            api.get("/api/v2/chart/song/demo-global-daily/available-rankings", params={"offset": offset}).json()
+            for offset in range(0, 1500, 100)
+        ]
+        return [stamp for page in pages for stamp in page["items"]]
+
+    plain = calendar()
+    configure(oddities=["shuffled_items"])
+    odd = calendar()
+    assert odd[:100] != plain[:100]
+    assert sorted(odd, reverse=True) == plain
+
+
 def test_a_day_may_have_two_stamps(api: TestClient, configure: Any) -> None:
     configure(oddities=["two_stamps"])
     first, second = api.get("/api/v2/chart/song/demo-global-daily/available-rankings").json()["items"][:2]
