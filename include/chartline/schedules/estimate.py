@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Self
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from math import ceil
+from typing import Annotated, Any, Self
 
+import psycopg
 from pydantic import BaseModel, ConfigDict, Field, computed_field
 
+from chartline.cascade.ask import METADATA, STEPS, CascadeAsk, Step
+from chartline.cascade.resources import (
+    ARTIST_AUDIENCE,
+    ARTIST_LISTENERS,
+    ARTIST_METADATA,
+    TRACK_AIRPLAY,
+    TRACK_AUDIENCE,
+    TRACK_METADATA,
+    Series,
+)
+from chartline.schedules import outlook, platforms, turnover, weights
+from chartline.schedules.model import Schedule
+from chartline.schedules.outlook import Look, Outlook
 from chartline.settings import Settings
+from chartline.warehouse import estimates
+from chartline.warehouse.ledger import Item, Want
 
+Connection = psycopg.Connection[Any]
 Whole = Annotated[int, Field(ge=0)]
 
 
@@ -33,6 +53,23 @@ class Range(BaseModel):
 
 
 NOTHING = Range(low=0, high=0)
+
+KINDS = (
+    "calendar",
+    "ranking",
+    "track_metadata",
+    "artist_metadata",
+    "track_audience",
+    "track_airplay",
+    "artist_audience",
+    "artist_listeners",
+)
+PERIOD_DAYS = {"daily": 1, "weekly": 7, "monthly": 30}
+PAGE, BATCH = 100, 10
+USUAL_CALENDAR = 1500
+"""Days that a chart's calendar may hold where it is not known."""
+AIRPLAY_PAGES = 3.0
+ENOUGH_AIRPLAY = 100
 
 
 class Estimate(BaseModel):
@@ -91,6 +128,277 @@ class Estimate(BaseModel):
             storage_bytes=sum((part.storage_bytes for part in parts), NOTHING),
             notes=tuple(dict.fromkeys(note for part in parts for note in part.notes)),
         )
+
+
+def estimate_schedule(
+    conn: Connection,
+    schedule: Schedule,
+    settings: Settings,
+    *,
+    look: Look | None = None,
+    per_minute: int | None = None,
+    now: datetime | None = None,
+) -> Estimate:
+    """A followed or proposed schedule: its latest ranking with all that follows, and its past where it asks for it.
+
+    look: opens the API for what is not known (see `outlook.see`); None: no call. Raises the errors of the account and
+    UnknownChart with it, none without.
+    """
+    moment = now or datetime.now(UTC)
+    tally = _Tally(conn, settings, outlook.see(conn, schedule.slug, settings, look), moment.date())
+    steps = tuple(step for step in STEPS if getattr(schedule, f"fetch_{step}"))
+    audience_days = schedule.history_days if schedule.sync_historical_data else settings.audience_window_days
+    tally.latest(steps, schedule.track_platforms, schedule.artist_platforms, audience_days)
+    about = schedule.slug
+    if schedule.sync_historical_data:
+        period = PERIOD_DAYS.get(schedule.sync_frequency, 1)
+        runs = ceil(schedule.history_days / period / settings.history_window) + 1
+        tally.past(tally.range(schedule.start_date.date(), moment.date()), steps, runs)
+        about += f" with {schedule.history_days} days of history"
+    return tally.estimate(about, per_minute)
+
+
+def estimate_range(
+    conn: Connection,
+    slug: str,
+    first: date,
+    last: date,
+    settings: Settings,
+    *,
+    look: Look | None = None,
+    per_minute: int | None = None,
+) -> Estimate:
+    """The rankings of a chart from `first` to `last`, and their metadata: what a backfill of them costs."""
+    tally = _Tally(conn, settings, outlook.see(conn, slug, settings, look), datetime.now(UTC).date())
+    days = tally.range(first, last)
+    runs = ceil(((last - first).days + 1) / settings.history_window) + 1
+    tally.past(days, METADATA, runs)
+    return tally.estimate(f"{slug} from {first} to {last}", per_minute)
+
+
+def estimate_days(
+    conn: Connection,
+    slug: str,
+    days: Sequence[date],
+    settings: Settings,
+    *,
+    steps: Sequence[Step] = METADATA,
+    runs: int = 0,
+    per_minute: int | None = None,
+) -> Estimate:
+    """Exactly these days of a chart and their metadata, as gap healing fetches them; no call.
+
+    runs: how many runs share them; 0: as few as `history_window` says. Days that the calendar lacks cost nothing.
+    """
+    tally = _Tally(conn, settings, outlook.see(conn, slug, settings), datetime.now(UTC).date())
+    tally.past(days, steps, runs or ceil(len(days) / settings.history_window))
+    about = f"{slug}, {len(days)} days" if len(days) != 1 else f"{slug} of {days[0]}"
+    return tally.estimate(about, per_minute)
+
+
+def estimate_cascade(
+    conn: Connection,
+    ask: CascadeAsk,
+    settings: Settings,
+    *,
+    look: Look | None = None,
+    per_minute: int | None = None,
+) -> Estimate:
+    """One run by hand: the latest ranking, one day or some, with the steps and platforms asked for."""
+    tally = _Tally(conn, settings, outlook.see(conn, ask.chart, settings, look), datetime.now(UTC).date(), ask.force)
+    if ask.past is not None:
+        tally.past(ask.past, ask.steps, 1)
+        return tally.estimate(f"{ask.chart}, {len(ask.past)} days", per_minute)
+    tally.latest(ask.steps, ask.track_platforms, ask.artist_platforms, ask.audience_days, ask.day)
+    return tally.estimate(f"{ask.chart} of {ask.day}" if ask.day else f"{ask.chart}, latest", per_minute)
+
+
+@dataclass
+class _Tally:
+    """Adds up the calls of one chart."""
+
+    conn: Connection
+    settings: Settings
+    seen: Outlook
+    today: date
+    force: bool = False
+    calls: dict[str, Range] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, kind: str, low: int, high: int) -> None:
+        if high:
+            self.calls[kind] = self.calls.get(kind, NOTHING) + Range(low=min(low, high), high=high)
+
+    def estimate(self, about: str, per_minute: int | None) -> Estimate:
+        quota = estimates.quota_left(self.conn)
+        if quota is None:
+            self.notes.append("How much of the quota is left is not known: no answer of the API has told it yet.")
+        order = {kind: place for place, kind in enumerate(KINDS)}
+        calls = dict(sorted(self.calls.items(), key=lambda pair: (order[pair[0].split()[0]], pair[0])))
+        weight = weights.Weights.of(self.conn, self.seen.places[1])
+        low, high = (
+            sum(weight.of_calls(kind, getattr(count, side)) for kind, count in calls.items())
+            for side in ("low", "high")
+        )
+        return Estimate(
+            about=about,
+            calls=calls,
+            per_minute=per_minute or self.settings.calls_per_minute,
+            quota_left=quota,
+            storage_bytes=Range(low=low, high=high),
+            notes=tuple(dict.fromkeys([*self.seen.notes, *self.notes])),
+        )
+
+    # -- the latest ranking, or one by hand --------------------------------------------------------------------
+
+    def latest(
+        self,
+        steps: Sequence[Step],
+        track_platforms: Sequence[str],
+        artist_platforms: Sequence[str],
+        audience_days: int,
+        day: date | None = None,
+    ) -> None:
+        """The latest ranking, or that of one day, and all that is fetched for it."""
+        seen = self.seen
+        same = day is None or day == seen.newest
+        low, high = seen.pages
+        if day is not None:
+            if day in seen.here and not self.force:
+                low = high = 0
+            elif day not in seen.calendar:
+                self.calendar(day)
+        elif seen.newest is not None and seen.newest in seen.here and not self.force:
+            newer = bool(seen.calendar) and seen.calendar[-1] > seen.newest
+            low, high = (low, high) if newer else (1, 1 if seen.asked else high)
+        self.add("ranking", low, high)
+        tracks = list(seen.tracks) if same else []
+        unknown = (max(seen.places[0] - len(tracks), 0), max(seen.places[1] - len(tracks), 0))
+        if same and day is None and seen.newest is not None:
+            behind = sum(listed > seen.newest for listed in seen.calendar) or (0 if seen.asked else 1)
+            unknown = (0, ceil(min(seen.rate.high * behind, seen.places[1])))
+        if not same or seen.newest is None:
+            others = estimates.other_charts_stored(self.conn, seen.chart.id if seen.chart else None)
+            unknown = (0 if others or seen.newest is not None else unknown[0], unknown[1])
+        if "track_metadata" in steps:
+            due = len(self.due(TRACK_METADATA.name, tracks, [""]))
+            self.add("track_metadata", ceil((due + unknown[0]) / BATCH), ceil((due + unknown[1]) / BATCH))
+        if "track_audience" in steps:
+            for code in track_platforms:
+                resource = TRACK_AIRPLAY if code == platforms.AIRPLAY else TRACK_AUDIENCE
+                self.series(resource, code, tracks, unknown, audience_days)
+        artists, without = estimates.artists_of(self.conn, tracks)
+        unknown = (unknown[0] + without, unknown[1] + without)
+        further = (0, 0) if "track_metadata" not in steps else self.artists_of_ranking(*unknown)
+        if "artist_metadata" in steps:
+            due = len(self.due(ARTIST_METADATA.name, artists, [""]))
+            self.add("artist_metadata", ceil((due + further[0]) / BATCH), ceil((due + further[1]) / BATCH))
+        if "artist_audience" in steps:
+            for code in artist_platforms:
+                self.series(ARTIST_AUDIENCE, code, artists, further, audience_days)
+            for code in platforms.LISTENING_PLATFORMS:
+                if code in artist_platforms:
+                    self.series(ARTIST_LISTENERS, code, artists, further, audience_days)
+
+    def calendar(self, day: date) -> None:
+        """A run for a day without a stamp asks for the calendar."""
+        if self.seen.asked:
+            self.notes.append(f"The source has no ranking of {self.seen.slug} of {day}.")
+        else:
+            known = len(self.seen.calendar)
+            self.add("calendar", 1, ceil((known or USUAL_CALENDAR) / PAGE) + 1)
+
+    def due(self, resource: str, entities: Sequence[str], facets: Sequence[str]) -> list[Item]:
+        wants = [Want(entity, facet) for facet in facets for entity in entities]
+        return estimates.due(self.conn, resource, wants, force=self.force)
+
+    def series(
+        self, resource: Series, code: str, entities: Sequence[str], unknown: tuple[int, int], first_days: int
+    ) -> None:
+        """The windows of those that are due, exact; and of so many more that are not known."""
+        items = self.due(resource.name, entities, [code])
+        windows = sum(len(resource.windows(item, self.today, first_days, self.settings)) for item in items)
+        each = len(resource.windows(Item("", code), self.today, first_days, self.settings))
+        low, high = windows + unknown[0] * each, windows + unknown[1] * each
+        kind = resource.name if resource is TRACK_AIRPLAY else f"{resource.name} {code}"
+        self.add(kind, low, ceil(high * self.airplay_pages()) if resource is TRACK_AIRPLAY else high)
+
+    def airplay_pages(self) -> float:
+        """Pages of an airplay window, at the most and on average."""
+        calls, first = estimates.airplay_pages(self.conn)
+        return min(AIRPLAY_PAGES, calls / first * 1.5) if first >= ENOUGH_AIRPLAY else AIRPLAY_PAGES
+
+    def artists_of_ranking(self, low: int, high: int) -> tuple[int, int]:
+        """Artists not known yet of tracks of the newest ranking whose own are not known."""
+        few, many = turnover.USUAL_ARTISTS
+        others = estimates.artist_sample(self.conn).artists
+        return (0 if others else int(low * few), ceil(high * many))
+
+    # -- the past -----------------------------------------------------------------------------------------------
+
+    def range(self, first: date, last: date) -> list[date]:
+        """The calendar's days in the range; says where the source begins later."""
+        calendar, slug = self.seen.calendar, self.seen.slug
+        days = [day for day in calendar if first <= day <= last]
+        if not calendar:
+            expected = ((last - first).days + 1) // PERIOD_DAYS.get(self.frequency, 1)
+            self.notes.append(f"The calendar of {slug} is not known: the source may have fewer of these days.")
+            self.add("calendar", 1, ceil(max(expected, USUAL_CALENDAR) / PAGE) + 1)
+            return []
+        if calendar[0] > first:
+            asked = (last - first).days + 1
+            self.notes.append(
+                f"The source has {slug} from {calendar[0]} on: {len(days)} rankings in the {asked} days asked for."
+            )
+        return days
+
+    @property
+    def frequency(self) -> str:
+        return self.seen.chart.frequency if self.seen.chart else "daily"
+
+    def past(self, days: Sequence[date], steps: Sequence[Step], runs: int) -> None:
+        """Rankings of past days and the metadata of tracks and artists that they bring."""
+        seen = self.seen
+        listed = set(seen.calendar)
+        here = (
+            set() if self.force else seen.here | ({seen.calendar[-1]} if "ranking" in self.calls and listed else set())
+        )
+        missing = [day for day in days if day in listed and day not in here]
+        self.add("ranking", len(missing) * seen.pages[0], len(missing) * seen.pages[1])
+        if not missing:
+            return
+        low, high = self.tracks_of(missing)
+        chart = seen.chart.id if seen.chart else None
+        if "track_metadata" not in steps:
+            low = high = 0
+        elif chart is not None:
+            due = estimates.due_tracks_of_chart(self.conn, chart, seen.newest_id)
+            self.batches("track_metadata", low, high + due, runs)
+        if "artist_metadata" in steps:
+            sample = estimates.artist_sample(self.conn)
+            few, many = turnover.artists(sample, low, high)
+            self.batches("artist_metadata", few, many + estimates.due_artists(self.conn), runs)
+
+    def tracks_of(self, missing: Sequence[date]) -> tuple[int, int]:
+        """New tracks of these days, at the least and at the most."""
+        seen = self.seen
+        chart = seen.chart.id if seen.chart else None
+        low = high = 0.0
+        for length, neighbours in outlook.stretches(seen.calendar, missing):
+            bound = 0 if neighbours else 1
+            high += seen.places[1] * bound + seen.rate.high * (length - bound)
+            if neighbours < 2:
+                low += seen.places[0] * bound + seen.rate.low * (length - bound)
+        if estimates.other_charts_stored(self.conn, chart):
+            shared = (
+                estimates.tracks_elsewhere(self.conn, chart, seen.tracks) / len(seen.tracks) if seen.tracks else 1.0
+            )
+            low *= max(0.0, 1 - turnover.OTHER_TIMES * shared)
+        return int(low), ceil(high)
+
+    def batches(self, kind: str, low: int, high: int, runs: int) -> None:
+        """Calls for so many things, ten to a call; each run rounds up by itself."""
+        self.add(kind, ceil(low / BATCH), ceil(high / BATCH) + min(runs - 1, high))
 
 
 def rows(estimate: Estimate) -> list[tuple[str, str]]:

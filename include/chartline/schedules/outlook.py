@@ -1,0 +1,187 @@
+"""What is known of a chart before its past is fetched: its calendar, its size, how fast it turns over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from math import ceil
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+
+from chartline.cascade import calendar as listing
+from chartline.errors import ChartlineError
+from chartline.schedules import turnover
+from chartline.schedules.turnover import PERIODS, Rate
+from chartline.settings import Settings
+from chartline.soundcharts import models
+from chartline.soundcharts.calls import Answer
+from chartline.soundcharts.client import SoundchartsClient
+from chartline.soundcharts.models import RankingItem, RankingPage
+from chartline.warehouse import calls, charts, estimates, gaps, ledger, raw
+from chartline.warehouse.charts import ChartRow
+from chartline.warehouse.estimates import Standing
+from chartline.warehouse.ledger import Settled
+
+Connection = psycopg.Connection[Any]
+Look = Callable[[], SoundchartsClient]
+
+RANKINGS = 31
+PAGE = 100
+USUAL_PLACES = (1, 200)
+"""Entries of a ranking where not even the catalogue says how many places the chart has."""
+
+FOREVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """A chart as it can be seen without fetching its past. `places`: entries of a ranking, least and most."""
+
+    slug: str
+    chart: ChartRow | None
+    calendar: tuple[date, ...]
+    """The days that the source is known to have, oldest first."""
+    newest: date | None
+    """Day of the newest ranking that is here, stored or kept raw."""
+    newest_id: int | None
+    """That ranking, where it is stored."""
+    tracks: tuple[str, ...]
+    """Its tracks."""
+    places: tuple[int, int]
+    rate: Rate
+    here: frozenset[date]
+    """Days whose ranking costs no call: stored whole, or kept raw."""
+    asked: bool
+    """Whether the source was asked for this, so that nothing newer is to be had."""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def pages(self) -> tuple[int, int]:
+        """Calls for one ranking, least and most."""
+        low, high = self.places
+        return max(1, ceil(low / PAGE)), max(1, ceil(high / PAGE))
+
+
+def see(conn: Connection, slug: str, settings: Settings, look: Look | None = None) -> Outlook:
+    """The outlook on a chart. `look`: brings its calendar up to date, and fetches its latest ranking where none is
+    here; both would be fetched anyway and are kept. Raises the errors of the account then, and UnknownChart."""
+    notes: list[str] = []
+    asked = look is not None
+    if look is not None:
+        notes += _ask(conn, slug, settings, look)
+    chart = charts.find(conn, slug)
+    calendar = gaps.listed_days(conn, chart.id) if chart else []
+    rankings = estimates.newest_rankings(conn, chart.id, RANKINGS) if chart else []
+    kept = sorted(date.fromisoformat(day) for day in raw.facets(conn, "ranking", slug))
+    here = set(kept)
+    if chart:
+        stored = gaps.stored_days(conn, chart.id, date.min, date.max)
+        here |= {day for day, whole in stored.items() if whole}
+        here -= {day for day, whole in stored.items() if not whole}
+    standing, tracks = (rankings[0], estimates.tracks_of(conn, rankings[0].id)) if rankings else (None, [])
+    if kept and (standing is None or kept[-1] > standing.day):
+        standing, tracks = _standing(raw.latest(conn, "ranking", slug, kept[-1].isoformat()))
+        rankings = [standing, *rankings]
+    if standing:
+        places = (standing.total, standing.total)
+    elif chart and chart.capacity:
+        places = (min(chart.capacity, USUAL_PLACES[0]), chart.capacity)
+        notes.append(f"Nothing of {slug} is stored: a ranking may hold up to {chart.capacity} entries.")
+    else:
+        places = USUAL_PLACES
+        notes.append(f"Nothing of {slug} is known: a ranking may hold up to {places[1]} entries.")
+    if not standing:
+        notes.append("Turnover and artists are taken as is usual: metadata is a wide range.")
+    return Outlook(
+        slug,
+        chart,
+        tuple(calendar),
+        standing.day if standing else None,
+        (standing.id or None) if standing else None,
+        tuple(sorted(tracks)),
+        places,
+        turnover.rate(rankings, chart.frequency if chart else "", places[1]),
+        frozenset(here),
+        asked,
+        tuple(notes),
+    )
+
+
+def _ask(conn: Connection, slug: str, settings: Settings, look: Look) -> list[str]:
+    """Ask the source for what is not here; what it cost, in words."""
+    began = datetime.now(UTC)
+    with look() as client:
+        asker = listing.Asker(f"estimate/{uuid4()}", None, settings, lambda: datetime.now(UTC))
+        listing.bring_up_to_date(asker, conn, client, slug, [began.date()])
+        made = gaps.calendar_calls(conn, [slug], began)
+        chart = charts.find(conn, slug)
+        known = chart and estimates.newest_rankings(conn, chart.id, 1)
+        if not known and not raw.facets(conn, "ranking", slug):
+            made += _keep_latest(conn, client, slug)
+    if not made:
+        return []
+    return [
+        f"{made} call{'s were' if made > 1 else ' was'} made for this estimate; what came is kept and not asked again."
+    ]
+
+
+def _keep_latest(conn: Connection, client: SoundchartsClient, slug: str) -> int:
+    """Keep the latest ranking raw, as the first run would: it costs that run one call instead of all."""
+    try:
+        pages = client.ranking(slug)
+    except ChartlineError as error:
+        calls.record(conn, error.calls, None)
+        raise
+    made = [call for answer in pages.answers for call in answer.calls]
+    now, day = datetime.now(UTC), pages.day.isoformat()
+    with conn.transaction():
+        raw.keep(
+            conn,
+            [raw.RawAnswer.of("ranking", slug, day, part, answer, now) for part, answer in enumerate(pages.answers)],
+            None,
+        )
+        calls.record(conn, made, None)
+        ledger.settle(conn, "ranking", [Settled(slug, day, "ok", now, FOREVER, pages.day, pages.day)])
+    return len(made)
+
+
+def _standing(kept: Sequence[raw.RawAnswer]) -> tuple[Standing, list[str]]:
+    """A kept ranking as if it were stored."""
+    pages = [_page(answer) for answer in kept]
+    items = [item for page in pages for item in page.items if item.position > 0]
+    ages = [age for item in items if (age := _age(item, pages[0].date)) is not None]
+    newcomers = [sum(age <= days for age in ages) for days in PERIODS]
+    standing = Standing(0, pages[0].date, pages[0].page.total, len(ages), newcomers)
+    return standing, list({item.song.uuid for item in items})
+
+
+def _page(kept: raw.RawAnswer) -> RankingPage:
+    answer = Answer(kept.endpoint, kept.path, json.loads(kept.body), kept.body, (), kept.fetched_at)
+    return models.parse(RankingPage, answer)
+
+
+def _age(item: RankingItem, day: date) -> int | None:
+    if item.time_on_chart is not None:
+        return item.time_on_chart
+    return 1 if item.entry_date is not None and item.entry_date >= day else None
+
+
+def stretches(calendar: Sequence[date], missing: Iterable[date]) -> list[tuple[int, int]]:
+    """Missing days that follow each other in the calendar, as (how many, how many of its two neighbours are here)."""
+    wanted, found = set(missing), []
+    length, before = 0, 0
+    for day in calendar:
+        if day in wanted:
+            length += 1
+            continue
+        if length:
+            found.append((length, before + 1))
+            length = 0
+        before = 1
+    if length:
+        found.append((length, before))
+    return found
