@@ -101,13 +101,20 @@ class Chart:
 
 
 def demo_charts(
-    entries: int, overlap: float, third_overlap: float, first_day: date, hours: dict[str, float]
+    entries: int, overlap: float, third_overlap: float, first_day: date, hours: dict[str, float], count: int = 3
 ) -> list[Chart]:
-    """The charts that `bin/up` follows: the first two share `overlap` of their tracks, the third `third_overlap`."""
+    """The charts that `bin/up` follows: the first two share `overlap` of their tracks, the third `third_overlap`.
+
+    Beyond these three come more like the first two, to follow many charts of a known overlap.
+    """
     plan = (
         ("demo-global-daily", "Demo Daily 200", "spotify", "", overlap, 39.0),
         ("demo-france-daily", "Demo Daily 200", "spotify", "FR", overlap, 39.5),
         ("demo-shazam-daily", "Demo Discovery", "shazam", "US", third_overlap, 38.0),
+        *(
+            (f"demo-more-{number}-daily", f"Demo Daily {number}", "spotify", "", overlap, 39.0)
+            for number in range(4, count + 1)
+        ),
     )
     return [
         Chart(

@@ -25,9 +25,12 @@ class WorldSettings(BaseModel):
 
     seed: int = Field(1, ge=0)
     entries: int = Field(200, ge=1, le=rankings.MAX_ENTRIES, description="places of each demo chart")
-    overlap: float = Field(0.6, ge=0, le=1, description="share of tracks that the first two demo charts have in common")
+    overlap: float = Field(0.6, ge=0, le=1, description="share of tracks that the demo charts have in common")
     third_overlap: float = Field(
         0.05, ge=0, le=1, description="share that the third demo chart has in common with them"
+    )
+    demo_charts: int = Field(
+        3, ge=3, le=1_000, description="charts for demonstrations; from the fourth on they are like the first two"
     )
     charts: int = Field(300, ge=0, le=20_000, description="further song charts")
     album_charts: int = Field(24, ge=0, le=2_000)
@@ -77,7 +80,9 @@ class World:
     def __init__(self, **settings: Any) -> None:
         self.settings = WorldSettings(**settings)
         own = self.settings
-        listed = demo_charts(own.entries, own.overlap, own.third_overlap, own.first_day, own.publication_hours)
+        listed = demo_charts(
+            own.entries, own.overlap, own.third_overlap, own.first_day, own.publication_hours, own.demo_charts
+        )
         pool = FIRST_OWN_POOL + len(listed)
         listed += catalogue(own.seed, own.charts, pool, own.catalogue_overlap, own.first_day, own.publication_hours)
         pool += own.charts

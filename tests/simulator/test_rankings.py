@@ -94,3 +94,14 @@ def test_the_demo_charts_share_exactly_the_asked_share(overlap: float) -> None:
     assert len(first & second) == round(200 * overlap)
     third = set(world.tracks_of("demo-shazam-daily", START))
     assert len(first & third) == round(200 * min(overlap, 0.1))
+
+
+def test_more_demo_charts_share_as_the_first_two_do() -> None:
+    world = World(demo_charts=6, charts=2)
+    slugs = [chart.slug for chart in world.charts()[:6]]
+    first, _, third, *more = [set(world.tracks_of(slug, START)) for slug in slugs]
+    assert slugs[3:] == ["demo-more-4-daily", "demo-more-5-daily", "demo-more-6-daily"]
+    assert [len(first & other) for other in more] == [120, 120, 120]
+    assert len(first | more[0] | more[1]) == 120 + 3 * 80
+    assert len(third & more[0]) == 10
+    assert {uuid for uuid in more[2] if world.song(uuid) is None} == set()
