@@ -1,4 +1,4 @@
-"""What Airflow loads of Chartline: its timetable. The rest of the package is imported by name where it is used."""
+"""What Airflow loads of Chartline: its timetable and its priorities. The rest of the package is imported by name where it is used."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 # What tasks use is imported here, before the executor forks its workers: a task then inherits it and starts at once.
 from chartline_airflow import preload  # noqa: F401
+from chartline_airflow.priority import NewestFirst
 from chartline_airflow.timetable import ChartTimetable
 
 
@@ -14,3 +15,4 @@ class ChartlinePlugin(AirflowPlugin):
 
     name = "chartline"
     timetables = [ChartTimetable]  # noqa: RUF012 - Airflow's own way
+    priority_weight_strategies = [NewestFirst]  # noqa: RUF012

@@ -16,7 +16,6 @@ from airflow.sdk import (
     Param,
     PokeReturnValue,
     TriggerRule,
-    WeightRule,
     get_current_context,
     task,
 )
@@ -41,7 +40,7 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retry_delay": timedelta(seconds=30),
     "retry_policy": ByName(),
     "execution_timeout": timedelta(minutes=15),
-    "weight_rule": WeightRule.ABSOLUTE,
+    "weight_rule": "chartline_airflow.priority.NewestFirst",
 }
 
 OpenRun = Callable[[Context], AbstractContextManager[Run]]

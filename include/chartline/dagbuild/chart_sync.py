@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,11 @@ from chartline.dagbuild import docs, runtime
 from chartline.dagbuild.cascade import DEFAULT_ARGS, add_cascade, add_form, ranking_asset
 from chartline.errors import NotConfigured, UnknownChart
 from chartline.schedules import model, snapshot
+from chartline.schedules.calendar import Grid
 from chartline.schedules.model import DAG_PREFIX, Schedule
+from chartline.schedules.runs import is_past
 from chartline.schedules.snapshot import SnapshotLine
+from chartline.settings import settings
 from chartline.warehouse import schedules
 from chartline_airflow.timetable import ChartTimetable
 
@@ -33,6 +36,13 @@ PARAMS = {
         format="date",
         title="Day",
         description="The ranking of this day (YYYY-MM-DD, UTC). Empty: the latest.",
+    ),
+    "days": Param(
+        None,
+        type=["null", "array"],
+        items={"type": "string", "format": "date"},
+        title="Days",
+        description="The rankings of exactly these days, a line each (YYYY-MM-DD, UTC), without audience.",
     ),
     "force": Param(
         False,
@@ -87,16 +97,19 @@ def build_or_quarantine(line: SnapshotLine) -> DAG:
 
 def build(schedule: Schedule) -> DAG:
     """The DAG of a schedule. An inactive one keeps its DAG, for runs by hand, but has no timetable."""
+    window = settings().history_window
+    asked_at = schedule.history_asked_at or schedule.created_at
+    timetable = ChartTimetable(schedule.grid, schedule.first_interval, asked_at, window)
     dag = DAG(
         schedule.dag_id,
-        schedule=ChartTimetable(schedule.grid) if schedule.is_active else None,
+        schedule=timetable if schedule.is_active else None,
         start_date=schedule.start_date,
-        catchup=False,
+        catchup=schedule.catchup,
         description=f"{schedule.name}, {schedule.grid.text()}",
         doc_md=docs.chart_sync(schedule),
         tags=_tags(schedule),
         default_args=DEFAULT_ARGS,
-        max_active_runs=1,
+        max_active_runs=schedule.max_active_runs(window),
         is_paused_upon_creation=False,
     )
     add_cascade(dag, _opener(schedule.slug), ranking_asset(schedule.slug))
@@ -123,12 +136,23 @@ def _opener(slug: str) -> Any:
                 raise UnknownChart(
                     f"{slug} is not followed any more.", advice=f"Follow it with: chartline schedules add {slug}"
                 )
-            return CascadeAsk.from_schedule(schedule, config)
+            return CascadeAsk.from_schedule(schedule, config, _interval(schedule.grid, context["dag_run"]))
 
         with runtime.opened_run(context, slug, ask) as run:
             yield run
 
     return open_run
+
+
+def _interval(grid: Grid, dag_run: Any) -> tuple[list[date], bool] | None:
+    """The days that the run's data interval owns, and whether it is the newest one complete; None for a run by hand,
+    for which Airflow may infer an interval that nobody asked for."""
+    start, end = dag_run.data_interval_start, dag_run.data_interval_end
+    by_itself = getattr(dag_run.run_type, "value", dag_run.run_type) in ("scheduled", "backfill")
+    if not by_itself or start is None or end is None:
+        return None
+    following = grid.next(end) + grid.publication_delay
+    return grid.days(start, end), not is_past(dag_run.run_id) and datetime.now(UTC) < following
 
 
 def quarantine(slug: str, error: str) -> DAG:
