@@ -9,26 +9,21 @@ several). The aim is wall <= 1.3 x (floor + empty).
 
 from __future__ import annotations
 
-import json
-import shutil
 import sys
-import time
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.common import REPOSITORY, cpu_seconds, machine, parser, report, table, work_folder
+from benchmarks.common import cpu_seconds, machine, parser, report, table, work_folder
+from benchmarks.runs import EMPTY, DagRun, Instance, covered, dags_folder, processes, run, wait_for_dags
 
-from chartline.local.airflow import AirflowRefused
 from chartline.local.stack import Stack
 from chartline.settings import settings
 from chartline.warehouse.connect import connect
 
-EMPTY, CASCADE = "benchmark_empty", "chart_cascade"
+CASCADE = "chart_cascade"
 MAPPED = ("track_metadata", "artist_metadata", "track_audience", "artist_audience")
 TASK_OF = {  # whose calls these are
     "ranking_latest": "fetch_ranking",
@@ -40,103 +35,6 @@ TASK_OF = {  # whose calls these are
     "song_broadcast_groups": "track_audience",
 }  # every other one is artist_audience's
 AIM = 1.3
-
-
-@dataclass
-class Instance:
-    """One task instance that ran."""
-
-    task: str
-    start: datetime
-    end: datetime
-
-    @property
-    def seconds(self) -> float:
-        return (self.end - self.start).total_seconds()
-
-
-@dataclass
-class DagRun:
-    """A finished run: seconds from its trigger, and from its first task's start, to its end."""
-
-    run_id: str
-    state: str
-    total: float
-    wall: float
-    first: datetime
-    instances: list[Instance] = field(default_factory=list)
-
-    @property
-    def at_work(self) -> float:
-        """Seconds in which at least one task ran."""
-        return covered(self.instances)
-
-
-def covered(instances: Iterable[Instance]) -> float:
-    """Length of the union of their times, in seconds."""
-    spent, until = 0.0, None
-    for one in sorted(instances, key=lambda i: i.start):
-        begin = one.start if until is None else max(one.start, until)
-        if one.end > begin:
-            spent += (one.end - begin).total_seconds()
-        until = one.end if until is None else max(until, one.end)
-    return spent
-
-
-def run(stack: Stack, dag_id: str, conf: dict[str, Any], timeout: float = 900) -> DagRun:
-    """Trigger a DAG and wait for its end."""
-    airflow = stack.airflow
-    begun = airflow.api("POST", f"dags/{dag_id}/dagRuns", {"logical_date": None, "conf": conf})
-    path = f"dags/{dag_id}/dagRuns/{begun['dag_run_id']}"
-    deadline = time.monotonic() + timeout
-    while (found := airflow.api("GET", path))["state"] not in ("success", "failed"):
-        stack.require_alive()
-        if time.monotonic() > deadline:
-            raise SystemExit(f"{dag_id} did not end within {timeout:.0f} s; its state is {found['state']}.")
-        time.sleep(0.5)
-    if found["state"] == "failed" and dag_id == EMPTY:
-        raise SystemExit(f"{dag_id} failed; see {stack.home / 'logs' / 'tasks'} (keep it with --keep).")
-    rows = airflow.api("GET", f"{path}/taskInstances", params={"limit": 100})["task_instances"]
-    ran = [Instance(r["task_id"], _time(r["start_date"]), _time(r["end_date"])) for r in rows if _ran(r)]
-    first, end = min(i.start for i in ran), _time(found["end_date"])
-    return DagRun(
-        found["dag_run_id"],
-        found["state"],
-        total=(end - _time(found["queued_at"])).total_seconds(),
-        wall=(end - first).total_seconds(),
-        first=first,
-        instances=sorted(ran, key=lambda i: i.start),
-    )
-
-
-def _ran(row: dict[str, Any]) -> bool:
-    return bool(row["start_date"] and row["end_date"] and row["state"] != "skipped")
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def wait_for_dags(stack: Stack, *dag_ids: str, timeout: float = 120) -> None:
-    """Return when Airflow has parsed them."""
-    deadline = time.monotonic() + timeout
-    for dag_id in dag_ids:
-        while True:
-            try:
-                stack.airflow.api("GET", f"dags/{dag_id}")
-                break
-            except AirflowRefused:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.5)
-
-
-def dags_folder(folder: Path) -> Path:
-    """The product's DAG files and the empty DAG, which has no place among them."""
-    target = folder / "dags"
-    shutil.copytree(REPOSITORY / "dags", target, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
-    shutil.copy(REPOSITORY / "benchmarks" / "dags" / "empty.py", target)
-    return target
 
 
 # -- where the time goes -------------------------------------------------------------------------------------
@@ -192,18 +90,6 @@ def parts(chart: DagRun, empty: DagRun, calls: dict[str, Calls], connections: in
 
 def _of(run: DagRun, task: str) -> list[Instance]:
     return [i for i in run.instances if i.task == task]
-
-
-def processes(stack: Stack) -> dict[str, int]:
-    """The main process of each program of the stack."""
-    postmaster = int((stack.postgres.data / "postmaster.pid").read_text().split()[0])
-    noted = {note.stem: note for note in (stack.home / "run").glob("simulator.json")}
-    pids = {f"airflow {name}": pid for name, pid in stack.airflow.pids().items()}
-    return pids | {name: _noted_pid(note) for name, note in noted.items()} | {"postgres": postmaster}
-
-
-def _noted_pid(note: Path) -> int:
-    return int(json.loads(note.read_text())["pid"])
 
 
 # -- the benchmark -------------------------------------------------------------------------------------------

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from benchmarks.cascade import processes, wait_for_dags
 from benchmarks.common import cpu_seconds, machine, parser, report, table, tree, work_folder
+from benchmarks.runs import processes, wait_for_dags
 
 from chartline.local.stack import Stack
 from chartline.local.up import DEMO_CHARTS

@@ -120,8 +120,8 @@ def needed_history(world: World, as_of: datetime, charts: Sequence[ChartAsk]) ->
     """Calls for all rankings of each chart's past, into an empty warehouse, followed and filled at `as_of`.
 
     Audience is for the newest ranking only. What charts share is paid once, audience by the first of them. Page 1 of
-    the newest ranking counts as `ranking_latest`, all other pages as `ranking_at`. The calendar is read, newest day
-    first, as far as the history goes. Raises as `needed_calls`.
+    the newest ranking counts as `ranking_latest`, all other pages as `ranking_at`. The calendar is read whole: its order
+    is not promised. Raises as `needed_calls`.
     """
     newest = needed_calls(world, as_of, charts)
     claims = _Claims()
@@ -134,7 +134,7 @@ def needed_history(world: World, as_of: datetime, charts: Sequence[ChartAsk]) ->
     for ask in charts:
         own = days[ask.slug]
         pages = sum(ceil(len(world.tracks_of(ask.slug, day)) / PAGE) for day in own)
-        listed = ceil(len(own) / PAGE) if ask.history_days else 0
+        listed = ceil(len(world.days(ask.slug, as_of)) / PAGE) if ask.history_days else 0
         calls = newest[ask.slug] | {"ranking_at": pages - 1, "available_rankings": listed}
         found[ask.slug] = {name: count for name, count in calls.items() if count and name not in ("song", "artist")}
         if ask.fetch_track_metadata:
