@@ -10,14 +10,15 @@ import pytest
 
 from .conftest import REPOSITORY, row
 
-STANDING = {"chart_cascade", "chart_catalog", "housekeeping"}
+STANDING = {"chart_cascade", "chart_catalog", "gap_audit", "housekeeping"}
 KNOWN_TAGS = {
-    "chartline", "on demand", "catalogue", "housekeeping", "config-error", "inactive",
+    "chartline", "on demand", "catalogue", "gaps", "housekeeping", "config-error", "inactive",
     "daily", "weekly", "monthly", "custom", "worldwide", "spotify", "FR",
 }  # fmt: skip
 POOLS = {"chartline_rankings", "chartline_fetch", "default_pool"}
 CALLS_THE_API = {
     "fetch_ranking", "track_metadata", "artist_metadata", "track_audience", "artist_audience", "refresh_catalogue",
+    "refresh_calendars",
 }  # fmt: skip
 
 

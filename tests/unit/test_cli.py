@@ -33,6 +33,7 @@ NEED_A_WAREHOUSE = [
     ["schedules", "export"],
     ["charts", "search"],
     ["catalogue", "refresh"],
+    ["gaps"],
     ["snapshot", "write"],
 ]
 

@@ -54,6 +54,24 @@ Fetches the lists of platforms and the charts of each (100 charts a call) into `
 alone. One platform's failure does not stop the others; it is in the log, and due again at once.
 {_TRIAGE}"""
 
+GAP_AUDIT = f"""
+Finds what the followed charts lack and has exactly that fetched: days that the API's calendar lists and the warehouse
+does not have, and rankings that lost rows. A day that the API itself lacks is named and left alone. Runs daily at 04:15
+UTC; trigger it by hand for one chart, or with `dry_run` to see what is missing and what it would cost.
+
+1. **refresh_calendars** brings the charts' calendars up to date; one chart's trouble does not stop the others.
+2. **find_gaps** compares, closes executions whose Airflow run is over as `lost` (and frees what they had leased), and
+   plans: the newest days first, at most `CHARTLINE_HEAL_DAYS` (100) an audit. Its log has a table.
+3. **approve_healing**, **approve_histories** pass unless the work would cost more than `CHARTLINE_APPROVAL_SHARE`
+   (20 %) of the quota left; then a person answers under *Required actions*.
+4. **heal** triggers the charts' own DAGs with `{{"days": [...]}}`. **release_histories** lets the past of a chart come
+   that was held for its cost.
+5. **report** says what was missing, triggered, left for the next audit, absent at the source, overdue, lost. It is red
+   only when a task of the audit itself failed.
+
+It is safe to run at any time: days that are being fetched are left alone, a chart whose DAG is paused is only named.
+{_TRIAGE}"""
+
 
 def chart_sync(schedule: Schedule) -> str:
     """The page of a scheduled chart."""

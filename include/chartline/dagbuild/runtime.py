@@ -59,6 +59,12 @@ def warehouse() -> Iterator[psycopg.Connection[Any]]:
         yield conn
 
 
+def connector() -> Callable[[], psycopg.Connection[Any]]:
+    """Opens connections to the warehouse, in autocommit, from any thread."""
+    dsn = warehouse_dsn()
+    return lambda: _connect(dsn)
+
+
 def api_client() -> SoundchartsClient:
     """The API by the Airflow connection `soundcharts`, under the account's minute limit."""
     return _client(SoundchartsHook(), warehouse_dsn())

@@ -7,6 +7,8 @@ the calendar lacks is none: it is absent at the source, named and left alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby, islice, pairwise
@@ -14,9 +16,13 @@ from typing import Any
 
 import psycopg
 
+from chartline.cascade import calendar
+from chartline.errors import ChartlineError, StopRun, WarehouseUnavailable
 from chartline.schedules import service
 from chartline.schedules.model import Schedule
 from chartline.schedules.snapshot import SnapshotLine
+from chartline.settings import Settings
+from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse import charts, gaps, schedules
 from chartline.warehouse.gaps import Unclosed
 
@@ -116,11 +122,58 @@ def followed(conn: psycopg.Connection[Any], slug: str = "") -> tuple[list[Schedu
     )
 
 
+@dataclass(frozen=True)
+class Refreshed:
+    """What bringing calendars up to date came to: calls made, and by chart why it could not be done."""
+
+    calls: int
+    failed: dict[str, str]
+
+
+def refresh_calendars(
+    connect: Callable[[], AbstractContextManager[psycopg.Connection[Any]]],
+    client: SoundchartsClient,
+    followed: Collection[Schedule],
+    settings: Settings,
+    owner: str,
+) -> Refreshed:
+    """Bring the charts' calendars up to date, `settings.connections` side by side; fresh ones cost no call.
+
+    connect: opens a connection in autocommit. owner: whose leases they are. Raises the errors of the account (StopRun)
+    and WarehouseUnavailable; one chart's other trouble does not stop the others.
+    """
+    began = datetime.now(UTC)
+    asker = calendar.Asker(owner, None, settings, lambda: datetime.now(UTC))
+
+    def refresh(schedule: Schedule) -> str:
+        with connect() as conn:
+            try:
+                calendar.bring_up_to_date(asker, conn, client, schedule.slug, [wanted(schedule, began)[1]])
+            except (StopRun, WarehouseUnavailable):
+                raise
+            except ChartlineError as error:
+                return f"{error.kind}: {error}"
+            return ""
+
+    with ThreadPoolExecutor(settings.connections) as pool:
+        try:
+            outcomes = dict(zip([s.slug for s in followed], pool.map(refresh, followed), strict=True))
+        except ChartlineError:
+            pool.shutdown(cancel_futures=True)
+            raise
+    with connect() as conn:
+        calls = gaps.calendar_calls(conn, list(outcomes), began)
+    return Refreshed(calls, {slug: reason for slug, reason in outcomes.items() if reason})
+
+
 def wanted(schedule: Schedule, now: datetime) -> tuple[date, date]:
-    """First and last day that the schedule wants at `now`: to the end of its latest complete interval. The first lies
-    behind the last where nothing is wanted yet."""
+    """First and last day that the schedule wants at `now`, to the end of its latest complete interval; a history that
+    is held is not wanted yet. The first lies behind the last where nothing is wanted yet."""
+    of = schedule
+    if not schedule.sync_historical_data or schedule.history_held:  # then it begins when the chart was followed
+        of = schedule.model_copy(update={"sync_historical_data": False, "history_asked_at": None})
     grid = schedule.grid
-    return schedule.start_date.date(), grid.next(grid.latest_complete(now)).date() - DAY
+    return of.start_date.date(), grid.next(grid.latest_complete(now)).date() - DAY
 
 
 def audit(
@@ -254,7 +307,7 @@ def _why(
     ran = f"its run of {last.started_at:%Y-%m-%d %H:%M} ended {last.status}"
     if listed and here and listed[-1] <= here:
         return f"{ran}; the source lists nothing newer than {listed[-1]}"
-    return f"{ran}{f': {last.error}' if last.error else ''}"
+    return f"{ran}: {' '.join(last.error.split())}" if last.error else ran
 
 
 def plan(
@@ -331,7 +384,18 @@ def findings(chart: ChartGaps) -> list[str]:
     return [line for line in told if line]
 
 
-def stamp(now: datetime) -> str:
-    """The moment of an audit, for run ids."""
-    return f"{now.astimezone(UTC):%Y%m%dT%H%M%S}"
+def table(found: Iterable[ChartGaps]) -> str:
+    """The charts in a table for a log, those that lack most first."""
+    head = ("CHART", "FROM", "TO", "LISTED", "STORED", "MISSING", "SHORT", "ABSENT")
+    rows = [
+        (c.slug, c.first, c.last, c.listed, c.stored, len(c.missing), len(c.short), len(c.absent))
+        for c in sorted(found, key=lambda c: (-len(c.missing) - len(c.short), c.slug))
+    ]
+    cells = [[str(cell) for cell in row] for row in [head, *rows]]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in cells)
 
+
+def at_work(conn: psycopg.Connection[Any], dag_id: str) -> int:
+    """How many runs of a DAG have opened their execution and not closed it."""
+    return sum(run.dag_id == dag_id for run in gaps.unclosed(conn))

@@ -101,6 +101,16 @@ def leased_days(conn: Connection, slug: str) -> set[date]:
     return {day for (day,) in found}
 
 
+def calendar_calls(conn: Connection, slugs: Iterable[str], since: datetime) -> int:
+    """Calls made for the calendars of these charts since then, by whomever."""
+    row = conn.execute(
+        """select count(*) from chartline.api_call
+           where endpoint = 'available_rankings' and entity = any(%s) and at >= %s""",
+        [list(slugs), since],
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def unclosed(conn: Connection) -> list[Unclosed]:
     """All executions that say they are at work, oldest first."""
     with conn.cursor(row_factory=class_row(Unclosed)) as cursor:

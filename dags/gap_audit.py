@@ -1,0 +1,7 @@
+"""What the followed charts lack, found and healed: the Airflow DAG gap_audit."""
+
+from __future__ import annotations
+
+from chartline.dagbuild.gap_audit import build
+
+dag = build()

@@ -1,0 +1,98 @@
+"""`chartline gaps`: what the followed charts lack, by chart and month."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated
+
+import typer
+
+from chartline.cli import common
+from chartline.errors import BadInput
+from chartline.schedules import gaps
+from chartline.schedules.gaps import ChartGaps
+from chartline.settings import settings
+from chartline.warehouse import gaps as stored
+from chartline.warehouse.gaps import Month
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command of this file."""
+    app.command("gaps")(show)
+
+
+def show(
+    chart: Annotated[str, typer.Argument(help="one followed chart, by month; default: all", show_default=False)] = "",
+    month: Annotated[str, typer.Option(help="only this one, YYYY-MM", show_default=False)] = "",
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="bring the calendars up to date first: costs calls")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
+    """What the followed charts lack: days of the API's calendar that are not stored, and rankings that lost rows."""
+    first = _month(month)
+    now = datetime.now(UTC)
+    with common.warehouse() as conn:
+        followed, refused = gaps.followed(conn, chart)
+        failed: dict[str, str] = {}
+        if refresh and followed:
+            with common.soundcharts() as client:
+                done = gaps.refresh_calendars(common.warehouse, client, followed, settings(), f"chartline gaps {now}")
+            failed = done.failed
+            typer.echo(f"The calendars are up to date with {common.counted(done.calls, 'call')}.", err=True)
+        found = gaps.audit(conn, followed, now, timedelta(hours=settings().overdue_hours))
+        months = stored.by_month(conn, [one.slug for one in found], first)
+    if as_json:
+        typer.echo(json.dumps([_json(one, months) for one in found], ensure_ascii=False, indent=2))
+    elif not followed and not refused:
+        typer.echo("No chart is followed. Follow one with: chartline schedules add SLUG")
+    else:
+        _tell(found, months, by_month=bool(chart or month))
+    for slug, reason in refused.items():
+        typer.echo(f"{slug}: its schedule cannot be used: {common.plain(reason)}", err=True)
+    for slug, reason in failed.items():
+        typer.echo(f"{slug}: its calendar could not be brought up to date: {common.plain(reason)}", err=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _month(text: str) -> date | None:
+    if not text:
+        return None
+    try:
+        return datetime.strptime(text, "%Y-%m").replace(tzinfo=UTC).date()
+    except ValueError:
+        raise BadInput(f"month: {text!r} is not a month, such as 2026-11.", field="month") from None
+
+
+def _tell(found: list[ChartGaps], months: Iterable[Month], *, by_month: bool) -> None:
+    if by_month:
+        rows = [(m.chart, f"{m.month:%Y-%m}", m.calendar_days, m.stored, m.missing, m.short, _share(m)) for m in months]
+        typer.echo(common.columns(("CHART", "MONTH", "LISTED", "STORED", "MISSING", "SHORT", "COMPLETE"), rows))
+    else:
+        typer.echo(gaps.table(found))
+    for one in found:
+        for line in gaps.findings(one):
+            typer.echo(f"{one.slug}: {common.plain(line)}")
+    wanting = [one.slug for one in found if one.open]
+    if wanting:
+        only = f""" --conf '{{"chart": "{wanting[0]}"}}'""" if len(found) == 1 else ""
+        typer.echo(f"Heal it now with the DAG gap_audit (it runs daily): airflow dags trigger gap_audit{only}")
+
+
+def _share(month: Month) -> str:
+    """Of the days listed, those that are here and whole."""
+    whole = month.calendar_days - month.missing - month.short
+    return f"{max(whole, 0) / month.calendar_days:.0%}" if month.calendar_days else ""
+
+
+def _json(one: ChartGaps, months: Iterable[Month]) -> dict[str, object]:
+    own = [
+        {"month": f"{m.month:%Y-%m}", "listed": m.calendar_days, "stored": m.stored}
+        | {"missing": m.missing, "short": m.short}
+        for m in months
+        if m.chart == one.slug
+    ]
+    return one.as_dict() | {"months": own}
