@@ -209,7 +209,7 @@ def estimate_cascade(
     if ask.past is not None:
         tally.past(ask.past, ask.steps, 1)
         return tally.estimate(f"{ask.chart}, {len(ask.past)} days", per_minute)
-    tally.latest(ask.steps, ask.track_platforms, ask.artist_platforms, ask.audience_days, ask.day)
+    tally.latest(ask.steps, ask.track_platforms, ask.artist_platforms, ask.audience_days, ask.day, by_hand=True)
     return tally.estimate(f"{ask.chart} of {ask.day}" if ask.day else f"{ask.chart}, latest", per_minute)
 
 
@@ -258,8 +258,13 @@ class _Tally:
         artist_platforms: Sequence[str],
         audience_days: int,
         day: date | None = None,
+        *,
+        by_hand: bool = False,
     ) -> None:
-        """The latest ranking, or that of one day, and all that is fetched for it."""
+        """The latest ranking, or that of one day, and all that is fetched for it.
+
+        by_hand: a run by hand asks for the latest ranking even when it is here; a schedule's only when it expects more.
+        """
         seen = self.seen
         same = day is None or day == seen.newest
         low, high = seen.pages
@@ -270,7 +275,8 @@ class _Tally:
                 self.calendar(day)
         elif seen.newest is not None and seen.newest in seen.here and not self.force:
             newer = bool(seen.calendar) and seen.calendar[-1] > seen.newest
-            low, high = (low, high) if newer else (1, 1 if seen.asked else high)
+            if not newer:
+                low, high = int(by_hand), 1 if seen.asked else high
         self.add("ranking", low, high)
         tracks = list(seen.tracks) if same else []
         unknown = (max(seen.places[0] - len(tracks), 0), max(seen.places[1] - len(tracks), 0))

@@ -81,7 +81,6 @@ def see(conn: Connection, slug: str, settings: Settings, look: Look | None = Non
     if chart:
         stored = gaps.stored_days(conn, chart.id, date.min, date.max)
         here |= {day for day, whole in stored.items() if whole}
-        here -= {day for day, whole in stored.items() if not whole}
     standing, tracks = (rankings[0], estimates.tracks_of(conn, rankings[0].id)) if rankings else (None, [])
     if kept and (standing is None or kept[-1] > standing.day):
         standing, tracks = _standing(raw.latest(conn, "ranking", slug, kept[-1].isoformat()))

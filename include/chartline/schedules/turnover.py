@@ -15,10 +15,10 @@ from chartline.warehouse.estimates import ArtistSample, Standing
 PERIODS = (1, 2, 3, 5, 7)
 """The chart's own days for which `Standing.newcomers` are counted."""
 
-ENOUGH = 10
+ENOUGH = 15
 """Newcomers above which their number says something."""
 
-OTHER_TIMES = 1.25
+OTHER_TIMES = 1.15
 GONE_AGAIN = 1.25
 """Tracks that came and went within the counted days are not seen on the last of them."""
 
@@ -46,15 +46,24 @@ def rate(rankings: Sequence[Standing], frequency: str, places: int) -> Rate:
     if not told:
         low, high = USUAL_TURNOVER.get(frequency, (0.005, 0.8))
         return Rate(low * places, high * places)
-    exposure, count, missed = len(told), sum(r.newcomers[0] for r in told), 1.0
-    if count < ENOUGH and exposure < PERIODS[-1]:  # so few rankings: who came within some days of the newest
-        within = zip(PERIODS, told[0].newcomers, strict=True)
-        last = (PERIODS[-1], told[0].newcomers[-1])
-        exposure, count = next(((days, came) for days, came in within if came >= ENOUGH), last)
-        missed = GONE_AGAIN
+    count, exposure, _ = _newcomers(told, 2 * ENOUGH)  # what is missed here only makes it less
     least = max(count - 2 * sqrt(count), 0) / exposure / OTHER_TIMES
+    count, exposure, missed = _newcomers(told, ENOUGH)
     most = (count + 2 * sqrt(count + 1) + 2) / exposure * missed * OTHER_TIMES
     return Rate(min(least, places), min(most, places))
+
+
+def _newcomers(told: Sequence[Standing], enough: int) -> tuple[int, int, float]:
+    """New tracks, in how many rankings, and by what factor they may be more.
+
+    Of all rankings together; where these are few, those who came within the fewest days of the newest that are enough.
+    """
+    count = sum(ranking.newcomers[0] for ranking in told)
+    if count >= enough or len(told) >= PERIODS[-1]:
+        return count, len(told), 1.0
+    within = list(zip(told[0].newcomers, PERIODS, strict=True))
+    came, days = next((pair for pair in within if pair[0] >= enough), within[-1])
+    return came, days, GONE_AGAIN
 
 
 def artists(sample: ArtistSample, low_tracks: int, high_tracks: int) -> tuple[int, int]:
@@ -62,7 +71,7 @@ def artists(sample: ArtistSample, low_tracks: int, high_tracks: int) -> tuple[in
 
     From above: the share of links that led to an artist met only once is the chance that the next link leads to a new
     one (Good and Turing), and it only falls. From below: the artists never met are at least once² / (2 twice) (Chao),
-    met one by one. Half of the one, more than the other, as tracks of another time are not drawn from the same lot.
+    met one by one. A third of the one, more than the other, as tracks of another time are not drawn from the same lot.
     """
     if sample.tracks < MANY_TRACKS or not sample.links:
         return 0, ceil(high_tracks * USUAL_ARTISTS[1])
@@ -73,5 +82,5 @@ def artists(sample: ArtistSample, low_tracks: int, high_tracks: int) -> tuple[in
     if not never_met or not sample.once:
         return 0, high
     missed = 1 - sample.once / (sample.links * never_met + sample.once)
-    low = floor(never_met * (1 - missed ** (low_tracks * per_track)) / 2)
+    low = floor(never_met * (1 - missed ** (low_tracks * per_track)) / 3)
     return min(low, high), high
