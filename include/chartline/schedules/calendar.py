@@ -7,8 +7,10 @@ that each day has exactly one owner, on grids of hours too.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from statistics import mode
 from typing import Any, Literal, get_args
 
 from croniter import CroniterError, croniter
@@ -192,6 +194,18 @@ class Grid:
     @staticmethod
     def _of_month(moment: datetime) -> datetime:
         return _midnight(moment).replace(day=1)
+
+
+def own_weekday(days: Sequence[date]) -> int:
+    """The weekday (0 is Monday) of a weekly chart, of the days of its rankings, newest first, at least one: what the
+    newest three are most often, so that a ranking moved by a holiday moves nothing."""
+    return mode(day.weekday() for day in days[:3])
+
+
+def own_month_day(days: Sequence[date]) -> int:
+    """The day of month of a monthly chart, as `own_weekday`: the greatest of the newest three, since a month's end is
+    the 28th in February."""
+    return max(day.day for day in days[:3])
 
 
 def _utc(moment: datetime) -> datetime:

@@ -113,7 +113,7 @@ def apply(
             if difference.action == "add":
                 schedules.add(conn, chart.id, wanted, created_by)
             else:
-                schedules.change(conn, chart.id, wanted)
+                schedules.change(conn, chart.id, wanted | service.past_asked(there[slug], wanted))
         for slug in sorted(set(there) - set(charts)) if prune else ():
             differences.append(Difference("remove", slug, {}))
             schedules.remove(conn, there[slug]["chart_id"])

@@ -33,16 +33,18 @@ def add(
     *,
     created_by: str = "",
     client: Client | None = None,
+    held: bool = False,
 ) -> Schedule:
     """Follow a chart. Without a frequency among `settings` it is the chart's own, else weekly.
 
-    `client`: asked for a chart that the warehouse has not met (one call). Raises BadInput for a wrong setting or a
+    `held`: its past waits for `release_history`. `client`: asked for a chart that the warehouse has not met (one call). Raises BadInput for a wrong setting or a
     chart that is followed already, UnknownChart, and with `client` the errors of the account.
     """
     check(settings or {})  # before a call is spent
     chart = find_chart(conn, slug, client)
     schedule = proposed(chart, settings or {})
-    if not schedules.add(conn, chart.id, _columns(schedule), created_by):
+    columns = _columns(schedule) | {"history_held": held and schedule.sync_historical_data}
+    if not schedules.add(conn, chart.id, columns, created_by):
         raise BadInput(
             f"chart: {slug} is followed already.",
             field="chart",
@@ -51,8 +53,11 @@ def add(
     return _stored(conn, slug)
 
 
-def change(conn: psycopg.Connection[Any], slug: str, settings: Mapping[str, Any]) -> Schedule:
-    """Change some settings of a followed chart; also mends a row that was made invalid. Raises BadInput."""
+def change(conn: psycopg.Connection[Any], slug: str, settings: Mapping[str, Any], *, held: bool = False) -> Schedule:
+    """Change some settings of a followed chart; also mends a row that was made invalid. Raises BadInput.
+
+    `held`: if that asks for more of the past, it waits for `release_history`.
+    """
     with conn.transaction():
         schedules.lock(conn)
         found = schedules.rows(conn, [slug])
@@ -60,7 +65,31 @@ def change(conn: psycopg.Connection[Any], slug: str, settings: Mapping[str, Any]
             raise not_followed(slug)
         before = found[0]
         schedule = Schedule.of(before | with_timing(before, settings))
-        schedules.change(conn, before["chart_id"], _columns(schedule))
+        columns = _columns(schedule)
+        schedules.change(conn, before["chart_id"], columns | past_asked(before, columns, held=held))
+    return _stored(conn, slug)
+
+
+def past_asked(before: Mapping[str, Any], after: Mapping[str, Any], *, held: bool = False) -> dict[str, Any]:
+    """The columns that say when the past was asked for, as a change from settings to settings alters them.
+
+    The past is asked for anew when history is switched on or reaches farther back; its runs then start over from the
+    latest interval. Not when the schedule is made active again: it goes on where it stopped.
+    """
+    if not after["sync_historical_data"]:
+        return {"history_held": False}
+    days = before["history_days"] if before["sync_historical_data"] else 0
+    if after["history_days"] <= days:
+        return {}
+    return {"history_asked_at": datetime.now(UTC), "history_held": held}
+
+
+def release_history(conn: psycopg.Connection[Any], slug: str) -> Schedule:
+    """Let the past that was held come, from the interval that is the latest complete one now. Raises BadInput."""
+    chart = charts.find(conn, slug)
+    released = {"history_held": False, "history_asked_at": datetime.now(UTC)}
+    if chart is None or not schedules.change(conn, chart.id, released):
+        raise not_followed(slug)
     return _stored(conn, slug)
 
 

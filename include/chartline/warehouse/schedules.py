@@ -4,12 +4,15 @@ by hand must still be readable."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any, LiteralString
 
 import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from chartline.schedules.calendar import FRIDAY, Grid, own_month_day, own_weekday
+from chartline.schedules.delay import NEWEST, learned_delay
 from chartline.schedules.model import Schedule
 from chartline.warehouse.connect import connect
 
@@ -20,18 +23,29 @@ _ROWS: LiteralString = """
            s.is_active, s.sync_frequency, s.custom_interval_hours, s.cron, s.sync_immediately,
            s.sync_historical_data, s.history_days, s.fetch_track_metadata, s.fetch_artist_metadata,
            s.fetch_track_audience, s.fetch_artist_audience, s.track_platforms, s.artist_platforms,
-           s.created_by, s.created_at
-    from chartline.chart_sync_schedule s join chartline.chart c on c.id = s.chart_id"""
+           s.created_by, s.created_at, s.history_asked_at, s.history_held, seen.days, seen.first_seen, seen.not_yet
+    from chartline.chart_sync_schedule s join chartline.chart c on c.id = s.chart_id
+    cross join lateral (
+        select array_agg(day) days, array_agg(first_seen_at) first_seen, array_agg(not_yet_at) not_yet
+        from (
+            select day, first_seen_at, not_yet_at from chartline.chart_calendar
+            where chart_id = s.chart_id order by day desc limit %(newest)s
+        ) newest
+    ) seen"""
 
 
 def rows(conn: psycopg.Connection[Any], slugs: Iterable[str] | None = None) -> list[dict[str, Any]]:
-    """The schedules of `slugs`, or all, as they stand, by slug: the keys are the fields of `Schedule`."""
+    """The schedules of `slugs`, or all, as they stand, by slug: the keys are the fields of `Schedule`.
+
+    What the newest days of a chart's calendar tell of it, its own day and its publication delay, is worked out here.
+    """
     wanted = None if slugs is None else list(slugs)
     with conn.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(
+        found = cursor.execute(
             f'{_ROWS} where %(slugs)s::text[] is null or c.slug = any(%(slugs)s) order by c.slug collate "C"',
-            {"slugs": wanted},
+            {"slugs": wanted, "newest": NEWEST},
         ).fetchall()
+    return [_learned(row) for row in found]
 
 
 def get(conn: psycopg.Connection[Any], slug: str) -> Schedule | None:
@@ -77,6 +91,27 @@ def change(conn: psycopg.Connection[Any], chart_id: int, settings: Mapping[str, 
 def remove(conn: psycopg.Connection[Any], chart_id: int) -> bool:
     """Follow the chart no longer; what was stored of it stays. False when it was not followed."""
     return conn.execute("delete from chartline.chart_sync_schedule where chart_id = %s", (chart_id,)).rowcount == 1
+
+
+def _learned(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with `weekday`, `month_day`, `publication_delay` in place of the newest days, of which they are learned."""
+    days, first_seen, not_yet = (row.pop(name) or [] for name in ("days", "first_seen", "not_yet"))
+    own = str(row["frequency"]).strip().lower()
+    row["weekday"] = own_weekday(days) if days and own == "weekly" else None
+    row["month_day"] = own_month_day(days) if days and own == "monthly" else None
+    row["publication_delay"] = timedelta(0)
+    try:
+        grid = Grid(
+            row["sync_frequency"],
+            weekday=FRIDAY if row["weekday"] is None else row["weekday"],
+            month_day=row["month_day"],
+            hours=row["custom_interval_hours"],
+            cron=row["cron"],
+        )
+    except (ValueError, TypeError):
+        return row  # made invalid by hand: the model says how
+    row["publication_delay"] = learned_delay(zip(days, first_seen, not_yet, strict=True), grid)
+    return row
 
 
 def _values(settings: Mapping[str, Any]) -> dict[str, Any]:
