@@ -33,6 +33,12 @@ class TryLater(ChartlineError):
         super().__init__(what, **more)
 
 
+class NotYet(TryLater):
+    """No trouble: what is waited for is not there yet. Ask again after `after` seconds; no attempt is used up."""
+
+    kind = "not_yet"
+
+
 class ServerTrouble(TryLater):
     """5xx."""
 

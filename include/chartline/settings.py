@@ -27,7 +27,9 @@ class Settings(BaseSettings):
     history_window: int = Field(31, ge=1, le=366, description="periods of the past that one run takes")
     approval_share: float = Field(0.2, gt=0, description="share of the quota left above which work asks a person first")
     heal_days: int = Field(100, ge=1, description="days that one gap audit heals, over all charts")
-    overdue_hours: int = Field(2, ge=0, description="after its run time, until a schedule without its ranking is overdue")
+    overdue_hours: int = Field(
+        2, ge=0, description="after its run time, until a schedule without its ranking is overdue"
+    )
     late_hours: int = Field(24, ge=0, le=240, description="how long a run waits for a ranking that is late")
     calendar_hours: int = Field(6, ge=0, le=240, description="how long a chart's list of days stays fresh")
     raw_days: int = Field(30, ge=1, description="how long raw answers are kept")

@@ -34,13 +34,11 @@ from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse import calls, executions, ledger, raw
 from chartline.warehouse.executions import Counts, Execution, ItemFailure
 from chartline.warehouse.ledger import Batch, Item, Outcome, Settled
+from chartline.warehouse.merge import REFUSED
 
 log = logging.getLogger(__name__)
 
 Connection = psycopg.Connection[Any]  # in autocommit
-
-REFUSED = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
-"""What PostgreSQL says to a value that it cannot hold."""
 
 
 @dataclass

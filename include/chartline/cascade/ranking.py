@@ -1,168 +1,429 @@
-"""Step 1: fetch the ranking, with all its pages, and keep the pages raw."""
+"""Step 1: fetch the rankings of the run's days, with all their pages, and keep the pages raw."""
 
 from __future__ import annotations
 
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import psycopg
 
+from chartline.cascade import cadence, calendar
 from chartline.cascade.run import Run
-from chartline.errors import BadInput, ChartlineError, ContractBroken, NotFound, TryLater, UnknownChart
-from chartline.soundcharts import endpoints, models
-from chartline.soundcharts.client import SoundchartsClient
-from chartline.warehouse import calls, charts, ledger, rankings, raw
+from chartline.cascade.side_by_side import SideBySide
+from chartline.errors import (
+    AskPerson,
+    BadInput,
+    ChartlineError,
+    ContractBroken,
+    NotFound,
+    NotYet,
+    RateLimited,
+    StopRun,
+    TryLater,
+    UnknownChart,
+    WarehouseUnavailable,
+)
+from chartline.soundcharts.client import RankingPages, SoundchartsClient
+from chartline.warehouse import calls, charts, executions, ledger, rankings, raw
+from chartline.warehouse.charts import ChartRow
+from chartline.warehouse.executions import ItemFailure
 from chartline.warehouse.ledger import Settled, Want
 
-RESOURCE = "ranking"
-CALENDAR = "calendar"
+log = logging.getLogger(__name__)
+
+RESOURCE = calendar.RANKING
 LATEST = "latest"
 BROKEN = "broken_ranking"
 LEASE = timedelta(minutes=5)
-"""A ranking is a few calls; whoever waits for a run that died waits no longer than its task's retries."""
+"""A ranking is a few calls; whoever waits for a run that died waits no longer than this."""
 FOREVER = datetime.max.replace(tzinfo=UTC)
+PATIENCE = 5.0  # seconds: what another run is fetching is mostly here by then
+POLL = 0.25
+AGAIN = 15.0  # seconds: after that it is looked for again, without holding a slot meanwhile
+TAIL = 7
+"""A run of the present takes up the rankings that were missed since the newest one, if they are no more than these."""
+BROKEN_AT_ONCE = 3
+"""So many answers of another shape and not a good one: it is the API that changed."""
+WAITS = [timedelta(minutes=minutes) for minutes in (15, 30, 60, 120)]
+"""Between two looks for a ranking that is late; the last one goes on."""
+
+OF_ALL = (StopRun, AskPerson, RateLimited, WarehouseUnavailable)
+"""Failures that the next day would meet too."""
 
 
-def fetch_ranking(run: Run) -> list[str]:
-    """Fetch the asked day's ranking, or the latest, unless it is here already. Returns its day, ISO, in a list.
+def fetch_ranking(run: Run, *, last_try: bool = False) -> list[str]:
+    """Fetch the rankings of the run's days that are not here whole. Returns the days that it has, ISO, sorted.
 
-    One run at a time fetches a chart's ranking. Raises UnknownChart, BadInput (no ranking on that day),
-    TryLater (another run is at it), ShortAnswer and the errors of the account.
+    A day that the source does not have is noted, not failed. A day that failed does not stop the others: what came is
+    kept, and the error names what is left; on the `last_try` these are noted and the run goes on with what it has,
+    if it has any.
+
+    Raises NotYet (the ranking is late, or another run is fetching it), TryLater (some days failed, or all),
+    UnknownChart, BadInput (no ranking on the one day asked for), and the errors of the account.
     """
-    ask = run.ask
     with run.connect() as conn:
-        # One lease for all days: the latest ranking and that of a day asked for may be the same.
-        _, mine = ledger.claim(
-            conn,
-            RESOURCE,
-            [Want(ask.chart, LATEST)],
-            owner=run.execution.owner,
-            lease=LEASE,
-            stale_before=FOREVER,
-        )
-        if not mine:
-            raise TryLater(f"Another run is fetching a ranking of {ask.chart}.", after=LEASE.total_seconds() / 3)
+        fetch = _Fetch(run, conn, last_try)
         try:
-            known = _known_days(conn, ask.chart, run.execution.started_at if ask.force else None)
-            if ask.day and ask.day in known:
-                return [ask.day.isoformat()]
-            with run.client() as client:
-                stamp = _stamp(conn, run, client, ask.chart, ask.day) if ask.day else None
-                return [_fetch(conn, run, client, ask.chart, stamp, known).isoformat()]
+            ask = run.ask
+            if ask.day:
+                have = fetch.one(ask.day)
+            elif ask.past is not None:
+                have = fetch.past(ask.past)
+            else:
+                have = fetch.present(ask.interval or ())
+            fetch.end(have)
+            return [day.isoformat() for day in sorted(have)]
         finally:
+            fetch.close()
             ledger.release(conn, run.execution.owner, RESOURCE)
 
 
-def _known_days(conn: psycopg.Connection[Any], slug: str, forced_since: datetime | None) -> set[date]:
-    """Days that need no call: stored, or fetched whole by a run that did not come to store it.
-
-    A forced run takes only what it fetched itself, before a retry.
-    """
-    kept = {date.fromisoformat(day) for day in raw.facets(conn, RESOURCE, slug, forced_since)}
-    chart = None if forced_since else charts.find(conn, slug)
-    return kept | rankings.known_days(conn, chart.id) if chart else kept
+def wait(asked_early: int, late_hours: int) -> timedelta | None:
+    """How long to wait after so many asks in vain; None when that would be more than `late_hours` in all."""
+    waits = [WAITS[min(number, len(WAITS) - 1)] for number in range(asked_early)]
+    return waits[-1] if sum(waits, timedelta()) <= timedelta(hours=late_hours) else None
 
 
-def _fetch(
-    conn: psycopg.Connection[Any],
-    run: Run,
-    client: SoundchartsClient,
-    slug: str,
-    stamp: str | None,
-    known: set[date],
-) -> date:
-    try:
-        pages = client.ranking(slug, stamp, known.__contains__)
-    except ChartlineError as error:
-        _record_failure(conn, run, slug, stamp or LATEST, error)
-        if isinstance(error, NotFound) and stamp is None:
-            raise UnknownChart(
-                f"chart: the Soundcharts API has no chart {slug!r}.",
-                field="chart",
-                advice="Look it up with: chartline charts search",
-            ) from None
-        raise
-    day = pages.day.isoformat()
-    now = datetime.now(UTC)
-    with conn.transaction():
-        if not pages.known:
-            raw.keep(
-                conn,
-                [raw.RawAnswer.of(RESOURCE, slug, day, part, answer, now) for part, answer in enumerate(pages.answers)],
-                run.execution.id,
+@dataclass
+class _Fetch:
+    """One try of one run."""
+
+    run: Run
+    conn: psycopg.Connection[Any]
+    last_try: bool
+    failed: dict[date, ChartlineError] = field(default_factory=dict)
+    absent: set[date] = field(default_factory=set)
+    late: set[date] = field(default_factory=set)
+
+    @property
+    def slug(self) -> str:
+        return self.run.ask.chart
+
+    @cached_property
+    def client(self) -> SoundchartsClient:
+        return self.run.client()
+
+    def close(self) -> None:
+        if "client" in self.__dict__:
+            self.client.close()
+
+    # -- which days ----------------------------------------------------------------------------------------------
+
+    def one(self, day: date) -> set[date]:
+        """A day asked for by hand: that there is no ranking on it is an error."""
+        have = self.past((day,), by_hand=True)
+        if day in self.absent:
+            chart = self.chart()
+            near = rankings.nearest_days(self.conn, chart.id, day) if chart else []
+            raise BadInput(
+                f"day: {self.slug} has no ranking on {day}.",
+                field="day",
+                advice=f"The nearest days it has: {', '.join(str(d) for d in near if d != day) or 'none'}.",
             )
-        calls.record(conn, [call for answer in pages.answers for call in answer.calls], run.execution.id)
-        ledger.settle(
-            conn,
+        return have
+
+    def past(self, days: Sequence[date], *, by_hand: bool = False) -> set[date]:
+        """Days of the past: the calendar says which of them there are."""
+        have = self.known(days)
+        if any(self._may_be_the_latest(day) for day in days if day not in have):
+            self._hold_latest()
+            have = self.known(days)
+        missing = [day for day in days if day not in have]
+        if missing:
+            stamps = self._stamps(missing, by_hand=by_hand)
+            named = missing if self.run.ask.interval is None else self._possible(missing, stamps)
+            self.absent.update(day for day in named if day not in stamps)
+            have |= self._take({day: stamps[day] for day in missing if day in stamps})
+        return have
+
+    def present(self, interval: Sequence[date]) -> set[date]:
+        """The latest ranking, waited for if that of the interval is not out yet, and what was missed before it."""
+        chart = self.chart()
+        newest = self._newest_known()
+        asked = self.run.ask.interval is None
+        if asked or not interval or newest is None or cadence.expected(self._frequency(), newest, interval):
+            newest = self._latest()
+            late = cadence.expected(self._frequency(), newest, interval)
+            if late and chart and rankings.newest(self.conn, chart.id):
+                self._wait_for(late)
+        assert newest is not None
+        if asked:
+            return {newest}
+        wanted = {day for day in interval if day <= newest} | self._missed_before(newest, chart)
+        have = self.known({newest, *wanted})
+        missing = self._possible(sorted({newest, *wanted} - have), {newest})
+        if missing:
+            stamps = self._stamps(missing)
+            self.absent.update(day for day in self._possible(missing, stamps) if day in interval and day not in stamps)
+            have |= self._take({day: stamps[day] for day in missing if day in stamps})
+        return have
+
+    def _missed_before(self, newest: date, chart: ChartRow | None) -> set[date]:
+        """The days between the newest stored ranking and this one, when they are few."""
+        stored = rankings.newest(self.conn, chart.id, before=newest) if chart else None
+        between = (newest - stored).days - 1 if stored else 0
+        if not stored or between > TAIL * cadence.step(self._frequency()).days:
+            return set()
+        return {stored + timedelta(days=n) for n in range(1, between + 1)}
+
+    def _wait_for(self, late: Sequence[date]) -> None:
+        """Note an ask in vain. Raises NotYet with the time of the next one, unless it has been waited for too long."""
+        now, [first, *_] = self.run.now(), late
+        with self.conn.transaction():
+            ledger.settle(self.conn, RESOURCE, [Settled(self.slug, first.isoformat(), "absent", now, now)])
+            asked = executions.asked_early(self.conn, self.run.execution.id)
+        after = wait(asked, self.run.settings.late_hours)
+        if after is not None:
+            raise NotYet(
+                f"The ranking of {self.slug} of {first} is not published yet; asked {asked} times.",
+                after=after.total_seconds(),
+            )
+        log.warning("The ranking of %s of %s is left to the gap audit: asked %d times.", self.slug, first, asked)
+        self.late.update(late)
+
+    def end(self, have: set[date]) -> None:
+        """Note what is absent and left. Raises the first failure when it is worth another try, or nothing was had."""
+        left = sorted(self.failed)
+        again = [day for day in left if isinstance(self.failed[day], TryLater)]
+        if left and (not have or (again and not self.last_try)):
+            error = self.failed[(again or left)[0]]
+            if len(left) > 1 or have:
+                error.what += f" Days left: {', '.join(map(str, left))}."
+                error.args = (f"{error.what} {error.advice}".strip(),)
+            raise error
+        failures = [
+            ItemFailure(RESOURCE, self.slug, day.isoformat(), error.kind, str(error))
+            for day, error in sorted(self.failed.items())
+        ]
+        with self.conn.transaction():
+            executions.add_failures(self.conn, self.run.execution.id, failures)
+            executions.note_days(
+                self.conn, self.run.execution.id, absent=sorted(self.absent), left=sorted({*left, *self.late})
+            )
+
+    # -- what is known -------------------------------------------------------------------------------------------
+
+    def chart(self) -> ChartRow | None:
+        return charts.find(self.conn, self.slug)
+
+    def _frequency(self) -> str:
+        chart = self.chart()
+        return chart.frequency if chart else ""
+
+    def known(self, days: Iterable[date]) -> set[date]:
+        """Those of `days` that need no call: stored whole, or kept raw by a run that did not come to store them.
+
+        A forced run takes only what it fetched itself, before a retry.
+        """
+        asked = set(days)
+        forced_since = self.run.execution.started_at if self.run.ask.force else None
+        kept = {date.fromisoformat(day) for day in raw.facets(self.conn, RESOURCE, self.slug, forced_since)} & asked
+        chart = None if forced_since else self.chart()
+        return kept | set(rankings.whole(self.conn, chart.id, asked - kept)) if chart else kept
+
+    def _newest_known(self) -> date | None:
+        """The newest day that is stored or kept; None also for a forced run, which is to ask."""
+        if self.run.ask.force:
+            return None
+        chart = self.chart()
+        stored = rankings.newest(self.conn, chart.id) if chart else None
+        kept = raw.facets(self.conn, RESOURCE, self.slug)
+        days = [*([stored] if stored else []), *([date.fromisoformat(kept[-1])] if kept else [])]
+        return max(days, default=None)
+
+    def _possible(self, days: Iterable[date], there: Iterable[date]) -> list[date]:
+        return cadence.possible(self._frequency(), days, there)
+
+    def _may_be_the_latest(self, day: date) -> bool:
+        """Whether another run may be fetching this day's ranking as the latest, not knowing yet what day that is."""
+        chart = self.chart()
+        newest = rankings.newest(self.conn, chart.id) if chart else None
+        recent = self.run.now().date() - cadence.step(self._frequency())
+        return day >= recent and (newest is None or day > newest)
+
+    def _stamps(self, days: Sequence[date], *, by_hand: bool = False) -> dict[date, str]:
+        """The API's stamps around `days`, sorted; the calendar is fetched if it may lack any of them."""
+
+        def found() -> dict[date, str]:
+            chart = self.chart()
+            if chart is None:
+                return {}
+            apart = cadence.step(chart.frequency)
+            return rankings.stamps(self.conn, chart.id, min(days) - apart, max(days) + apart)
+
+        stamps = found()
+        unknown = self._possible((day for day in days if day not in stamps), stamps)
+        if unknown:
+            calendar.bring_up_to_date(
+                calendar.Asker.of(self.run), self.conn, self.client, self.slug, unknown, now=by_hand
+            )
+            stamps = found()
+        return stamps
+
+    # -- fetching ------------------------------------------------------------------------------------------------
+
+    def _latest(self) -> date:
+        """Fetch the latest ranking, unless it is here already; its day."""
+        self._hold_latest()
+        held_elsewhere = False
+
+        def known(day: date) -> bool:
+            nonlocal held_elsewhere
+            if self.known([day]):
+                return True
+            held_elsewhere = not self._lease([day])
+            return held_elsewhere
+
+        try:
+            pages = self.client.ranking(self.slug, None, known)
+        except ChartlineError as error:
+            self._note_failure(LATEST, error)
+            if isinstance(error, NotFound):
+                raise UnknownChart(
+                    f"chart: the Soundcharts API has no chart {self.slug!r}.",
+                    field="chart",
+                    advice="Look it up with: chartline charts search",
+                ) from None
+            raise
+        self._keep(pages)
+        if held_elsewhere:
+            self._take({pages.day: pages.stamp})
+        return pages.day
+
+    def _take(self, stamps: dict[date, str]) -> set[date]:
+        """Fetch the rankings of these days, each by one run only; the days that are here now."""
+        todo, have = dict(stamps), set()
+        remembered = ledger.find(self.conn, RESOURCE, self.slug, [day.isoformat() for day in todo])
+        for facet, entry in remembered.items():
+            if entry.outcome == "absent" and entry.due_at and entry.due_at > self.run.now() and not self.run.ask.force:
+                self.absent.add(day := date.fromisoformat(facet))
+                del todo[day]
+        until = time.monotonic() + PATIENCE
+        while todo:
+            mine = self._lease(todo)
+            have |= (here := self.known(todo))  # it came while its lease was asked for
+            for day in here:
+                del todo[day]
+            due = {day: todo.pop(day) for day in mine if day in todo}
+            if due:
+                have |= self._side_by_side(due)
+                until = time.monotonic() + PATIENCE
+            elif todo:
+                if self.failed:
+                    break  # the next try looks for what the others have in hand
+                if time.monotonic() > until:
+                    raise NotYet(f"Another run is fetching rankings of {self.slug}: {_named(todo)}.", after=AGAIN)
+                time.sleep(POLL)
+        for day in todo:
+            self.failed[day] = TryLater(f"Another run is fetching the ranking of {self.slug} of {day}.")
+        return have
+
+    def _side_by_side(self, stamps: dict[date, str]) -> set[date]:
+        """Fetch these days on several connections, newest first; each is stored as it comes."""
+        have: set[date] = set()
+        client, slug = self.client, self.slug
+        work = SideBySide(
+            lambda day: client.ranking(slug, stamps[day]), sorted(stamps, reverse=True), client.account.connections
+        )
+        stop: ChartlineError | None = None
+        away = 0  # days in a row for which the API was away
+        renewed = time.monotonic()
+        for day, got in work:
+            away = away + 1 if isinstance(got, TryLater) else 0
+            if isinstance(got, RankingPages):
+                self._keep(got)
+                have.add(day)
+            elif isinstance(got, OF_ALL):
+                self._note_failure(day.isoformat(), got)
+                stop = stop or got
+            elif isinstance(got, NotFound):
+                self._note_absent(day, got)
+            else:
+                self._note_failure(day.isoformat(), got)
+                self.failed[day] = got
+                broken = sum(isinstance(error, ContractBroken) for error in self.failed.values())
+                if away >= 2 * client.account.connections or (broken >= BROKEN_AT_ONCE and not have):
+                    stop = stop or got
+            if stop is not None:
+                work.halt()
+            if time.monotonic() - renewed > LEASE.total_seconds() / 3:
+                self._lease(set(stamps) - have - set(self.failed) - self.absent)
+                renewed = time.monotonic()
+        if isinstance(stop, TryLater) and not isinstance(stop, WarehouseUnavailable):
+            for day in set(stamps) - have - self.absent:
+                self.failed.setdefault(day, stop)
+        elif stop is not None:
+            raise stop
+        return have
+
+    def _hold_latest(self) -> None:
+        """One run at a time asks for a chart's latest ranking. Raises NotYet while another one is at it."""
+        until = time.monotonic() + PATIENCE
+        while not ledger.claim(
+            self.conn,
             RESOURCE,
-            [Settled(slug, day, "ok", now, FOREVER, pages.day, pages.day), Settled(slug, LATEST, "ok", now, now)],
+            [Want(self.slug, LATEST)],
+            owner=self.run.execution.owner,
+            lease=LEASE,
+            stale_before=FOREVER,
+        )[1]:
+            if time.monotonic() > until:
+                raise NotYet(f"Another run is fetching the latest ranking of {self.slug}.", after=AGAIN)
+            time.sleep(POLL)
+
+    def _lease(self, days: Iterable[date]) -> set[date]:
+        """Those of `days` that are this run's to fetch now."""
+        wants = [Want(self.slug, day.isoformat()) for day in days]
+        _, mine = ledger.claim(
+            self.conn, RESOURCE, wants, owner=self.run.execution.owner, lease=LEASE, stale_before=FOREVER
         )
-    return pages.day
+        return {date.fromisoformat(want.facet) for want in mine}
+
+    # -- storing -------------------------------------------------------------------------------------------------
+
+    def _keep(self, pages: RankingPages) -> None:
+        """One transaction: the pages, what they cost, the ledger, the calendar."""
+        day, now = pages.day.isoformat(), self.run.now()
+        latest = pages.answers[0].endpoint == "ranking_latest"
+        settled = [Settled(self.slug, LATEST, "ok", now, now)] if latest else []
+        with self.conn.transaction():
+            if not pages.known:
+                calendar.note(self.conn, self.slug, pages.pages[0].chart, [pages.stamp], now)
+                parts = [
+                    raw.RawAnswer.of(RESOURCE, self.slug, day, part, answer, now)
+                    for part, answer in enumerate(pages.answers)
+                ]
+                raw.keep(self.conn, parts, self.run.execution.id)
+                settled.append(Settled(self.slug, day, "ok", now, FOREVER, pages.day, pages.day))
+            calls.record(self.conn, [call for a in pages.answers for call in a.calls], self.run.execution.id)
+            ledger.settle(self.conn, RESOURCE, settled)
+
+    def _note_failure(self, facet: str, error: ChartlineError) -> None:
+        """Keep what the failed fetch cost and answered; its lease ends."""
+        now = self.run.now()
+        with self.conn.transaction():
+            calls.record(self.conn, error.calls, self.run.execution.id)
+            if error.body:
+                broken = raw.RawAnswer(BROKEN, self.slug, facet, 0, RESOURCE, "", now, error.body)
+                raw.keep(self.conn, [broken], self.run.execution.id)
+            reason = str(error)[:2000]
+            settled = Settled(self.slug, facet, "failed", now, now, None, None, error.kind, reason)
+            ledger.settle(self.conn, RESOURCE, [settled])
+
+    def _note_absent(self, day: date, error: NotFound) -> None:
+        """The calendar has the day and the API does not: that is remembered for a while."""
+        now = self.run.now()
+        due = now + timedelta(days=self.run.settings.freshness_absent_days)
+        with self.conn.transaction():
+            calls.record(self.conn, error.calls, self.run.execution.id)
+            ledger.settle(self.conn, RESOURCE, [Settled(self.slug, day.isoformat(), "absent", now, due)])
+        self.absent.add(day)
 
 
-def _stamp(conn: psycopg.Connection[Any], run: Run, client: SoundchartsClient, slug: str, day: date) -> str:
-    """The API's own stamp of that day's ranking, from the calendar, which is fetched when it does not reach so far."""
-    chart = charts.find(conn, slug)
-    stamp = rankings.stamp(conn, chart.id, day) if chart else None
-    if stamp:
-        return stamp
-    try:
-        answers = client.pages(endpoints.AVAILABLE_RANKINGS, slug)
-    except ChartlineError as error:
-        _record_failure(conn, run, slug, CALENDAR, error)
-        if isinstance(error, NotFound):
-            raise UnknownChart(f"chart: the Soundcharts API has no chart {slug!r}.", field="chart") from None
-        raise
-    now = datetime.now(UTC)
-    try:
-        parsed = [models.parse(models.AvailableRankings, answer) for answer in answers]
-    except ContractBroken as error:
-        error.calls = tuple(call for answer in answers for call in answer.calls)
-        _record_failure(conn, run, slug, CALENDAR, error)
-        raise
-    with conn.transaction():
-        chart_id = _chart_id(conn, slug, parsed[0].chart)
-        rankings.store_calendar(conn, chart_id, [stamp for page in parsed for stamp in page.stamps])
-        raw.keep(
-            conn,
-            [raw.RawAnswer.of(CALENDAR, slug, "", part, answer, now) for part, answer in enumerate(answers)],
-            run.execution.id,
-        )
-        calls.record(conn, [call for answer in answers for call in answer.calls], run.execution.id)
-        ledger.settle(conn, CALENDAR, [Settled(slug, "", "ok", now, now)])
-    stamp = rankings.stamp(conn, chart_id, day)
-    if stamp is None:
-        near = rankings.nearest_days(conn, chart_id, day)
-        raise BadInput(
-            f"day: {slug} has no ranking on {day}.",
-            field="day",
-            advice=f"The nearest days it has: {', '.join(str(d) for d in near) or 'none'}.",
-        )
-    return stamp
-
-
-def _chart_id(conn: psycopg.Connection[Any], slug: str, named: models.ChartLight | None) -> int:
-    """The chart that the calendar's answer names; where it names none, the one that is known."""
-    if named:
-        return charts.upsert_chart(conn, named)
-    known = charts.find(conn, slug)
-    if known is None:
-        raise ContractBroken(
-            f"The calendar of {slug} does not say of which chart it is.",
-            endpoint=endpoints.AVAILABLE_RANKINGS.name,
-            field="related",
-        )
-    return known.id
-
-
-def _record_failure(conn: psycopg.Connection[Any], run: Run, slug: str, facet: str, error: ChartlineError) -> None:
-    """Keep what the failed fetch cost and answered."""
-    now = datetime.now(UTC)
-    with conn.transaction():
-        calls.record(conn, error.calls, run.execution.id)
-        if error.body:
-            raw.keep(
-                conn,
-                [raw.RawAnswer(BROKEN, slug, facet, 0, RESOURCE, "", now, error.body)],
-                run.execution.id,
-            )
+def _named(days: Iterable[date]) -> str:
+    return ", ".join(str(day) for day in sorted(days))

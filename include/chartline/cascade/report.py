@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import psycopg
@@ -36,20 +37,23 @@ def report_run(run: Run, failed_tasks: Sequence[str]) -> dict[str, Any]:
     """Close the run's execution and return its row.
 
     `failed_tasks`: the tasks of the run that Airflow counts as failed. Raises RunFailed, after closing, when a
-    task failed, no ranking is here, or more items failed than `settings.failure_share` of the calls.
+    task failed, no ranking is here though there was one to store, or more items failed than
+    `settings.failure_share` of the calls.
     """
     with run.connect() as conn:
         ledger.release(conn, run.execution.owner)  # what it did not come to is free for the next run
         if not failed_tasks:
             _note_left_behind(conn, run)
         spent = executions.spent(conn, run.execution.id)
-        reason = _reason(spent, failed_tasks, executions.ranking_count(conn, run.execution.id), run.settings)
+        absent, left = executions.days(conn, run.execution.id)
+        nothing = executions.ranking_count(conn, run.execution.id) == 0 and not _all_absent(run, absent)
+        reason = _reason(spent, failed_tasks, nothing, run.settings)
         if reason:
             status = "failed"
         elif spent.deferred:
             status = "deferred"
         else:
-            status = "partial" if spent.failures else "complete"
+            status = "partial" if spent.failures or left else "complete"
         row = executions.close(conn, run.execution.id, status, reason)
     if reason:
         advice = "The failed task's log says what to do; then clear it" if failed_tasks else "Clear the fetch tasks"
@@ -72,11 +76,17 @@ def _note_left_behind(conn: psycopg.Connection[Any], run: Run) -> None:
     executions.note_left_behind(conn, run.execution.id, resources, platforms)
 
 
-def _reason(spent: Spent, failed_tasks: Sequence[str], rankings: int, settings: Settings) -> str | None:
+def _all_absent(run: Run, absent: Sequence[date]) -> bool:
+    """Whether the source has no ranking on any of the run's days: then there was nothing to do."""
+    days = run.ask.past
+    return days is not None and (run.ask.interval is not None or set(days) <= set(absent))
+
+
+def _reason(spent: Spent, failed_tasks: Sequence[str], nothing: bool, settings: Settings) -> str | None:
     """Why the run counts as failed; None when it does not."""
     if failed_tasks:
         return f"Failed: {', '.join(sorted(set(failed_tasks)))}."
-    if not rankings:
+    if nothing:
         return "No ranking was stored."
     trouble = sum(count for kind, count in spent.failures.items() if kind not in NOT_THERE)
     if trouble > settings.failure_share * max(spent.calls, 1):
@@ -94,5 +104,21 @@ def summary(row: dict[str, Any]) -> str:
         f"entries {row['entries_stored']}; tracks {row['tracks_created']} new, {row['tracks_updated']} updated; "
         f"artists {row['artists_created']} new, {row['artists_updated']} updated; "
         f"audience points {row['audience_points']}; calls {row['calls']}; deferred {row['deferred']}; "
-        f"failures: {failures}"
+        f"failures: {failures}" + _told(row)
     )
+
+
+SHOWN = 10
+
+
+def _told(row: dict[str, Any]) -> str:
+    """What there is to say about days, if anything."""
+    told = ""
+    if row["asked_early"]:
+        told += f"; asked {row['asked_early']} times too early"
+    for column, what in (("days_absent", "not at the source"), ("days_left", "left to the gap audit")):
+        days = row[column]
+        if days:
+            more = f" and {len(days) - SHOWN} more" if len(days) > SHOWN else ""
+            told += f"; {what}: {', '.join(map(str, days[:SHOWN]))}{more}"
+    return told

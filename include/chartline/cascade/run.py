@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
@@ -14,17 +15,23 @@ from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse.executions import Execution
 
 
+def _real_time() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True)
 class Run:
     """One execution at work.
 
     `connect` opens a warehouse connection (in autocommit), `client` the API, which only steps that call it do.
+    `now` is the time (aware) by which days are told, real but in tests; leases keep to the database's own clock.
     """
 
     execution: Execution
     connect: Callable[[], psycopg.Connection[Any]]
     client: Callable[[], SoundchartsClient]
     settings: Settings
+    now: Callable[[], datetime] = _real_time
 
     @property
     def ask(self) -> CascadeAsk:

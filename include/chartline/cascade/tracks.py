@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -13,30 +13,45 @@ from chartline.cascade import planning, ranking
 from chartline.cascade.planning import Ask
 from chartline.cascade.resources import TRACK_AIRPLAY, TRACK_AUDIENCE, TRACK_METADATA
 from chartline.cascade.run import Run
-from chartline.errors import ContractBroken, RankingIncomplete
+from chartline.errors import ChartlineError, ContractBroken, RankingIncomplete
 from chartline.schedules.platforms import AIRPLAY
 from chartline.soundcharts import models
 from chartline.soundcharts.calls import Answer
 from chartline.warehouse import charts, executions, rankings, raw
-from chartline.warehouse.executions import Counts
+from chartline.warehouse.executions import Counts, ItemFailure
 from chartline.warehouse.ledger import Batch, Want
+from chartline.warehouse.merge import REFUSED
+from chartline.warehouse.rankings import Fetched
+
+GROUP = 8
+"""Rankings stored in one transaction: neighbouring days share most tracks, and a long one would hold others up."""
+AGAIN = 5
 
 
 def upsert_tracks(run: Run, days: Sequence[str]) -> list[Batch]:
-    """Store the rankings of `days` (ISO), one transaction each, and plan the track metadata that is due.
+    """Store the rankings of `days` (ISO), a few in a transaction, and plan the track metadata that is due.
 
-    Raises ContractBroken (names the field) and RankingIncomplete; nothing of that ranking is written then, and
-    clearing fetch_ranking fetches it anew.
+    A ranking whose pages are broken is stored in no part, noted among the days left, and does not stop the others;
+    clearing fetch_ranking fetches it anew. Raises ContractBroken (names the field) and RankingIncomplete when there is
+    no other.
     """
     with run.connect() as conn:
-        for day in days:
-            try:
-                with conn.transaction():
-                    _store(conn, run, date.fromisoformat(day))
-            except (ContractBroken, RankingIncomplete):
-                # Else these pages would pass for the day's ranking for as long as they are kept.
-                raw.set_aside(conn, ranking.RESOURCE, run.ask.chart, day, ranking.BROKEN)
-                raise
+        broken = _store(conn, run, [date.fromisoformat(day) for day in days])
+        for day in broken:
+            # Else these pages would pass for the day's ranking for as long as they are kept.
+            raw.set_aside(conn, ranking.RESOURCE, run.ask.chart, day.isoformat(), ranking.BROKEN)
+        if broken and len(broken) == len(days):
+            raise broken[min(broken)]
+        with conn.transaction():
+            executions.add_failures(
+                conn,
+                run.execution.id,
+                [
+                    ItemFailure(ranking.RESOURCE, run.ask.chart, day.isoformat(), error.kind, str(error))
+                    for day, error in sorted(broken.items())
+                ],
+            )
+            executions.note_days(conn, run.execution.id, left=sorted(broken))
         return plan_track_metadata(conn, run)
 
 
@@ -46,33 +61,83 @@ def has_ranking(run: Run) -> bool:
         return executions.ranking_count(conn, run.execution.id) > 0
 
 
-def _store(conn: psycopg.Connection[Any], run: Run, day: date) -> None:
+def _store(conn: psycopg.Connection[Any], run: Run, days: Sequence[date]) -> dict[date, ChartlineError]:
+    """Store what is not stored yet; the days that cannot be, with the reason."""
     slug = run.ask.chart
     chart = charts.find(conn, slug)
-    stored = rankings.find(conn, chart.id, day) if chart else None
+    stored = rankings.whole(conn, chart.id, days) if chart else {}
+    kept = raw.times(conn, ranking.RESOURCE, slug, [day.isoformat() for day in days])
+    todo = []
+    for day in days:
+        if day in stored and kept.get(day.isoformat(), stored[day].fetched_at) <= stored[day].fetched_at:
+            continue
+        todo.append(day)
+    known = [stored[day].id for day in days if day not in todo]
+    if known:
+        executions.link_rankings(conn, run.execution.id, known)
+    broken: dict[date, ChartlineError] = {}
+    for start in range(0, len(todo), GROUP):
+        fetched: dict[date, Fetched] = {}
+        for day in todo[start : start + GROUP]:
+            try:
+                fetched[day] = _read(conn, slug, day)
+            except (ContractBroken, RankingIncomplete) as error:
+                broken[day] = error
+        broken |= _store_group(conn, run, fetched)
+    return broken
+
+
+def _read(conn: psycopg.Connection[Any], slug: str, day: date) -> Fetched:
+    """The kept pages of a day, parsed and checked. Raises ContractBroken, RankingIncomplete."""
     pages = raw.latest(conn, ranking.RESOURCE, slug, day.isoformat())
-    if stored and (not pages or pages[0].fetched_at <= stored.fetched_at):
-        executions.link_ranking(conn, run.execution.id, stored.id)
-        return
     if not pages:
         raise RankingIncomplete(
             f"The pages of {slug} of {day} are not kept any more.", advice="Clear fetch_ranking to fetch them again."
         )
     parsed = [models.parse(models.RankingPage, _answer(page)) for page in pages]
-    chart_id = charts.upsert_chart(conn, parsed[0].chart)
-    done = rankings.store(conn, chart_id, parsed, pages[0].fetched_at)
-    executions.link_ranking(conn, run.execution.id, done.ranking_id)
-    executions.add_counts(
-        conn,
-        run.execution.id,
-        Counts(
-            rankings_created=int(done.created),
-            rankings_updated=int(not done.created),
-            entries_stored=done.entries,
-            tracks_created=done.tracks_created,
-            tracks_updated=done.tracks_updated,
-        ),
+    rankings.check(parsed)
+    return Fetched(parsed, pages[0].fetched_at)
+
+
+def _store_group(
+    conn: psycopg.Connection[Any], run: Run, fetched: Mapping[date, Fetched]
+) -> dict[date, ChartlineError]:
+    """One transaction for a few rankings; one for each when the warehouse refuses a value of theirs."""
+    if not fetched:
+        return {}
+    for attempt in range(AGAIN):
+        try:
+            with conn.transaction():
+                _write(conn, run, list(fetched.values()))
+            return {}
+        except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
+            if attempt == AGAIN - 1:
+                raise
+        except REFUSED as refused:
+            if len(fetched) == 1:
+                why = refused.diag.message_primary or type(refused).__name__
+                error = ContractBroken(f"The warehouse cannot hold what came: {why}.", advice="The raw answer is kept.")
+                return dict.fromkeys(fetched, error)
+            break
+    broken: dict[date, ChartlineError] = {}
+    for day, one in fetched.items():
+        broken |= _store_group(conn, run, {day: one})
+    return broken
+
+
+def _write(conn: psycopg.Connection[Any], run: Run, fetched: Sequence[Fetched]) -> None:
+    named = fetched[0].pages[0].chart
+    chart = charts.find(conn, named.slug)
+    done = rankings.store_all(conn, chart.id if chart else charts.upsert_chart(conn, named), fetched)
+    executions.link_rankings(conn, run.execution.id, [one.ranking_id for one in done])
+    counts = Counts(
+        rankings_created=sum(one.created for one in done),
+        rankings_updated=sum(not one.created for one in done),
+        entries_stored=sum(one.entries for one in done),
+        tracks_created=sum(one.tracks_created for one in done),
+        tracks_updated=sum(one.tracks_updated for one in done),
     )
+    executions.add_counts(conn, run.execution.id, counts)
 
 
 def _answer(page: raw.RawAnswer) -> Answer:

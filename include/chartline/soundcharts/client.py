@@ -105,8 +105,17 @@ class SoundchartsClient:
         with _Spent() as spent:
             return self._ask(_question(endpoint, entity, facet, query), spent)
 
-    def pages(self, endpoint: Endpoint, entity: str = "", facet: str = "", query: Query | None = None) -> list[Answer]:
-        """All pages of a list, in order. More items than the total are fine: dated series may ignore the limit.
+    def pages(
+        self,
+        endpoint: Endpoint,
+        entity: str = "",
+        facet: str = "",
+        query: Query | None = None,
+        enough: Callable[[Answer], bool] = lambda first: False,
+    ) -> list[Answer]:
+        """All pages of a list, in order, or the first alone when that is `enough`.
+
+        More items than the total are fine: dated series may ignore the limit.
 
         Raises what `get` raises, `ContractBroken` for a broken `page`, and `ShortAnswer` when the items stay fewer
         than the total, after asking for all of them again.
@@ -114,7 +123,7 @@ class SoundchartsClient:
         limit: Query = {"limit": endpoint.page_limit} if endpoint.page_limit else {}
         first = _question(endpoint, entity, facet, {**limit, **(query or {})})
         with _Spent() as spent:
-            return self._until_whole(lambda: self._follow(first, spent), spent)
+            return self._until_whole(lambda: self._follow(first, spent, enough), spent)
 
     def ranking(
         self, slug: str, stamp: str | None = None, known: Callable[[date], bool] = lambda day: False
@@ -171,14 +180,14 @@ class SoundchartsClient:
                 spent.carry_over()
                 self._sleep(policy.backoff(failures))
 
-    def _follow(self, first: _Question, spent: _Spent) -> list[Answer]:
+    def _follow(self, first: _Question, spent: _Spent, enough: Callable[[Answer], bool]) -> list[Answer]:
         answers: list[Answer] = []
         question, asked, collected = first, {first.path}, 0
         while True:
             answer = self._ask(question, spent)
             answers.append(answer)
             found, page = _items(answer), _page(answer)
-            if page is None:
+            if page is None or (len(answers) == 1 and enough(answer)):
                 return answers
             collected = (collected if len(answers) > 1 else page.offset) + found
             if page.next is None or collected >= page.total or not found:

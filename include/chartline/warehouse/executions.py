@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, LiteralString
 
 import psycopg
@@ -82,7 +82,8 @@ def open_execution(
                left join chartline.chart c on c.slug = %(slug)s
                left join chartline.chart_sync_schedule s on s.chart_id = c.id and %(dag)s = 'chart_sync.' || %(slug)s
                on conflict (dag_id, run_id) do update
-                   set status = 'running', finished_at = null, error = null, failures = '{}', deferred = 0
+                   set status = 'running', finished_at = null, error = null, failures = '{}', deferred = 0,
+                       days_absent = '{}', days_left = '{}'
                returning id, chart_slug, dag_id, run_id, status, started_at, settings""",
             {
                 "dag": dag_id,
@@ -116,16 +117,50 @@ def find(conn: psycopg.Connection[Any], dag_id: str, run_id: str) -> Execution |
     return Execution(*row) if row else None
 
 
-def link_ranking(conn: psycopg.Connection[Any], execution_id: int, ranking_id: int) -> None:
-    """Note that this run handles the ranking, stored by it or before."""
+def link_rankings(conn: psycopg.Connection[Any], execution_id: int, ranking_ids: Iterable[int]) -> None:
+    """Note that this run handles the rankings, stored by it or before."""
+    ids = list(ranking_ids)
     conn.execute(
-        "insert into chartline.execution_ranking values (%s, %s) on conflict do nothing", (execution_id, ranking_id)
+        "insert into chartline.execution_ranking select %s, unnest(%s::bigint[]) on conflict do nothing",
+        (execution_id, ids),
     )
     conn.execute(
         """update chartline.chart_sync_execution x set chart_id = r.chart_id
-           from chartline.chart_ranking r where r.id = %s and x.id = %s and x.chart_id is null""",
-        (ranking_id, execution_id),
+           from chartline.chart_ranking r where r.id = any(%s) and x.id = %s and x.chart_id is null""",
+        (ids, execution_id),
     )
+
+
+def note_days(
+    conn: psycopg.Connection[Any], execution_id: int, *, absent: Iterable[date] = (), left: Iterable[date] = ()
+) -> None:
+    """Add to the days that the source does not have, and to those that could not be had."""
+    conn.execute(
+        """update chartline.chart_sync_execution set
+               days_absent = array(select distinct unnest(days_absent || %(absent)s::date[]) order by 1),
+               days_left = array(select distinct unnest(days_left || %(left)s::date[]) order by 1)
+           where id = %(id)s""",
+        {"id": execution_id, "absent": list(absent), "left": list(left)},
+    )
+
+
+def days(conn: psycopg.Connection[Any], execution_id: int) -> tuple[list[date], list[date]]:
+    """The run's days that the source does not have, and those that could not be had."""
+    row = conn.execute(
+        "select days_absent, days_left from chartline.chart_sync_execution where id = %s", (execution_id,)
+    ).fetchone()
+    assert row is not None
+    return row[0], row[1]
+
+
+def asked_early(conn: psycopg.Connection[Any], execution_id: int) -> int:
+    """Count one more call for a ranking that was not published yet; how many the run has made of them now."""
+    row = conn.execute(
+        "update chartline.chart_sync_execution set asked_early = asked_early + 1 where id = %s returning asked_early",
+        (execution_id,),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def tracks(conn: psycopg.Connection[Any], execution_id: int) -> list[str]:

@@ -76,6 +76,15 @@ class Settled:
     error: str | None = None
 
 
+@dataclass(frozen=True)
+class Entry:
+    """What the ledger says of one thing. `fetched_at` is None when it was never had, `due_at` when it always is due."""
+
+    outcome: str
+    fetched_at: datetime | None
+    due_at: datetime | None
+
+
 _CLAIM: LiteralString = """
     with wanted as (
         select distinct entity, facet from unnest(%(entities)s::text[], %(facets)s::text[]) as w (entity, facet)
@@ -221,6 +230,16 @@ def held_by_others(conn: psycopg.Connection[Any], resource: str, entities: Seque
         (resource, list(entities), owner),
     ).fetchone()
     return int(row[0]) if row else 0
+
+
+def find(conn: psycopg.Connection[Any], resource: str, entity: str, facets: Iterable[str]) -> dict[str, Entry]:
+    """What is known of those of an entity's `facets` that the ledger has."""
+    rows = conn.execute(
+        """select facet, outcome, fetched_at, nullif(due_at, '-infinity') from chartline.fetch_ledger
+           where resource = %s and entity = %s and facet = any(%s)""",
+        (resource, entity, list(facets)),
+    )
+    return {facet: Entry(*rest) for facet, *rest in rows}
 
 
 def release(conn: psycopg.Connection[Any], owner: str, resource: str | None = None) -> int:

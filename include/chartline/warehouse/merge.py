@@ -22,6 +22,10 @@ Row = Mapping[str, Any]
 Connection = psycopg.Connection[Any]
 
 
+REFUSED = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
+"""What PostgreSQL says to a value that it cannot hold."""
+
+
 class Rule(Enum):
     """What becomes of a column when a row that is there already is merged with a new one."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -44,50 +44,92 @@ class RankingRow:
     fetched_at: datetime
 
 
-def store(conn: Connection, chart_id: int, pages: Sequence[RankingPage], fetched_at: datetime) -> StoredRanking:
-    """Stores one ranking whole: chart, tracks, ranking, entries, in the caller's transaction.
+@dataclass(frozen=True)
+class Fetched:
+    """One ranking as it came: all its pages, and when."""
 
-    pages: all pages of one ranking. The entries replace those stored before. Rows at position 0 have left the chart:
-    they are counted, not kept. Raises RankingIncomplete, before anything is written, when the pages do not add up to
-    the API's total or are not of one ranking.
-    """
+    pages: Sequence[RankingPage]
+    fetched_at: datetime
+
+
+def store(conn: Connection, chart_id: int, pages: Sequence[RankingPage], fetched_at: datetime) -> StoredRanking:
+    """Stores one ranking whole: as `store_all` does."""
+    check(pages)
+    return store_all(conn, chart_id, [Fetched(pages, fetched_at)])[0]
+
+
+def check(pages: Sequence[RankingPage]) -> None:
+    """Raises RankingIncomplete when the pages do not add up to the API's total or are not of one ranking."""
     first = _checked(pages)
-    items = {(item.position, item.song.uuid): item for page in pages for item in page.items}
-    kept = [item for item in items.values() if item.position > 0]
-    left_chart = len(items) - len(kept)
+    items = _items(pages)
+    kept = [item for item in items if item.position > 0]
     # Whether the API's total counts the rows that left the chart is not known: either way the ranking is whole.
     if first.page.total not in (len(items), len(kept)):
         raise RankingIncomplete(
-            f"The ranking of {first.chart.slug} of {first.date} has {len(kept)} entries and {left_chart} rows that "
-            f"left the chart, but the API says {first.page.total}; nothing was stored.",
+            f"The ranking of {first.chart.slug} of {first.date} has {len(kept)} entries and {len(items) - len(kept)} "
+            f"rows that left the chart, but the API says {first.page.total}; nothing was stored.",
             advice="Run it again; if it stays short, look at its raw answer.",
         )
-    if charts.upsert_chart(conn, first.chart) != chart_id:
-        raise ValueError(f"the pages are of {first.chart.slug}, which is not chart {chart_id}")
-    stored_tracks = tracks.store_light(conn, [item.song for item in kept])
-    ranking = merge(
-        conn,
-        CHART_RANKING,
-        [
-            {
-                "chart_id": chart_id,
-                "day": first.date,
-                "stamp": first.stamp,
-                "total": first.page.total,
-                "entries": len(kept),
-                "left_chart": left_chart,
-                "fetched_at": fetched_at,
-            }
-        ],
-    )
-    row = find(conn, chart_id, first.date)
-    assert row is not None
-    if not kept:  # an empty list of entries takes nothing away by itself
-        conn.execute("delete from chartline.chart_ranking_entry where ranking_id = %s", [row.id])
-    replace(conn, CHART_RANKING_ENTRY, ("ranking_id",), [_entry(row.id, item) for item in kept])
-    return StoredRanking(
-        row.id, first.date, bool(ranking.created), len(kept), stored_tracks.created, stored_tracks.updated
-    )
+
+
+def store_all(conn: Connection, chart_id: int, fetched: Sequence[Fetched]) -> list[StoredRanking]:
+    """Stores rankings of one chart, whole and checked: chart, tracks, rankings, entries, in the caller's transaction.
+
+    fetched: of different days, each passed by `check` before. One merge a table for all of them. The entries replace
+    those stored before. Rows at position 0 have left the chart: they are counted, not kept. Raises ValueError for
+    pages of another chart. Returns what became of each, in order; tracks count with the first.
+    """
+    if not fetched:
+        return []
+    newest = max(fetched, key=lambda one: one.fetched_at).pages[0]
+    if any(page.chart.slug != newest.chart.slug for one in fetched for page in one.pages) or (
+        charts.upsert_chart(conn, newest.chart) != chart_id
+    ):
+        raise ValueError(f"the pages are of {newest.chart.slug}, which is not chart {chart_id}")
+    kept = [[item for item in _items(one.pages) if item.position > 0] for one in fetched]
+    stored_tracks = tracks.store_light(conn, [item.song for items in kept for item in items])
+    before = {day for day, _ in _ids(conn, chart_id, [one.pages[0].date for one in fetched])}
+    merge(conn, CHART_RANKING, [_row(chart_id, one, items) for one, items in zip(fetched, kept, strict=True)])
+    ids = dict(_ids(conn, chart_id, [one.pages[0].date for one in fetched]))
+    empty = [ids[one.pages[0].date] for one, items in zip(fetched, kept, strict=True) if not items]
+    if empty:  # an empty list of entries takes nothing away by itself
+        conn.execute("delete from chartline.chart_ranking_entry where ranking_id = any(%s)", [empty])
+    entries = (_entry(ids[one.pages[0].date], item) for one, items in zip(fetched, kept, strict=True) for item in items)
+    replace(conn, CHART_RANKING_ENTRY, ("ranking_id",), entries)
+    return [
+        StoredRanking(
+            ids[day := one.pages[0].date],
+            day,
+            day not in before,
+            len(items),
+            stored_tracks.created if number == 0 else 0,
+            stored_tracks.updated if number == 0 else 0,
+        )
+        for number, (one, items) in enumerate(zip(fetched, kept, strict=True))
+    ]
+
+
+def _ids(conn: Connection, chart_id: int, days: list[date]) -> list[tuple[date, int]]:
+    return conn.execute(
+        "select day, id from chartline.chart_ranking where chart_id = %s and day = any(%s)", [chart_id, days]
+    ).fetchall()
+
+
+def _row(chart_id: int, one: Fetched, kept: Sequence[RankingItem]) -> dict[str, Any]:
+    first = one.pages[0]
+    return {
+        "chart_id": chart_id,
+        "day": first.date,
+        "stamp": first.stamp,
+        "total": first.page.total,
+        "entries": len(kept),
+        "left_chart": len(_items(one.pages)) - len(kept),
+        "fetched_at": one.fetched_at,
+    }
+
+
+def _items(pages: Sequence[RankingPage]) -> list[RankingItem]:
+    return list({(item.position, item.song.uuid): item for page in pages for item in page.items}.values())
 
 
 def find(conn: Connection, chart_id: int, day: date) -> RankingRow | None:
@@ -100,28 +142,67 @@ def find(conn: Connection, chart_id: int, day: date) -> RankingRow | None:
         ).fetchone()
 
 
-def known_days(conn: Connection, chart_id: int) -> set[date]:
-    """The days whose ranking is stored."""
-    found = conn.execute("select day from chartline.chart_ranking where chart_id = %s", [chart_id])
-    return {day for (day,) in found}
+def whole(conn: Connection, chart_id: int, days: Iterable[date]) -> dict[date, RankingRow]:
+    """Those of `days` whose ranking is stored with all its entries: one that was cut is not here."""
+    with conn.cursor(row_factory=class_row(RankingRow)) as cursor:
+        found = cursor.execute(
+            """select id, day, stamp, total, entries, left_chart, fetched_at from chartline.chart_ranking r
+               where chart_id = %s and day = any(%s)
+                 and entries = (select count(*) from chartline.chart_ranking_entry e where e.ranking_id = r.id)""",
+            [chart_id, list(days)],
+        )
+        return {row.day: row for row in found}
 
 
-def store_calendar(conn: Connection, chart_id: int, stamps: Iterable[str]) -> int:
+def newest(conn: Connection, chart_id: int, before: date | None = None) -> date | None:
+    """The newest day whose ranking is stored, or the newest one before a day."""
+    found = conn.execute(
+        "select max(day) from chartline.chart_ranking where chart_id = %s and day < coalesce(%s, 'infinity'::date)",
+        [chart_id, before],
+    ).fetchone()
+    return found[0] if found else None
+
+
+def store_calendar(
+    conn: Connection,
+    chart_id: int,
+    stamps: Iterable[str],
+    seen_at: datetime | None = None,
+    not_yet: Mapping[date, datetime] | None = None,
+) -> int:
     """Adds the days for which the API has a ranking; returns how many were not known yet.
 
     stamps: the API's own texts (`2026-03-01T12:00:00+00:00`). The day is the text's, before any zone. Of two stamps on
-    one day the later one counts.
+    one day the later one counts. seen_at: when they were found, for days not known before; default: now, by the
+    database's clock. not_yet: when a day was last asked for in vain.
     """
-    rows = [{"chart_id": chart_id, "day": date.fromisoformat(stamp[:10]), "stamp": stamp} for stamp in sorted(stamps)]
+    seen = {"first_seen_at": seen_at} if seen_at else {}
+    rows = [
+        {
+            "chart_id": chart_id,
+            "day": (day := date.fromisoformat(stamp[:10])),
+            "stamp": stamp,
+            "not_yet_at": (not_yet or {}).get(day),
+            **seen,
+        }
+        for stamp in sorted(stamps)
+    ]
     return merge(conn, CHART_CALENDAR, rows).created
 
 
-def stamp(conn: Connection, chart_id: int, day: date) -> str | None:
-    """The API's own text for the ranking of that day, None when the calendar does not have it."""
+def stamps(conn: Connection, chart_id: int, first: date, last: date) -> dict[date, str]:
+    """The API's own texts for its rankings from `first` to `last`, as far as the calendar knows, by day."""
     found = conn.execute(
-        "select stamp from chartline.chart_calendar where chart_id = %s and day = %s", [chart_id, day]
-    ).fetchone()
-    return str(found[0]) if found else None
+        "select day, stamp from chartline.chart_calendar where chart_id = %s and day between %s and %s order by day",
+        [chart_id, first, last],
+    )
+    return dict(found.fetchall())
+
+
+def calendar_size(conn: Connection, chart_id: int) -> int:
+    """How many days the calendar holds."""
+    found = conn.execute("select count(*) from chartline.chart_calendar where chart_id = %s", [chart_id]).fetchone()
+    return int(found[0]) if found else 0
 
 
 def nearest_days(conn: Connection, chart_id: int, day: date, count: int = 3) -> list[date]:

@@ -89,6 +89,16 @@ def facets(conn: psycopg.Connection[Any], resource: str, entity: str, since: dat
     return [facet for (facet,) in rows]
 
 
+def times(conn: psycopg.Connection[Any], resource: str, entity: str, facets: Iterable[str]) -> dict[str, datetime]:
+    """When the newest kept fetch of each of `facets` was made; those of which none is kept are left out."""
+    rows = conn.execute(
+        """select facet, max(fetched_at) from chartline.raw_answer
+           where resource = %s and entity = %s and facet = any(%s) group by facet""",
+        (resource, entity, list(facets)),
+    )
+    return dict(rows.fetchall())
+
+
 def prune(conn: psycopg.Connection[Any], days: int, batch: int = 5000) -> int:
     """Remove answers older than `days`, a batch to a transaction so that no lock is held for long; how many."""
     removed = 0

@@ -41,7 +41,9 @@ CHART = MergeTable(
         **MADE,
     },
 )
-CHART_CALENDAR = MergeTable("chart_calendar", ("chart_id", "day"), {"stamp": REPLACE, "first_seen_at": Rule.GENERATED})
+CHART_CALENDAR = MergeTable(
+    "chart_calendar", ("chart_id", "day"), {"stamp": REPLACE, "first_seen_at": FIRST, "not_yet_at": FILL}
+)
 CHART_RANKING = MergeTable(
     "chart_ranking",
     ("chart_id", "day"),

@@ -271,14 +271,14 @@ def test_a_broken_calendar_is_kept_and_its_calls_are_counted(
 ) -> None:
     pages = SoundchartsClient.pages
 
-    def broken(self: SoundchartsClient, *args: Any) -> Any:
+    def broken(self: SoundchartsClient, *args: Any, **named: Any) -> Any:
         return [replace(answer, data={**answer.data, "items": ["yesterday"]}) for answer in pages(self, *args)]
 
     monkeypatch.setattr(SoundchartsClient, "pages", broken)
     with pytest.raises(ContractBroken):
         ranking.fetch_ranking(cascade.open(CHART, day="2026-11-10"))
     assert query("select count(*) from chartline.api_call") == [(len(cascade.server.calls()),)]
-    assert query("select resource from chartline.raw_answer") == [("broken_ranking",)]
+    assert query("select resource from chartline.raw_answer") == [("broken_calendar",)]
 
 
 def test_one_entity_that_the_api_stumbles_over_does_not_take_its_batch_along(

@@ -39,7 +39,7 @@ def test_all_pages_become_one_ranking(warehouse: psycopg.Connection, build: Any,
         7, build.uid(7), 10, 3, date(2026, 11, 1), None, build.DAY, 19, "DOC", 3_000_000_000,
     )  # fmt: skip
     assert charts.find(warehouse, "demo-daily").metric_type == "streamcount"  # type: ignore[union-attr]
-    assert rankings.known_days(warehouse, chart_id) == {build.DAY}
+    assert set(rankings.whole(warehouse, chart_id, [build.DAY])) == {build.DAY}
     found = rankings.find(warehouse, chart_id, build.DAY)
     assert found is not None
     assert (found.id, found.total, found.stamp) == (stored.ranking_id, 150, "2026-11-19T12:00:00+00:00")
@@ -120,9 +120,53 @@ def test_the_calendar_keeps_one_stamp_a_day(warehouse: psycopg.Connection, chart
     stamps = ["2026-11-19T12:00:00+00:00", "2026-11-18T23:30:00+02:00", "2026-11-19T18:00:00+00:00"]
     assert rankings.store_calendar(warehouse, chart_id, stamps) == 2
     assert rankings.store_calendar(warehouse, chart_id, stamps) == 0
-    assert rankings.stamp(warehouse, chart_id, date(2026, 11, 19)) == "2026-11-19T18:00:00+00:00"
-    assert rankings.stamp(warehouse, chart_id, date(2026, 11, 18)) == "2026-11-18T23:30:00+02:00"
-    assert rankings.stamp(warehouse, chart_id, date(2026, 11, 17)) is None
+    assert rankings.stamps(warehouse, chart_id, date(2026, 11, 17), date(2026, 11, 20)) == {
+        date(2026, 11, 18): "2026-11-18T23:30:00+02:00",
+        date(2026, 11, 19): "2026-11-19T18:00:00+00:00",
+    }
+    assert rankings.calendar_size(warehouse, chart_id) == 2
+
+
+def test_the_calendar_keeps_when_a_day_was_first_seen(warehouse: psycopg.Connection, build: Any, chart_id: int) -> None:
+    stamp, later = "2026-11-19T12:00:00+00:00", build.AT + timedelta(hours=1)
+    asked = build.AT - timedelta(minutes=15)
+    rankings.store_calendar(warehouse, chart_id, [stamp], build.AT)
+    rankings.store_calendar(warehouse, chart_id, [stamp], later, {build.DAY: asked})
+    rankings.store_calendar(warehouse, chart_id, [stamp], later)
+    seen = warehouse.execute("select first_seen_at, not_yet_at from chart_calendar").fetchall()
+    assert seen == [(build.AT, asked)]
+
+
+def test_a_ranking_that_was_cut_is_not_whole(warehouse: psycopg.Connection, build: Any, chart_id: int) -> None:
+    before = build.DAY - timedelta(days=1)
+    for day in (before, build.DAY):
+        rankings.store(warehouse, chart_id, [build.page([build.entry(n, n) for n in (1, 2)], 2, day=day)], build.AT)
+    warehouse.execute(
+        "delete from chart_ranking_entry e using chart_ranking r where r.id = ranking_id and day = %s and position = 2",
+        [before],
+    )
+    assert set(rankings.whole(warehouse, chart_id, [before, build.DAY])) == {build.DAY}
+    assert rankings.newest(warehouse, chart_id) == build.DAY
+    assert rankings.newest(warehouse, chart_id, before=build.DAY) == before
+
+
+def test_several_rankings_are_stored_as_one_by_one(warehouse: psycopg.Connection, build: Any, chart_id: int) -> None:
+    days = [build.DAY - timedelta(days=n) for n in range(4)]
+    pages = [
+        [build.page([build.entry(place, n + place) for place in range(1, 4)], 3, day=day)] for n, day in enumerate(days)
+    ]
+    rankings.store(warehouse, chart_id, [build.page([build.entry(1, 99)], 1, day=days[1])], build.AT)
+    pages[3] = [build.page([], 0, day=days[3])]
+    done = rankings.store_all(warehouse, chart_id, [rankings.Fetched(some, build.AT) for some in pages])
+    assert [(one.day, one.created, one.entries) for one in done] == [
+        (days[0], True, 3), (days[1], False, 3), (days[2], True, 3), (days[3], True, 0),
+    ]  # fmt: skip
+    assert sum(one.tracks_created for one in done) == 5
+    found = warehouse.execute(
+        "select day, array_agg(track::text order by position) from chart_ranking_entry"
+        " join chart_ranking r on r.id = ranking_id group by 1"
+    ).fetchall()
+    assert dict(found) == {day: [build.uid(n + place) for place in range(1, 4)] for n, day in enumerate(days[:3])}
 
 
 def test_nearest_days(warehouse: psycopg.Connection, chart_id: int) -> None:
