@@ -96,10 +96,7 @@ def build() -> DAG:
             if not held:
                 raise AirflowSkipException("No history is held.")
             with runtime.warehouse() as conn:
-                for slug in held:
-                    service.release_history(conn, slug)
-            log.info("The past of %s is free to come. %s", ", ".join(held), reparse.ask_reparse())
-            return held
+                return _release(conn, held)
 
         @task(trigger_rule=TriggerRule.ALL_DONE)
         def report() -> dict[str, Any]:
@@ -215,6 +212,20 @@ def _known(ask: Callable[[], Value]) -> Value | None:
 def _told(context: Context) -> dict[str, Any]:
     """What `find_gaps` found; empty when it never came so far."""
     return dict(context["ti"].xcom_pull(task_ids="find_gaps", key=FOUND) or {})
+
+
+def _release(conn: Any, held: Iterable[str]) -> list[str]:
+    """Let the past of these charts come; those of which it is so now."""
+    released = []
+    for slug in held:
+        try:
+            service.release_history(conn, slug)
+        except BadInput as gone:
+            log.warning("%s", gone)  # not followed any more, since it was asked about
+        else:
+            released.append(slug)
+    log.info("The past of %s is free to come. %s", ", ".join(released) or "no chart", reparse.ask_reparse())
+    return released
 
 
 def _cost_of_healing(context: Context) -> Estimate | None:
