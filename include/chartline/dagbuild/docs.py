@@ -40,6 +40,9 @@ Clearing any task or run is safe: what is stored and fresh is not fetched again.
 ON_DEMAND = f"""
 Fetch any chart of the catalogue, followed or not, for its latest ranking or one day. Trigger it with the form, or with
 a config such as `{{"chart": "demo-global-daily", "day": "2026-11-01", "steps": ["track_metadata"]}}`.
+
+**estimate** comes first: it logs what the run would cost, and waits for a person under *Required actions* when that is
+more than `CHARTLINE_APPROVAL_SHARE` (20 %) of the quota left. With `dry_run` nothing else is done.
 {_STEPS}{_TRIAGE}"""
 
 

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from airflow.sdk import DAG, AssetAlias, Context, Param
 
 from chartline.cascade.ask import STEPS, CascadeAsk
 from chartline.cascade.run import Run
 from chartline.dagbuild import docs, runtime
+from chartline.dagbuild.approval import EstimateGate
 from chartline.dagbuild.cascade import DEFAULT_ARGS, add_cascade, add_form
+from chartline.errors import AskPerson, SkipItem, StopRun
 from chartline.schedules import platforms
+from chartline.schedules.estimate import Estimate, estimate_cascade
 from chartline.schedules.model import MAX_HISTORY_DAYS, SLUG
+from chartline.settings import settings
+from chartline.warehouse import schema
+
+log = logging.getLogger(__name__)
 
 DAG_ID = "chart_cascade"
 RANKINGS = AssetAlias("chartline/rankings")
@@ -81,15 +90,40 @@ PARAMS = {
         description="Ask again for what is stored and fresh. Each call is billed.",
         section="What follows",
     ),
+    "dry_run": Param(
+        False,
+        type="boolean",
+        title="Only estimate",
+        description="Say what the run would cost and fetch nothing. Only the list of the chart's days is asked for, "
+        "where a day is named that it does not have yet.",
+    ),
 }
 
 
 @contextmanager
 def open_run(context: Context) -> Iterator[Run]:
     """The run that the form or the config asks for. Raises BadInput for a wrong value or an unknown key."""
-    config = dict(context["params"])
+    config = _config(context)
     with runtime.opened_run(context, str(config.get("chart", "")), lambda conn: CascadeAsk.from_config(config)) as run:
         yield run
+
+
+def _config(context: Context) -> dict[str, Any]:
+    return {key: value for key, value in context["params"].items() if key != "dry_run"}
+
+
+def _cost(context: Context) -> Estimate | None:
+    """What the run would cost. What is wrong with its config is for the first step to say, which leaves a row."""
+    try:
+        ask = CascadeAsk.from_config(_config(context))
+        with runtime.warehouse() as conn:
+            schema.check(conn)
+            return estimate_cascade(conn, ask, settings(), look=runtime.api_client, per_minute=runtime.per_minute())
+    except (AskPerson, StopRun, SkipItem) as error:
+        if context["params"]["dry_run"]:
+            raise
+        log.warning("There is no estimate: %s", error)
+        return None
 
 
 def build() -> DAG:
@@ -102,9 +136,11 @@ def build() -> DAG:
         tags={"chartline", "on demand"},
         default_args=DEFAULT_ARGS,
         catchup=False,
-        max_active_runs=4,
+        max_active_runs=16,  # some of them may wait for a person's approval
         is_paused_upon_creation=False,
     )
     add_cascade(dag, open_run, RANKINGS)
+    with dag:
+        EstimateGate(task_id="estimate", estimate=_cost, priority_weight=100) >> dag.get_task("fetch_ranking")
     add_form(dag, PARAMS)
     return dag

@@ -70,6 +70,11 @@ def api_client() -> SoundchartsClient:
     return _client(SoundchartsHook(), warehouse_dsn())
 
 
+def per_minute() -> int:
+    """The account's limit, in calls a minute."""
+    return SoundchartsHook().account.calls_per_minute
+
+
 def _client(hook: SoundchartsHook, dsn: str) -> SoundchartsClient:
     account = hook.account
     return hook.client(PostgresLimiter(dsn, account.name, account.calls_per_minute))

@@ -204,8 +204,15 @@ def estimate_cascade(
     look: Look | None = None,
     per_minute: int | None = None,
 ) -> Estimate:
-    """One run by hand: the latest ranking, one day or some, with the steps and platforms asked for."""
-    tally = _Tally(conn, settings, outlook.see(conn, ask.chart, settings, look), datetime.now(UTC).date(), ask.force)
+    """One run by hand: the latest ranking, one day or some, with the steps and platforms asked for.
+
+    look: asks for the calendar, and only where a day is asked for that it does not have.
+    """
+    seen = outlook.see(conn, ask.chart, settings)
+    days = {*(ask.days or ()), *([ask.day] if ask.day else ())}
+    if look is not None and days - set(seen.calendar) - seen.here:
+        seen = outlook.see(conn, ask.chart, settings, look, latest=False)
+    tally = _Tally(conn, settings, seen, datetime.now(UTC).date(), ask.force)
     if ask.past is not None:
         tally.past(ask.past, ask.steps, 1)
         return tally.estimate(f"{ask.chart}, {len(ask.past)} days", per_minute)
@@ -308,11 +315,9 @@ class _Tally:
 
     def calendar(self, day: date) -> None:
         """A run for a day without a stamp asks for the calendar."""
-        if self.seen.asked:
-            self.notes.append(f"The source has no ranking of {self.seen.slug} of {day}.")
-        else:
-            known = len(self.seen.calendar)
-            self.add("calendar", 1, ceil((known or USUAL_CALENDAR) / PAGE) + 1)
+        known = len(self.seen.calendar)
+        self.add("calendar", 0, ceil((known or USUAL_CALENDAR) / PAGE) + 1)
+        self.notes.append(f"The calendar of {self.seen.slug} has no ranking of {day}.")
 
     def due(self, resource: str, entities: Sequence[str], facets: Sequence[str]) -> list[Item]:
         wants = [Want(entity, facet) for facet in facets for entity in entities]

@@ -66,13 +66,16 @@ class Outlook:
         return max(1, ceil(low / PAGE)), max(1, ceil(high / PAGE))
 
 
-def see(conn: Connection, slug: str, settings: Settings, look: Look | None = None) -> Outlook:
-    """The outlook on a chart. `look`: brings its calendar up to date, and fetches its latest ranking where none is
-    here; both would be fetched anyway and are kept. Raises the errors of the account then, and UnknownChart."""
+def see(conn: Connection, slug: str, settings: Settings, look: Look | None = None, *, latest: bool = True) -> Outlook:
+    """The outlook on a chart.
+
+    look: brings its calendar up to date, and (`latest`) fetches its latest ranking where none is here; both would be
+    fetched anyway and are kept. Raises the errors of the account then, and UnknownChart.
+    """
     notes: list[str] = []
-    asked = look is not None
+    asked = look is not None and latest
     if look is not None:
-        notes += _ask(conn, slug, settings, look)
+        notes += _ask(conn, slug, settings, look, latest=latest)
     chart = charts.find(conn, slug)
     calendar = gaps.listed_days(conn, chart.id) if chart else []
     rankings = estimates.newest_rankings(conn, chart.id, RANKINGS) if chart else []
@@ -110,7 +113,7 @@ def see(conn: Connection, slug: str, settings: Settings, look: Look | None = Non
     )
 
 
-def _ask(conn: Connection, slug: str, settings: Settings, look: Look) -> list[str]:
+def _ask(conn: Connection, slug: str, settings: Settings, look: Look, *, latest: bool) -> list[str]:
     """Ask the source for what is not here; what it cost, in words."""
     began = datetime.now(UTC)
     with look() as client:
@@ -119,7 +122,7 @@ def _ask(conn: Connection, slug: str, settings: Settings, look: Look) -> list[st
         made = gaps.calendar_calls(conn, [slug], began)
         chart = charts.find(conn, slug)
         known = chart and estimates.newest_rankings(conn, chart.id, 1)
-        if not known and not raw.facets(conn, "ranking", slug):
+        if latest and not known and not raw.facets(conn, "ranking", slug):
             made += _keep_latest(conn, client, slug)
     if not made:
         return []

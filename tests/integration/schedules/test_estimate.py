@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from chartline.schedules import service
-from chartline.schedules.estimate import Estimate, estimate_cascade, estimate_days, estimate_range, estimate_schedule
+from chartline.schedules.estimate import Estimate, estimate_schedule
 from chartline.schedules.model import Schedule
 from chartline.settings import Settings
 from simulator.service import Service
