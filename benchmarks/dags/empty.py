@@ -51,6 +51,7 @@ dag = DAG(
     "benchmark_empty",
     schedule=None,
     default_args=DEFAULT_ARGS | {"retries": 0},
+    max_active_runs=1_000,  # as many of a chart's windows run at once
     params={mapped: Param(1, type="integer", minimum=0) for mapped in PLANNERS.values()},
     is_paused_upon_creation=False,
 )
