@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from datetime import timedelta
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 from airflow.sdk import (
     DAG,
     Asset,
     AssetAlias,
+    BaseXCom,
     Context,
     Param,
     PokeReturnValue,
@@ -20,12 +21,18 @@ from airflow.sdk import (
     task,
 )
 from airflow.sdk.definitions.param import ParamsDict
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSkipException,
+    DownstreamTasksSkipped,
+)
 
 from chartline.cascade import artists, ranking, report, tracks
 from chartline.cascade.engine import Engine
 from chartline.cascade.run import Run
 from chartline.dagbuild import runtime
+from chartline.errors import NotYet
 from chartline.warehouse.ledger import Batch
 from chartline_airflow.retry_policy import ByName
 
@@ -57,31 +64,38 @@ def add_cascade(dag: DAG, open_run: OpenRun, asset: Asset | AssetAlias) -> None:
     """Put the chain into `dag`. `open_run` turns the first task's context into the run; `asset` is what it updates."""
     with dag:
 
-        @task(pool=POOL_RANKINGS, priority_weight=100)
-        def fetch_ranking() -> list[str]:
-            with open_run(get_current_context()) as run:
-                return ranking.fetch_ranking(run)
+        @task.sensor(mode="reschedule", pool=POOL_RANKINGS, priority_weight=100)
+        def fetch_ranking() -> PokeReturnValue:
+            context = get_current_context()
+            ti = context["ti"]
+            try:
+                with _at_first(open_run, context) as run:
+                    days = ranking.fetch_ranking(run, last_try=ti.try_number > ti.max_tries)
+            except NotYet as wait:
+                log.info("%s Asked again in %.0f seconds.", wait.what, wait.after)
+                raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=wait.after)) from None
+            unwanted = [f"plan_{step}" for step in ("track_audience", "artist_audience") if step not in run.ask.steps]
+            if unwanted:  # the scheduler marks them: no process is started to say that there is nothing to do
+                ti.xcom_push(key=BaseXCom.XCOM_RETURN_KEY, value=days)
+                raise DownstreamTasksSkipped(tasks=unwanted)
+            return PokeReturnValue(is_done=True, xcom_value=days)
 
         @task(priority_weight=90)
         def upsert_tracks(days: list[str]) -> list[dict[str, Any]]:
             with runtime.found_run(get_current_context()) as run:
                 return _handles(tracks.upsert_tracks(_needed(run), days))
 
-        @task.sensor(
-            mode="reschedule",
-            poke_interval=5,
-            timeout=7200,
-            priority_weight=70,
-            trigger_rule=TriggerRule.ALL_DONE,
-        )
+        @task.sensor(mode="reschedule", priority_weight=70, trigger_rule=TriggerRule.ALL_DONE)
         def dedupe_artists() -> PokeReturnValue:
-            with runtime.found_run(get_current_context()) as found:
+            context = get_current_context()
+            with runtime.found_run(context) as found:
                 run = _stored(found)
                 waiting = artists.others_at_work(run)
-                if waiting:
-                    log.info("Other runs are fetching %d of these tracks; their artists are not known yet.", waiting)
-                    return PokeReturnValue(is_done=False)
-                return PokeReturnValue(is_done=True, xcom_value=_handles(artists.dedupe_artists(run)))
+                if not waiting:
+                    return PokeReturnValue(is_done=True, xcom_value=_handles(artists.dedupe_artists(run)))
+            # No end to it is needed: what is waited for are leases, and a lease that nobody renews ends.
+            log.info("Other runs are fetching %d of these tracks; their artists are not known yet.", waiting)
+            raise AirflowRescheduleException(datetime.now(UTC) + _patience(context))
 
         @task(priority_weight=50)
         def plan_track_audience() -> list[dict[str, Any]]:
@@ -148,6 +162,28 @@ def _fetch_task(name: str, priority: int) -> Any:
 
 def _handles(batches: list[Batch]) -> list[dict[str, Any]]:
     return [batch.as_dict() for batch in batches]
+
+
+@contextmanager
+def _at_first(open_run: OpenRun, context: Context) -> Iterator[Run]:
+    """The run, opened; by a task that comes back from waiting it is taken up, as it was asked for then."""
+    if _waits(context):
+        with runtime.found_run(context) as found:
+            if found is not None:
+                yield found
+                return
+    with open_run(context) as run:
+        yield run
+
+
+def _waits(context: Context) -> int:
+    """How many times the task has been put off already."""
+    return int(cast("dict[str, Any]", context).get("task_reschedule_count") or 0)
+
+
+def _patience(context: Context) -> timedelta:
+    """Until the next look: from 5 seconds, half as long again each time, to a minute."""
+    return timedelta(seconds=min(5 * 1.5 ** min(_waits(context), 10), 60))
 
 
 def _needed(run: Run | None) -> Run:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from chartline.schedules.model import Schedule
 
 _STEPS = """
-1. **fetch_ranking** asks for the ranking with all its pages and keeps them raw. A ranking that is here costs one call.
-2. **upsert_tracks** stores ranking, entries and tracks in one transaction, and plans the track metadata that is due.
+1. **fetch_ranking** asks for the rankings of the run's days that are not here, side by side, and keeps them raw. For a
+   ranking that is late it waits without a slot, and looks again after 15, 30, 60, 120 minutes.
+2. **upsert_tracks** stores rankings, entries and tracks, and plans the track metadata that is due.
 3. **track_metadata** (10 tracks a call) brings artists, genres, labels, credits, audio features.
 4. **dedupe_artists** takes the distinct artists; it waits, without a slot, while another run fetches the same tracks.
 5. **artist_metadata** (10 artists a call).
@@ -27,6 +28,7 @@ and what could not be had: `select * from chartline.execution_failure where exec
 | `quota_spent` | nothing is lost: what is left is *deferred* and taken up by the next run once calls are to be had |
 | `short_answer`, `ranking_incomplete` | the API gave fewer rows than its total; nothing is stored: clear it later |
 | `server_trouble`, `network_trouble`, `cut_answer`, `rate_limited` | the API was away or busy: clear the task |
+| `not_yet` | nothing: what the run waits for is not published yet, or another run is fetching it |
 | `left_behind` | another run died over items of this one: trigger a run, only what is left is asked |
 | `contract_broken` | the API changed: the field is named, the answer is kept in `chartline.raw_answer` |
 | `schema_mismatch` | run `chartline migrate` |
