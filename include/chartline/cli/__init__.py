@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import psycopg
 import typer
 
-from chartline.cli import catalogue, docs, gaps, schedules, system, verify
+from chartline.cli import catalogue, docs, estimate, gaps, schedules, system, verify
 from chartline.errors import BadInput, ChartlineError
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
 system.add_to(app)
 docs.add_to(app)
 verify.add_to(app)
+estimate.add_to(app)
 gaps.add_to(app)
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(catalogue.charts_app, name="charts")

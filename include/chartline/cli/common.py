@@ -52,6 +52,11 @@ def soundcharts_if_configured() -> Callable[[], SoundchartsClient] | None:
     return soundcharts if os.environ.get(ENVIRONMENT) else None
 
 
+def per_minute() -> int | None:
+    """The account's limit in calls a minute; None where no account is set."""
+    return ApiAccount.from_environment().calls_per_minute if os.environ.get(ENVIRONMENT) else None
+
+
 def me() -> str:
     """Who asks, as the system names them; "" in a container that has no names."""
     try:

@@ -12,11 +12,14 @@ from typing import Annotated, Any
 import typer
 
 from chartline.cli import common
+from chartline.cli.estimate import table
 from chartline.errors import BadInput
-from chartline.schedules import declare, service
+from chartline.schedules import declare, following, service
+from chartline.schedules.estimate import Estimate
 from chartline.schedules.model import Schedule, ScheduleSettings
 from chartline.schedules.reparse import ask_reparse
 from chartline.schedules.snapshot import SnapshotLine
+from chartline.settings import settings as settings_of_all
 from chartline.warehouse import schedules
 
 app = typer.Typer(help="Which charts are followed, and how.", no_args_is_help=True, rich_markup_mode=None)
@@ -66,13 +69,27 @@ def takes_settings(command: Callable[..., None]) -> Callable[..., None]:
 
 @app.command("add")
 @takes_settings
-def add(chart: Chart, settings: dict[str, Any], by: By = "") -> None:
+def add(
+    chart: Chart,
+    settings: dict[str, Any],
+    by: By = "",
+    dry_run: Annotated[bool, typer.Option(help="only say what it would cost")] = False,
+) -> None:
     """Follow a chart. Its frequency is the chart's own, unless said otherwise."""
+    own, client, limit = settings_of_all(), common.soundcharts_if_configured(), common.per_minute()
     with common.warehouse() as conn:
-        schedule = service.add(
-            conn, chart, settings, created_by=by or common.me(), client=common.soundcharts_if_configured()
+        if dry_run:
+            service.check(settings)
+            proposed = service.proposed(service.find_chart(conn, chart, client), settings)
+            told = following.price(conn, [proposed], own, client, limit)
+            assert told is not None
+            typer.echo(f"{table(told)}\nDry run: nothing was changed.")
+            return
+        schedule, told = following.follow(
+            conn, chart, settings, own, created_by=by or common.me(), client=client, per_minute=limit
         )
     typer.echo(f"{schedule.slug} is followed: {_told(schedule)}. {ask_reparse()}")
+    _tell_cost(told)
 
 
 @app.command("change")
@@ -81,9 +98,11 @@ def change(chart: Chart, settings: dict[str, Any]) -> None:
     """Change settings of a followed chart; those that are not given stay."""
     if not settings:
         raise BadInput("No setting was given.", advice="See which there are with: chartline schedules change --help")
+    own, client, limit = settings_of_all(), common.soundcharts_if_configured(), common.per_minute()
     with common.warehouse() as conn:
-        schedule = service.change(conn, chart, settings)
+        schedule, told = following.change(conn, chart, settings, own, client=client, per_minute=limit)
     typer.echo(f"{schedule.slug} is changed: {_told(schedule)}. {ask_reparse()}")
+    _tell_cost(told)
 
 
 @app.command("remove")
@@ -122,14 +141,16 @@ def apply(
         raise BadInput(f"{file}: {reason}", field="file") from None
     declared = declare.read(text, file.name)
     with common.warehouse() as conn:
-        differences = declare.apply(
+        differences, told = following.apply(
             conn,
             declared,
+            settings_of_all(),
+            client=common.soundcharts_if_configured(),
+            per_minute=common.per_minute(),
             name=file.name,
             created_by=by or common.me(),
             prune=prune,
             dry_run=dry_run,
-            client=common.soundcharts_if_configured(),
         )
     for difference in differences:
         typer.echo(str(difference))
@@ -139,6 +160,7 @@ def apply(
         typer.echo("Dry run: nothing was changed.")
     else:
         typer.echo(ask_reparse())
+    _tell_cost(told, dry_run=dry_run)
 
 
 @app.command("export")
@@ -152,6 +174,18 @@ def export(
         typer.echo(text, nl=False)
     else:
         output.write_text(text, encoding="utf-8")
+
+
+def _tell_cost(told: Estimate | None, *, dry_run: bool = False) -> None:
+    """What the past costs that was asked for, and how to let it come where it is held."""
+    if told is None:
+        return
+    typer.echo(table(told))
+    if told.needs_approval(settings_of_all()) and not dry_run:
+        typer.echo(
+            "The new days come, the past waits. Give the approval in Airflow: trigger gap_audit, or wait for its daily "
+            "run, and answer under Required actions."
+        )
 
 
 def _told(schedule: Schedule) -> str:

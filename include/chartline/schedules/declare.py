@@ -85,11 +85,13 @@ def apply(
     prune: bool = False,
     dry_run: bool = False,
     client: service.Client | None = None,
+    held: bool = False,
 ) -> list[Difference]:
     """Make the schedules what `declared` (see `read`) says; all of it or nothing. Returns the differences, by slug.
 
     `prune`: charts that are not declared are followed no longer; else they are left alone. `dry_run`: only say what
-    would happen. A chart that the warehouse has not met is asked of the API and kept in the catalogue, dry run or not.
+    would happen. `held`: a past that is asked for anew waits for approval. A chart that the warehouse has not met is
+    asked of the API and kept in the catalogue, dry run or not.
     Raises BadInput, one line for each place that is wrong.
     """
     troubles: list[str] = []
@@ -111,9 +113,10 @@ def apply(
                 continue
             differences.append(difference)
             if difference.action == "add":
-                schedules.add(conn, chart.id, wanted, created_by)
+                waits = {"history_held": held and wanted["sync_historical_data"]}
+                schedules.add(conn, chart.id, wanted | waits, created_by)
             else:
-                schedules.change(conn, chart.id, wanted | service.past_asked(there[slug], wanted))
+                schedules.change(conn, chart.id, wanted | service.past_asked(there[slug], wanted, held=held))
         for slug in sorted(set(there) - set(charts)) if prune else ():
             differences.append(Difference("remove", slug, {}))
             schedules.remove(conn, there[slug]["chart_id"])
