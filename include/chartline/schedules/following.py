@@ -23,11 +23,7 @@ Connection = psycopg.Connection[Any]
 
 
 def price(
-    conn: Connection,
-    asked: Iterable[Schedule],
-    settings: Settings,
-    client: Client | None,
-    per_minute: int | None = None,
+    conn: Connection, asked: Iterable[Schedule], own: Settings, client: Client | None, per_minute: int | None = None
 ) -> Estimate | None:
     """What following these charts costs, together; None where there is none.
 
