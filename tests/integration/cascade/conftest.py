@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import psycopg
@@ -59,8 +60,14 @@ class Server:
 
 
 @pytest.fixture
-def simulator() -> Iterator[Server]:
-    server = Server(Service(World(**WORLD)))
+def world() -> dict[str, Any]:
+    """The simulator's world; a module may have another one."""
+    return WORLD
+
+
+@pytest.fixture
+def simulator(world: dict[str, Any]) -> Iterator[Server]:
+    server = Server(Service(World(**world)))
     yield server
     server.stop()
 
@@ -84,14 +91,19 @@ class Cascade:
         limiter = PostgresLimiter(self.warehouse_url, account.name, 100_000)
         return SoundchartsClient(account, limiter=limiter, settings=self.settings, sleep=lambda seconds: None)
 
-    def open(self, chart: str, run_id: str = "r1", **config: Any) -> Run:
+    def open(
+        self, chart: str, run_id: str = "r1", interval: tuple[Sequence[date], bool] | None = None, **config: Any
+    ) -> Run:
+        """A run by config, or of an interval: its days, and whether it is the newest."""
         ask = CascadeAsk.from_config({"chart": chart, **config})
+        if interval is not None:
+            ask = ask.model_copy(update={"interval": tuple(sorted(interval[0])), "current": interval[1]})
         with self.connect() as conn:
             execution = executions.open_execution(
                 conn, dag_id="chart_cascade", run_id=run_id, chart_slug=chart, trigger="manual"
             )
             execution = executions.fix_settings(conn, execution, ask.model_dump(mode="json"))
-        return Run(execution, self.connect, self.client, self.settings)
+        return Run(execution, self.connect, self.client, self.settings, self.server.service.clock.now)
 
     def fetch(self, run: Run, batches: list[Batch]) -> None:
         for batch in batches:
@@ -101,7 +113,10 @@ class Cascade:
 
     def run(self, chart: str, run_id: str = "r1", **config: Any) -> dict[str, Any]:
         """All steps of one run; the execution's row."""
-        run = self.open(chart, run_id, **config)
+        return self.go(self.open(chart, run_id, **config))
+
+    def go(self, run: Run) -> dict[str, Any]:
+        """All steps of a run that is open; the execution's row."""
         self.fetch(run, tracks.upsert_tracks(run, ranking.fetch_ranking(run)))
         self.fetch(run, artists.dedupe_artists(run))
         self.fetch(run, tracks.plan_track_audience(run))

@@ -1,0 +1,140 @@
+"""A year of a chart with holes torn into it: the audit finds exactly these, and healing costs exactly their calls."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chartline.schedules import gaps, service
+from chartline.schedules.gaps import ChartGaps, Heal
+from chartline.warehouse import raw
+from simulator.service import Service
+from simulator.world import World
+
+from .conftest import ENTRIES, WORLD, Cascade, Server
+
+SLUG = "demo-global-daily"
+TODAY = datetime.now(UTC).date()
+YEAR = [TODAY - timedelta(days=n) for n in range(1, 366)]
+MONTH = [
+    day
+    for day in YEAR
+    if (day.year, day.month) == ((TODAY - timedelta(days=70)).year, (TODAY - timedelta(days=70)).month)
+]
+PICK = random.Random(3)
+LACKING = set(PICK.sample(YEAR[40:], 5)) - set(MONTH)
+TORN = set(PICK.sample([day for day in YEAR if day not in MONTH and day not in LACKING], 20))
+CUT = next(day for day in YEAR[100:] if day not in TORN | LACKING and day not in MONTH)
+
+Query = Callable[..., list[tuple[Any, ...]]]
+
+
+@pytest.fixture
+def simulator() -> Iterator[Server]:
+    server = Server(Service(World(**WORLD, missing_days={SLUG: sorted(LACKING)})))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def torn(cascade: Cascade, query: Query) -> Cascade:
+    """A followed chart with its year, of which 20 days, a month and some rows of one ranking are then removed."""
+    for at in range(0, 365, 100):
+        days = [day.isoformat() for day in YEAR[at : at + 100]]
+        cascade.run(SLUG, f"past-{at}", days=days, steps=())
+    with cascade.connect() as conn:
+        service.add(conn, SLUG, {"sync_historical_data": True, "history_days": 365})
+        conn.execute("delete from chart_ranking where day = any(%s)", [[*TORN, *MONTH]])
+        conn.execute(
+            "delete from chart_ranking_entry e using chart_ranking r"
+            " where r.id = e.ranking_id and r.day = %s and e.position > %s",
+            [CUT, ENTRIES - 10],
+        )
+    return cascade
+
+
+def audit(cascade: Cascade) -> ChartGaps:
+    with cascade.connect() as conn:
+        schedules, _ = gaps.followed(conn, SLUG)
+        (found,) = gaps.audit(conn, schedules, datetime.now(UTC), timedelta(hours=2))
+    return found
+
+
+def heal(cascade: Cascade, heals: list[Heal]) -> None:
+    for number, run in enumerate(heals):
+        cascade.run(run.slug, f"heal-{number}-{datetime.now(UTC)}", **run.conf, steps=())
+
+
+def test_the_audit_finds_exactly_what_was_removed_and_healing_brings_exactly_that(torn: Cascade, query: Query) -> None:
+    found = audit(torn)
+    assert set(found.missing) == TORN | set(MONTH) - LACKING
+    assert found.short == (CUT,)
+    assert set(found.absent) == LACKING
+    assert found.busy == frozenset()
+    with torn.connect() as conn:
+        raw.prune(conn, -1)  # nothing of it is kept: each ranking has to be paid for again
+    heals, left = gaps.plan([found], at_most=1000, window=31)
+    assert left == {}
+    before = len(torn.server.calls())
+    heal(torn, heals)
+    made = [call for call in torn.server.calls()[before:] if call.endpoint.startswith("ranking")]
+    wanted = TORN | set(MONTH) | {CUT}
+    assert len(made) == len(torn.server.calls()) - before == len(wanted - LACKING)
+    assert {date.fromisoformat(call.facet[:10]) for call in made} == wanted - LACKING
+    whole = audit(torn)
+    assert (whole.missing, whole.short, set(whole.absent)) == ((), (), LACKING)
+    assert query("select count(*) from chart_ranking_entry") == [((365 - len(LACKING)) * ENTRIES,)]
+
+
+def test_what_is_kept_raw_heals_without_a_call(torn: Cascade) -> None:
+    before = len(torn.server.calls())
+    heal(torn, gaps.plan([audit(torn)], at_most=1000, window=31)[0])
+    assert len(torn.server.calls()) == before
+    assert audit(torn).open == []
+
+
+def test_an_audit_heals_no_more_than_it_may_and_the_next_takes_the_rest(torn: Cascade) -> None:
+    first = audit(torn).open
+    heals, left = gaps.plan([audit(torn)], at_most=30, window=31)
+    assert left == {SLUG: len(first) - 30}
+    heal(torn, heals)
+    assert audit(torn).open == first[30:]
+
+
+def test_months_show_where_the_holes_are(torn: Cascade) -> None:
+    months = {one.month: one for one in audit(torn).months}
+    assert sum(one.missing for one in months.values()) == len((TORN | set(MONTH)) - LACKING)
+    of_the_month = months[MONTH[0].replace(day=1)]
+    assert (of_the_month.stored, of_the_month.missing) == (0, of_the_month.listed)
+    assert months[CUT.replace(day=1)].short == 1
+    assert sum(one.listed for one in months.values()) == 365 - len(LACKING)
+
+
+def test_calendars_are_brought_up_to_date_with_few_calls_and_one_failing_chart_does_not_stop_the_others(
+    cascade: Cascade,
+) -> None:
+    with cascade.connect() as conn:
+        cascade.run(SLUG, steps=())
+        cascade.run("demo-france-daily", steps=())
+        for slug in (SLUG, "demo-france-daily"):
+            service.add(conn, slug, {"sync_historical_data": True})
+        conn.execute("update chart set slug = 'no-such-chart' where slug = 'demo-france-daily'")
+        followed, _ = gaps.followed(conn)
+
+    def refresh() -> gaps.Refreshed:
+        with cascade.client() as client:
+            return gaps.refresh_calendars(cascade.connect, client, followed, cascade.settings, "gap_audit/r")
+
+    first = refresh()
+    assert list(first.failed) == ["no-such-chart"]
+    assert "unknown_chart" in first.failed["no-such-chart"]
+    with cascade.connect() as conn:
+        days = len(cascade.server.service.world.days(SLUG, datetime.now(UTC)))
+        assert len(gaps.gaps.listed_days(conn, followed[0].chart_id)) == days
+    assert first.calls == -(-days // 100) + 1
+    again = refresh()
+    assert again.calls == 1  # only the one that failed is asked for again
