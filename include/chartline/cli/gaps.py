@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 
@@ -12,10 +12,8 @@ import typer
 from chartline.cli import common
 from chartline.errors import BadInput
 from chartline.schedules import gaps
-from chartline.schedules.gaps import ChartGaps
+from chartline.schedules.gaps import ChartGaps, Month
 from chartline.settings import settings
-from chartline.warehouse import gaps as stored
-from chartline.warehouse.gaps import Month
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,7 +30,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
     """What the followed charts lack: days of the API's calendar that are not stored, and rankings that lost rows."""
-    first = _month(month)
+    only = _month(month)
     now = datetime.now(UTC)
     with common.warehouse() as conn:
         followed, refused = gaps.followed(conn, chart)
@@ -43,13 +41,14 @@ def show(
             failed = done.failed
             typer.echo(f"The calendars are up to date with {common.counted(done.calls, 'call')}.", err=True)
         found = gaps.audit(conn, followed, now, timedelta(hours=settings().overdue_hours))
-        months = stored.by_month(conn, [one.slug for one in found], first)
+    if only:
+        found = [replace(one, months=tuple(month for month in one.months if month.month == only)) for one in found]
     if as_json:
-        typer.echo(json.dumps([_json(one, months) for one in found], ensure_ascii=False, indent=2))
+        typer.echo(json.dumps([one.as_dict() for one in found], ensure_ascii=False, indent=2))
     elif not followed and not refused:
         typer.echo("No chart is followed. Follow one with: chartline schedules add SLUG")
     else:
-        _tell(found, months, by_month=bool(chart or month))
+        _tell(found, by_month=bool(chart or only))
     for slug, reason in refused.items():
         typer.echo(f"{slug}: its schedule cannot be used: {common.plain(reason)}", err=True)
     for slug, reason in failed.items():
@@ -67,9 +66,13 @@ def _month(text: str) -> date | None:
         raise BadInput(f"month: {text!r} is not a month, such as 2026-11.", field="month") from None
 
 
-def _tell(found: list[ChartGaps], months: Iterable[Month], *, by_month: bool) -> None:
+def _tell(found: list[ChartGaps], *, by_month: bool) -> None:
     if by_month:
-        rows = [(m.chart, f"{m.month:%Y-%m}", m.calendar_days, m.stored, m.missing, m.short, _share(m)) for m in months]
+        rows = [
+            (one.slug, f"{m.month:%Y-%m}", m.listed, m.stored, m.missing, m.short, _share(m))
+            for one in found
+            for m in one.months
+        ]
         typer.echo(common.columns(("CHART", "MONTH", "LISTED", "STORED", "MISSING", "SHORT", "COMPLETE"), rows))
     else:
         typer.echo(gaps.table(found))
@@ -84,15 +87,5 @@ def _tell(found: list[ChartGaps], months: Iterable[Month], *, by_month: bool) ->
 
 def _share(month: Month) -> str:
     """Of the days listed, those that are here and whole."""
-    whole = month.calendar_days - month.missing - month.short
-    return f"{max(whole, 0) / month.calendar_days:.0%}" if month.calendar_days else ""
-
-
-def _json(one: ChartGaps, months: Iterable[Month]) -> dict[str, object]:
-    own = [
-        {"month": f"{m.month:%Y-%m}", "listed": m.calendar_days, "stored": m.stored}
-        | {"missing": m.missing, "short": m.short}
-        for m in months
-        if m.chart == one.slug
-    ]
-    return one.as_dict() | {"months": own}
+    whole = month.listed - month.missing - month.short
+    return f"{max(whole, 0) / month.listed:.0%}" if month.listed else ""

@@ -6,6 +6,7 @@ the calendar lacks is none: it is absent at the source, named and left alone.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -16,14 +17,14 @@ from typing import Any
 
 import psycopg
 
-from chartline.cascade import calendar
+from chartline.cascade import cadence, calendar
 from chartline.errors import ChartlineError, StopRun, WarehouseUnavailable
 from chartline.schedules import service
 from chartline.schedules.model import Schedule
 from chartline.schedules.snapshot import SnapshotLine
 from chartline.settings import Settings
 from chartline.soundcharts.client import SoundchartsClient
-from chartline.warehouse import charts, gaps, schedules
+from chartline.warehouse import charts, gaps, rankings, schedules
 from chartline.warehouse.gaps import Unclosed
 
 DAY = timedelta(days=1)
@@ -46,6 +47,17 @@ class Overdue:
 
 
 @dataclass(frozen=True)
+class Month:
+    """Completeness of a chart in one month (its first day), as far as it is wanted: all counts are days."""
+
+    month: date
+    listed: int
+    stored: int
+    missing: int
+    short: int
+
+
+@dataclass(frozen=True)
 class ChartGaps:
     """One followed chart against its calendar, from `first` to `last`. All days are in order of time.
 
@@ -62,6 +74,7 @@ class ChartGaps:
     missing: tuple[date, ...]
     short: tuple[date, ...]
     absent: tuple[date, ...]
+    months: tuple[Month, ...] = ()
     busy: frozenset[date] = frozenset()
     begins: date | None = None
     overdue: Overdue | None = None
@@ -86,6 +99,7 @@ class ChartGaps:
             "source_begins": self.begins.isoformat() if self.begins else None,
             "overdue": self.overdue and f"{self.overdue.day}: {self.overdue.reason}",
             "history_held": self.history_held,
+            "months": [vars(month) | {"month": f"{month.month:%Y-%m}"} for month in self.months],
         }
 
 
@@ -211,11 +225,18 @@ def _of_chart(
         missing=missing,
         short=short,
         absent=tuple(day for day in absent_days(listed, schedule.frequency) if first <= day <= last),
+        months=_by_month(own, stored, missing, short),
         busy=frozenset(fetching & {*missing, *short}),
         begins=_begins(schedule, listed, first),
         overdue=_overdue(conn, schedule, listed, at_work, now, slack),
         history_held=schedule.history_held,
     )
+
+
+def _by_month(*days: Iterable[date]) -> tuple[Month, ...]:
+    """Listed, stored, missing and short days as counts by month."""
+    counts = [Counter(day.replace(day=1) for day in of) for of in days]
+    return tuple(Month(month, *(of[month] for of in counts)) for month in sorted(set().union(*counts)))
 
 
 def days_of(run: Unclosed) -> set[date]:
@@ -249,8 +270,7 @@ def _later(day: date, rhythm: str, periods: int) -> date:
 
 
 def _begins(schedule: Schedule, listed: Sequence[date], first: date) -> date | None:
-    period = PERIOD.get(schedule.frequency.strip().lower(), DAY)
-    return listed[0] if listed and listed[0] - first >= period else None
+    return listed[0] if listed and listed[0] - first >= cadence.step(schedule.frequency) else None
 
 
 def _overdue(
@@ -273,7 +293,7 @@ def _overdue(
     newest = end.date() - DAY
     if any(run.dag_id == schedule.dag_id and _may_bring(run, newest) for run in at_work):
         return None
-    here = gaps.newest_stored(conn, schedule.chart_id)
+    here = rankings.newest(conn, schedule.chart_id)
     expected = _expected(schedule, here, listed, newest)
     if expected is None:
         return None

@@ -16,18 +16,6 @@ Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True)
-class Month:
-    """Completeness of a chart in one month (its first day), as the view has it: all counts are days."""
-
-    chart: str
-    month: date
-    calendar_days: int
-    stored: int
-    missing: int
-    short: int
-
-
-@dataclass(frozen=True)
 class Unclosed:
     """An execution that says it is at work. `settings`: its ask; the interval is None for a run by hand."""
 
@@ -73,22 +61,6 @@ def stored_days(conn: Connection, chart_id: int, first: date, last: date) -> dic
         [chart_id, first, last],
     )
     return dict(found.fetchall())
-
-
-def newest_stored(conn: Connection, chart_id: int) -> date | None:
-    """The newest day whose ranking is stored, None when none is."""
-    row = conn.execute("select max(day) from chartline.chart_ranking where chart_id = %s", [chart_id]).fetchone()
-    return row[0] if row else None
-
-
-def by_month(conn: Connection, slugs: Iterable[str], month: date | None = None) -> list[Month]:
-    """Completeness of these charts by month, or in one (its first day), in order of chart and time."""
-    with conn.cursor(row_factory=class_row(Month)) as cursor:
-        return cursor.execute(
-            """select chart, month, calendar_days, stored, missing, short from chartline.chart_completeness_monthly
-               where chart = any(%s) and (%s::date is null or month = %s) order by chart collate "C", month""",
-            [list(slugs), month, month],
-        ).fetchall()
 
 
 def leased_days(conn: Connection, slug: str) -> set[date]:

@@ -28,7 +28,8 @@ comment on column chartline.chart_completeness_monthly.month is 'The month''s fi
 comment on column chartline.chart_completeness_monthly.calendar_days is
     'Days for which the API is known to have a ranking; as new as the calendar, which every gap audit brings up to date.';
 comment on column chartline.chart_completeness_monthly.stored is 'Rankings here, short ones among them.';
-comment on column chartline.chart_completeness_monthly.missing is 'Days of the calendar without a stored ranking.';
+comment on column chartline.chart_completeness_monthly.missing is
+    'Days of the calendar without a stored ranking, also those that no schedule asks for.';
 comment on column chartline.chart_completeness_monthly.short is
     'Stored rankings with another number of entries than they were stored with: rows were lost.';
 

@@ -1,0 +1,100 @@
+"""`chartline gaps`, as a person and a program use it."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from chartline.schedules import service
+from chartline.warehouse import charts, rankings
+
+from .test_cli import Say, account, say  # noqa: F401
+
+NOW = datetime.now(UTC)
+DAYS = [NOW.date() - timedelta(days=n) for n in range(1, 60)]
+
+
+@pytest.fixture
+def holes(conn: psycopg.Connection[Any]) -> None:
+    """The chart day has 59 days, of which the 4 newest are missing; one stored ranking lost its rows."""
+    service.add(conn, "day", {"sync_historical_data": True, "history_days": 58})
+    found = charts.find(conn, "day")
+    assert found
+    with conn.transaction():
+        rankings.store_calendar(conn, found.id, [f"{day}T12:00:00+00:00" for day in DAYS])
+    for day in DAYS[4:]:
+        conn.execute(
+            "insert into chart_ranking (chart_id, day, stamp, total, entries, fetched_at)"
+            " values (%(chart)s, %(day)s, '', %(entries)s, %(entries)s, now())",
+            {"chart": found.id, "day": day, "entries": 5 if day == DAYS[9] else 0},
+        )
+
+
+def test_all_charts_are_a_line_each_with_what_they_lack_below(say: Say, holes: None) -> None:  # noqa: F811
+    code, out, _ = say("gaps")
+    assert code == 0
+    head, line, *told = out.splitlines()
+    assert head.split() == ["CHART", "FROM", "TO", "LISTED", "STORED", "MISSING", "SHORT", "ABSENT"]
+    assert line.split()[0] == "day"
+    assert line.split()[3:] == ["59", "55", "4", "1", "0"] or line.split()[3:] == ["58", "54", "4", "1", "0"]
+    assert f"day: missing 4: {DAYS[3]} to {DAYS[0]}" in told
+    assert f"day: short 1: {DAYS[9]}" in told
+    assert told[-1] == (
+        'Heal it now with the DAG gap_audit (it runs daily): airflow dags trigger gap_audit --conf \'{"chart": "day"}\''
+    )
+
+
+def test_one_chart_is_shown_by_month(say: Say, holes: None) -> None:  # noqa: F811
+    code, out, _ = say("gaps", "day")
+    assert code == 0
+    rows = [line.split() for line in out.splitlines() if line.startswith("day ")]
+    assert [row[1] for row in rows] == sorted({f"{day:%Y-%m}" for day in DAYS})
+    assert sum(int(row[4]) for row in rows) == 4
+    assert sum(int(row[5]) for row in rows) == 1
+    month = f"{DAYS[0]:%Y-%m}"
+    _, out, _ = say("gaps", "--month", month)
+    assert [line.split()[1] for line in out.splitlines() if line.startswith("day ")] == [month]
+
+
+def test_programs_get_json(say: Say, holes: None) -> None:  # noqa: F811
+    _, out, _ = say("gaps", "day", "--json")
+    (chart,) = json.loads(out)
+    assert chart["missing"] == [day.isoformat() for day in reversed(DAYS[:4])]
+    assert chart["short"] == [DAYS[9].isoformat()]
+    assert sum(month["missing"] for month in chart["months"]) == 4
+
+
+def test_what_it_cannot_answer_is_refused_by_name(say: Say, holes: None) -> None:  # noqa: F811
+    for words, told in (
+        (("gaps", "nothing-like-it"), "chart: nothing-like-it is not in the catalogue."),
+        (("gaps", "week"), "chart: week is not followed."),
+        (("gaps", "--month", "November"), "month: 'November' is not a month"),
+    ):
+        code, out, complaint = say(*words)
+        assert (code, out) == (2, "")
+        assert told in complaint
+
+
+def test_a_complete_list_says_nothing_of_healing_and_an_empty_one_how_to_begin(say: Say) -> None:  # noqa: F811
+    assert say("gaps")[1] == "No chart is followed. Follow one with: chartline schedules add SLUG\n"
+
+
+@pytest.mark.usefixtures("account")
+def test_refresh_asks_for_the_calendars_first(say: Say, conn: psycopg.Connection[Any], simulator: Any) -> None:  # noqa: F811
+    asked = {"sync_historical_data": True, "history_days": 30}
+    service.add(conn, "demo-global-daily", asked, client=simulator.client)
+    code, out, told = say("gaps", "demo-global-daily", "--refresh", "--json")
+    assert code == 0
+    listed = len(simulator.service.world.days("demo-global-daily", NOW))
+    assert told == f"The calendars are up to date with {-(-listed // 100)} calls.\n"
+    (chart,) = json.loads(out)
+    assert len(chart["missing"]) >= 29
+    assert say("gaps", "--refresh")[2] == "The calendars are up to date with 0 calls.\n"
+    conn.execute("update chart set slug = 'gone-since' where slug = 'demo-global-daily'")
+    code, _, told = say("gaps", "--refresh")
+    assert code == 1
+    assert "gone-since: its calendar could not be brought up to date: unknown_chart" in told
