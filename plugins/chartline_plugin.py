@@ -1,4 +1,7 @@
-"""What Airflow loads of Chartline: its timetable and its priorities. The rest of the package is imported by name where it is used."""
+"""What Airflow loads of Chartline: its timetable and its priorities.
+
+The rest of the package is imported by name where it is used.
+"""
 
 from __future__ import annotations
 

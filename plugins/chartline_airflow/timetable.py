@@ -9,7 +9,8 @@ windows again, and Airflow skips those that exist.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from math import ceil
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -177,7 +178,7 @@ class ChartTimetable(Timetable):
         end = min(widest, limit)
         if start == self.grid.floor(start) and end == self.grid.next(start):
             return _info(start, end, end, 0)
-        return _info(start, end, end, min(-((start - end) // timedelta(hours=1)), PAST - 1))
+        return _info(start, end, end, min(ceil((end - start).total_seconds() / 3600), PAST - 1))
 
     def _single(self, start: datetime, end: datetime) -> Info:
         run_after = end + self.grid.publication_delay

@@ -1,7 +1,7 @@
 """How long after an interval's end a chart's ranking can be had, learned from when its rankings were found.
 
 An ask in vain proves that the ranking came later than that; one that finds it at once proves only that it came before.
-So the delay grows by asks in vain alone, never by a run that was late itself, and cannot run away from the publisher.
+So it is asks in vain that make the delay grow: a run that was late itself does so hardly, and never past 3 days.
 
 1. Only days that were found within 3 days of their interval's end count, the newest 10; not what history brought.
 2. A day asked for in vain says: the time at which it was found, rounded up to 15 minutes. Two such days or more: the

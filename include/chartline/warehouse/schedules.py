@@ -94,7 +94,7 @@ def remove(conn: psycopg.Connection[Any], chart_id: int) -> bool:
 
 
 def _learned(row: dict[str, Any]) -> dict[str, Any]:
-    """The row with `weekday`, `month_day`, `publication_delay` in place of the newest days, of which they are learned."""
+    """The row with `weekday`, `month_day`, `publication_delay` in place of the newest days, which tell them."""
     days, first_seen, not_yet = (row.pop(name) or [] for name in ("days", "first_seen", "not_yet"))
     own = str(row["frequency"]).strip().lower()
     row["weekday"] = own_weekday(days) if days and own == "weekly" else None
