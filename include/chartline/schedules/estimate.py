@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from math import ceil
 from typing import Annotated, Any, Self
@@ -23,7 +23,7 @@ from chartline.cascade.resources import (
 )
 from chartline.schedules import outlook, platforms, turnover, weights
 from chartline.schedules.model import Schedule
-from chartline.schedules.outlook import Look, Outlook
+from chartline.schedules.outlook import PERIOD_DAYS, Look, Outlook
 from chartline.settings import Settings
 from chartline.warehouse import estimates
 from chartline.warehouse.ledger import Item, Want
@@ -64,7 +64,6 @@ KINDS = (
     "artist_audience",
     "artist_listeners",
 )
-PERIOD_DAYS = {"daily": 1, "weekly": 7, "monthly": 30}
 PAGE, BATCH = 100, 10
 USUAL_CALENDAR = 1500
 """Days that a chart's calendar may hold where it is not known."""
@@ -316,7 +315,7 @@ class _Tally:
     def calendar(self, day: date) -> None:
         """A run for a day without a stamp asks for the calendar."""
         known = len(self.seen.calendar)
-        self.add("calendar", 0, ceil((known or USUAL_CALENDAR) / PAGE) + 1)
+        self.add("calendar", 0, ceil((known if self.seen.listed else USUAL_CALENDAR) / PAGE) + 1)
         self.notes.append(f"The calendar of {self.seen.slug} has no ranking of {day}.")
 
     def due(self, resource: str, entities: Sequence[str], facets: Sequence[str]) -> list[Item]:
@@ -349,33 +348,29 @@ class _Tally:
 
     def range(self, first: date, last: date) -> list[date]:
         """The calendar's days in the range; says where the source begins later."""
-        calendar, slug = self.seen.calendar, self.seen.slug
-        days = [day for day in calendar if first <= day <= last]
-        if not calendar:
-            expected = ((last - first).days + 1) // PERIOD_DAYS.get(self.frequency, 1)
+        slug = self.seen.slug
+        if not self.seen.listed:
+            self.seen = replace(self.seen, calendar=outlook.guessed(self.seen, first, last))
             self.notes.append(f"The calendar of {slug} is not known: the source may have fewer of these days.")
-            self.add("calendar", 1, ceil(max(expected, USUAL_CALENDAR) / PAGE) + 1)
-            return []
-        if calendar[0] > first:
+            self.add("calendar", 1, ceil(USUAL_CALENDAR / PAGE) + 1)
+        calendar = self.seen.calendar
+        days = [day for day in calendar if first <= day <= last]
+        if self.seen.listed and calendar and calendar[0] > first:
             asked = (last - first).days + 1
             self.notes.append(
                 f"The source has {slug} from {calendar[0]} on: {len(days)} rankings in the {asked} days asked for."
             )
         return days
 
-    @property
-    def frequency(self) -> str:
-        return self.seen.chart.frequency if self.seen.chart else "daily"
-
     def past(self, days: Sequence[date], steps: Sequence[Step], runs: int) -> None:
         """Rankings of past days and the metadata of tracks and artists that they bring."""
         seen = self.seen
-        listed = set(seen.calendar)
+        listed = set(seen.calendar) if seen.listed else {*seen.calendar, *days}
         here = (
             set() if self.force else seen.here | ({seen.calendar[-1]} if "ranking" in self.calls and listed else set())
         )
         missing = [day for day in days if day in listed and day not in here]
-        self.add("ranking", len(missing) * seen.pages[0], len(missing) * seen.pages[1])
+        self.add("ranking", len(missing) * seen.pages[0] if seen.listed else 0, len(missing) * seen.pages[1])
         if not missing:
             return
         low, high = self.tracks_of(missing)
@@ -395,11 +390,13 @@ class _Tally:
         seen = self.seen
         chart = seen.chart.id if seen.chart else None
         low = high = 0.0
-        for length, neighbours in outlook.stretches(seen.calendar, missing):
+        for length, neighbours in outlook.stretches(sorted({*seen.calendar, *missing}), missing):
             bound = 0 if neighbours else 1
             high += seen.places[1] * bound + seen.rate.high * (length - bound)
             if neighbours < 2:
                 low += seen.places[0] * bound + seen.rate.low * (length - bound)
+        if not seen.listed:
+            return 0, ceil(high)
         if estimates.other_charts_stored(self.conn, chart):
             shared = (
                 estimates.tracks_elsewhere(self.conn, chart, seen.tracks) / len(seen.tracks) if seen.tracks else 1.0

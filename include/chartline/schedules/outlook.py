@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from math import ceil
 from typing import Any
 from uuid import uuid4
@@ -30,6 +30,7 @@ Connection = psycopg.Connection[Any]
 Look = Callable[[], SoundchartsClient]
 
 RANKINGS = 31
+PERIOD_DAYS = {"daily": 1, "weekly": 7, "monthly": 30}
 PAGE = 100
 USUAL_PLACES = (1, 200)
 """Entries of a ranking where not even the catalogue says how many places the chart has."""
@@ -45,6 +46,8 @@ class Outlook:
     chart: ChartRow | None
     calendar: tuple[date, ...]
     """The days that the source is known to have, oldest first."""
+    listed: bool
+    """Whether that is the source's own list; else only what came by the way."""
     newest: date | None
     """Day of the newest ranking that is here, stored or kept raw."""
     newest_id: int | None
@@ -102,6 +105,7 @@ def see(conn: Connection, slug: str, settings: Settings, look: Look | None = Non
         slug,
         chart,
         tuple(calendar),
+        any(entry.fetched_at for entry in ledger.find(conn, listing.RESOURCE, slug, [""]).values()),
         standing.day if standing else None,
         (standing.id or None) if standing else None,
         tuple(sorted(tracks)),
@@ -170,6 +174,15 @@ def _age(item: RankingItem, day: date) -> int | None:
     if item.time_on_chart is not None:
         return item.time_on_chart
     return 1 if item.entry_date is not None and item.entry_date >= day else None
+
+
+def guessed(seen: Outlook, first: date, last: date) -> tuple[date, ...]:
+    """The days that the source may have, by the chart's frequency, counted back from its newest."""
+    step = timedelta(days=PERIOD_DAYS.get(seen.chart.frequency if seen.chart else "", 1))
+    newest = seen.newest or last
+    count = (min(newest, last) - first) // step + 1
+    back = (min(newest, last) - number * step for number in range(count))
+    return tuple(sorted({*back, *seen.calendar}))
 
 
 def stretches(calendar: Sequence[date], missing: Iterable[date]) -> list[tuple[int, int]]:

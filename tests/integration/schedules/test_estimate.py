@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from chartline.cascade.ask import CascadeAsk
 from chartline.schedules import service
-from chartline.schedules.estimate import Estimate, estimate_schedule
+from chartline.schedules.estimate import Estimate, estimate_cascade, estimate_days, estimate_range, estimate_schedule
 from chartline.schedules.model import Schedule
 from chartline.settings import Settings
 from simulator.service import Service
@@ -103,3 +104,139 @@ def test_the_calls_made_lie_within_the_estimate(cascade: MakeCascade, seed: int,
     spent = made(made_by)
     fill(made_by, schedule)
     assert outside(estimate, made(made_by) - spent) == {}
+
+
+def test_audience_and_rankings_are_exact_once_the_tracks_and_artists_are_known(cascade: MakeCascade) -> None:
+    made_by = cascade()
+    made_by.run(DAILY, "known", steps=["track_metadata", "artist_metadata"])
+    schedule = follow(made_by, DAILY, history_days=100)
+    with made_by.connect() as conn:
+        estimate = estimate_schedule(conn, schedule, SETTINGS, look=made_by.client)
+    spent = made(made_by)
+    fill(made_by, schedule)
+    after = made(made_by) - spent
+    assert outside(estimate, after) == {}
+    audience = {kind: count for kind, count in after.items() if kind.split()[0] in EXACT[1:]}
+    assert len(audience) == 8
+    assert {kind: (c.low, c.high) for kind, c in estimate.calls.items() if kind in audience} == {
+        kind: (count, count) for kind, count in audience.items()
+    }
+    world, now = made_by.server.service.world, made_by.server.service.clock.now()
+    past = [day for day in world.days(DAILY, now)[1:] if day >= schedule.start_date.date()]
+    assert after["ranking"] == len(past) + 1
+    assert estimate.calls["ranking"].low == len(past)  # the latest is here: a schedule's run may do without asking
+    assert estimate.calls["ranking"].high == len(past) + 1
+
+
+def test_what_another_chart_has_paid_for_is_seen(cascade: MakeCascade) -> None:
+    made_by = cascade(overlap=0.6)
+    first = follow(made_by, DAILY, history_days=60, fetch_track_audience=False, fetch_artist_audience=False)
+    fill(made_by, first)
+    second = follow(made_by, OVERLAPPING, history_days=60)
+    with made_by.connect() as conn:
+        estimate = estimate_schedule(conn, second, SETTINGS, look=made_by.client)
+    spent = made(made_by)
+    fill(made_by, second)
+    assert outside(estimate, made(made_by) - spent) == {}
+    with made_by.connect() as conn:
+        again = estimate_schedule(conn, second, SETTINGS, look=made_by.client)
+    assert set(again.calls) <= {"ranking", "track_metadata", "artist_metadata"}
+    assert again.total.high <= 1
+
+
+def test_the_second_estimate_of_a_chart_makes_no_call(cascade: MakeCascade) -> None:
+    made_by = cascade()
+    schedule = follow(made_by, DAILY)
+    with made_by.connect() as conn:
+        first = estimate_schedule(conn, schedule, SETTINGS, look=made_by.client)
+        spent = made(made_by)
+        assert spent.total() > 5
+        assert f"{spent.total() - 1} calls were made" in first.notes[0]  # and one looked the chart up
+        second = estimate_schedule(conn, schedule, SETTINGS, look=made_by.client)
+    assert made(made_by) == spent
+    assert second.calls == first.calls
+    assert first.quota_left is not None
+    assert first.share == first.total.high / first.quota_left
+
+
+def test_without_a_call_nothing_is_promised(cascade: MakeCascade) -> None:
+    made_by = cascade()
+    schedule = follow(made_by, DAILY, history_days=70)
+    spent = made(made_by)
+    with made_by.connect() as conn:
+        conn.execute("delete from chartline.api_call")
+        estimate = estimate_schedule(conn, schedule, SETTINGS)
+    assert made(made_by) == spent
+    assert estimate.calls["calendar"].low == 1
+    assert (estimate.quota_left, estimate.share) == (None, None)
+    assert not estimate.needs_approval(SETTINGS)
+    told = " ".join(estimate.notes)
+    assert "calendar of demo-global-daily is not known" in told
+    assert "metadata is a wide range" in told
+    assert "quota is left is not known" in told
+    fill(made_by, schedule)
+    assert outside(estimate, made(made_by) - spent) == {}
+
+
+def test_a_source_that_begins_late_is_named(cascade: MakeCascade) -> None:
+    made_by = cascade(first_day=datetime.now(UTC).date() - timedelta(days=50), missing_share=0)
+    schedule = follow(made_by, DAILY, history_days=365)
+    with made_by.connect() as conn:
+        estimate = estimate_schedule(conn, schedule, SETTINGS, look=made_by.client)
+    days = len(made_by.server.service.world.days(DAILY, made_by.server.service.clock.now()))
+    assert any(f"{days} rankings in the" in note for note in estimate.notes)
+    assert estimate.calls["ranking"].high == days
+
+
+def test_days_that_went_missing_are_counted_exactly(cascade: MakeCascade) -> None:
+    made_by = cascade()
+    fill(made_by, follow(made_by, DAILY, history_days=40, fetch_track_audience=False, fetch_artist_audience=False))
+    with made_by.connect() as conn:
+        stored = conn.execute("select day from chart_ranking order by day desc offset 3 limit 15").fetchall()
+        lost = [day for (day,) in stored[::4]]
+        conn.execute("delete from chart_ranking where day = any(%s)", [lost])
+        conn.execute("delete from raw_answer where resource = 'ranking'")
+        estimate = estimate_days(conn, DAILY, [*lost, date(2000, 1, 1)], SETTINGS)
+        whole = estimate_range(conn, DAILY, min(lost) - timedelta(days=1), max(lost), SETTINGS)
+    assert estimate.calls["ranking"] == whole.calls["ranking"] == whole.calls["ranking"].exactly(len(lost))
+    spent = made(made_by)
+    made_by.run(DAILY, "heal", days=[day.isoformat() for day in lost])
+    after = made(made_by) - spent
+    assert after["ranking"] == len(lost)
+    assert outside(estimate, after) == {}
+
+
+def test_a_run_by_hand(cascade: MakeCascade) -> None:
+    made_by = cascade()
+    made_by.run(DAILY, "before", steps=["track_metadata", "artist_metadata"])
+    with made_by.connect() as conn:
+        known = estimate_cascade(conn, ask(DAILY), SETTINGS)
+        only = estimate_cascade(conn, ask(DAILY, steps=["track_audience"], track_platforms=["shazam"]), SETTINGS)
+        forced = estimate_cascade(conn, ask(DAILY, steps=["track_metadata"], force=True), SETTINGS)
+        unknown = estimate_cascade(conn, ask(OVERLAPPING), SETTINGS)
+    assert set(only.calls) == {"ranking", "track_audience shazam"}
+    assert forced.calls["track_metadata"].low == 4
+    spent = made(made_by)
+    made_by.run(DAILY, "now")
+    assert outside(known, made(made_by) - spent) == {}
+    spent = made(made_by)
+    made_by.run(OVERLAPPING, "unknown")
+    assert outside(unknown, made(made_by) - spent) == {}
+
+
+def test_an_old_day_asks_for_the_calendar_only(cascade: MakeCascade) -> None:
+    made_by = cascade()
+    world, now = made_by.server.service.world, made_by.server.service.clock.now()
+    day = world.days(DAILY, now)[50]
+    with made_by.connect() as conn:
+        estimate = estimate_cascade(conn, ask(DAILY, day=day, steps=[]), SETTINGS, look=made_by.client)
+        assert set(made(made_by)) == {"calendar"}
+        spent = made(made_by)
+        estimate_cascade(conn, ask(DAILY, day=world.days(DAILY, now)[51], steps=[]), SETTINGS, look=made_by.client)
+        assert made(made_by) == spent
+    made_by.run(DAILY, "day", day=day.isoformat(), steps=[])
+    assert outside(estimate, made(made_by) - spent) == {}
+
+
+def ask(chart: str, **config: Any) -> CascadeAsk:
+    return CascadeAsk.from_config({"chart": chart, **config})
