@@ -21,7 +21,7 @@ from simulator.compare import compare
 from .conftest import Cascade
 
 CHART = "demo-global-daily"
-WEEKLY = "demo-global-weekly"
+WEEKLY = "apple-music-global-weekly"
 ENTRIES = 120  # two pages
 METADATA: dict[str, Any] = {"steps": ["track_metadata", "artist_metadata"]}
 NOTHING: dict[str, Any] = {"steps": []}
