@@ -28,6 +28,11 @@ def dags(follow: Callable[..., None], parse: Callable[..., dict[str, Any]]) -> d
     return parse()
 
 
+def _runs_at_once(dag_id: str) -> int:
+    """A chart may have all windows of its past at once, which pools bound; runs by hand may wait for an answer."""
+    return 100 if dag_id.startswith("chart_sync.") else 16 if dag_id == "chart_cascade" else 4
+
+
 def violations(dag: Any) -> list[str]:
     """What is wrong with a DAG, by the rules of this house."""
     found = []
@@ -39,7 +44,7 @@ def violations(dag: Any) -> list[str]:
         found.append("doc_md")
     if dag.catchup:
         found.append("catchup")
-    if not dag.max_active_runs or dag.max_active_runs > 4:
+    if not dag.max_active_runs or dag.max_active_runs > _runs_at_once(dag.dag_id):
         found.append("max_active_runs")
     for name, task in dag.task_dict.items():
         if task.pool not in POOLS or (name in CALLS_THE_API) != (task.pool != "default_pool"):

@@ -237,8 +237,9 @@ def _cost_of_healing(context: Context) -> Estimate | None:
     if not days_of:
         return None
     _ask_once(context, "approve_healing")
+    limit = runtime.per_minute()
     with runtime.warehouse() as conn:
-        costs = [estimate_days(conn, slug, days, settings()) for slug, days in days_of.items()]
+        costs = [estimate_days(conn, slug, days, settings(), per_minute=limit) for slug, days in days_of.items()]
     return Estimate.together(f"Healing {sum(map(len, days_of.values()))} days of {len(costs)} charts", costs)
 
 
@@ -248,9 +249,10 @@ def _cost_of_histories(context: Context) -> Estimate | None:
     if not held:
         return None
     _ask_once(context, "approve_histories")
+    limit = runtime.per_minute()
     with runtime.warehouse() as conn:
         found = [schedule for slug in held if (schedule := schedules.get(conn, slug))]
-        costs = [estimate_schedule(conn, schedule, settings()) for schedule in found]
+        costs = [estimate_schedule(conn, schedule, settings(), per_minute=limit) for schedule in found]
     return Estimate.together(f"The past of {', '.join(held)}", costs) if costs else None
 
 
