@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
+from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import time_machine
 from airflow.sdk.exceptions import AirflowFailException
+
+from chartline.schedules.calendar import Grid
 
 from .conftest import row
 
@@ -34,6 +39,52 @@ def test_a_chart_has_the_whole_chain(follow: Follow, parse: Parse) -> None:
     assert {name: task.upstream_task_ids for name, task in dag.task_dict.items()} == CHAIN
     assert dag.tags == {"chartline", "spotify", "FR", "daily"}
     assert dag.timetable.summary == "daily"
+
+
+def test_a_chart_with_history_fills_its_past(follow: Follow, parse: Parse) -> None:
+    from chartline_airflow.timetable import ChartTimetable
+
+    past = {"sync_historical_data": True, "history_days": 100}
+    follow(row("one"), row("past", **past), row("held", history_held=True, **past))
+    dags = parse("chart_sync.py")
+    one, filled, held = (dags[f"chart_sync.{slug}"] for slug in ("one", "past", "held"))
+    assert (one.catchup, filled.catchup, held.catchup) == (False, True, False)
+    assert filled.start_date == datetime(2026, 7, 24, tzinfo=UTC)
+    assert filled.max_active_runs >= 8
+    assert isinstance(filled.timetable, ChartTimetable)
+    assert filled.timetable.first[1] == datetime(2026, 11, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("run_type", "run_id", "end", "interval"),
+    [
+        ("scheduled", "scheduled__2026-11-18", datetime(2026, 11, 19, tzinfo=UTC), ([18], False)),
+        ("scheduled", "scheduled__2026-11-18", datetime(2026, 11, 20, tzinfo=UTC), ([18, 19], True)),
+        ("scheduled", "scheduled__2026-11-18_to_2026-11-19_7", datetime(2026, 11, 20, tzinfo=UTC), ([18, 19], False)),
+        ("backfill", "backfill__x", datetime(2026, 11, 20, tzinfo=UTC), ([18, 19], False)),
+        ("manual", "manual__x", datetime(2026, 11, 20, tzinfo=UTC), None),
+        ("scheduled", "scheduled__x", None, None),
+    ],
+)
+def test_the_days_of_a_run(run_type: str, run_id: str, end: Any, interval: Any) -> None:
+    from chartline.dagbuild import chart_sync
+
+    start = datetime(2026, 11, 18, tzinfo=UTC)
+    run = SimpleNamespace(run_type=run_type, run_id=run_id, data_interval_start=start, data_interval_end=end)
+    with time_machine.travel(datetime(2026, 11, 20, 14, tzinfo=UTC), tick=False):
+        found = chart_sync._interval(Grid("daily"), run)
+    assert (found and ([day.day for day in found[0]], found[1])) == interval
+
+
+def test_the_form_takes_a_day_or_days(follow: Follow, parse: Parse) -> None:
+    from airflow.sdk.exceptions import ParamValidationError
+
+    follow(row("one"))
+    params = parse("chart_sync.py")["chart_sync.one"].params
+    assert list(params) == ["day", "days", "force"]
+    params["days"] = ["2026-11-01", "2026-11-03"]
+    with pytest.raises(ParamValidationError):
+        params["days"] = ["yesterday"]
 
 
 def test_the_cascade_on_demand_is_the_same_chain_after_an_estimate(parse: Parse) -> None:

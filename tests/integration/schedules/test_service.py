@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -9,7 +11,9 @@ import pytest
 
 from chartline.errors import BadInput, CredentialsRefused, UnknownChart
 from chartline.schedules import service
-from chartline.warehouse import schedules
+from chartline.schedules.model import Schedule
+from chartline.soundcharts.models import ChartLight
+from chartline.warehouse import charts, schedules
 
 Conn = psycopg.Connection[Any]
 
@@ -176,3 +180,98 @@ def test_refused_credentials_are_not_taken_for_an_unknown_chart(conn: Conn, coun
     with pytest.raises(CredentialsRefused):
         service.add(conn, "demo-france-daily", client=lambda: simulator.client("wrong"))
     assert count("api_call") == 1
+
+
+def asked(schedule: Schedule) -> datetime:
+    assert schedule.history_asked_at is not None
+    return schedule.history_asked_at
+
+
+def test_the_past_is_asked_for_anew_when_more_of_it_is_wanted(conn: Conn) -> None:
+    first = service.add(conn, "day")
+    assert asked(first) == first.created_at
+    assert asked(service.change(conn, "day", {"history_days": 500})) == asked(first)  # of no history
+    on = service.change(conn, "day", {"sync_historical_data": True, "history_days": 100})
+    assert asked(on) > asked(first)
+    assert asked(service.change(conn, "day", {"history_days": 30, "sync_frequency": "weekly"})) == asked(on)
+    assert asked(service.change(conn, "day", {"is_active": False})) == asked(on)
+    assert asked(service.change(conn, "day", {"is_active": True})) == asked(on)
+    assert asked(service.change(conn, "day", {"history_days": 31})) > asked(on)
+
+
+def test_a_past_that_is_held_waits_until_it_is_released(conn: Conn) -> None:
+    held = service.add(conn, "day", {"sync_historical_data": True}, held=True)
+    assert held.history_held
+    assert not held.catchup
+    released = service.release_history(conn, "day")
+    assert released.catchup
+    assert asked(released) > asked(held)
+    assert service.change(conn, "day", {"history_days": 900}, held=True).history_held
+    assert not service.change(conn, "day", {"sync_historical_data": False}).history_held
+    assert not service.add(conn, "week", held=True).history_held  # it asks for no past
+    with pytest.raises(BadInput, match="year is not followed"):
+        service.release_history(conn, "year")
+
+
+def calendar(conn: Conn, slug: str, *days: tuple[str, str, str | None]) -> None:
+    for day, seen, not_yet in days:
+        conn.execute(
+            """insert into chartline.chart_calendar (chart_id, day, stamp, first_seen_at, not_yet_at)
+               select id, %s, %s, %s, %s from chartline.chart where slug = %s""",
+            (day, day, seen, not_yet, slug),
+        )
+
+
+def test_the_calendar_tells_a_charts_own_weekday_and_its_delay(conn: Conn) -> None:
+    before = service.add(conn, "week")
+    assert (before.weekday, before.grid.text()) == (None, "weekly, Fridays")
+    calendar(
+        conn, "week",
+        ("2026-11-05", "2026-11-20T10:00Z", None),
+        ("2026-11-12", "2026-11-13T09:05Z", "2026-11-13T08:05Z"),
+        ("2026-11-19", "2026-11-20T09:10Z", "2026-11-20T08:05Z"),
+    )  # fmt: skip
+    after = service.change(conn, "week", {"history_days": 300})
+    assert (after.weekday, after.month_day, after.grid.text()) == (3, None, "weekly, Thursdays")
+    assert after.grid.publication_delay == timedelta(hours=9, minutes=15)
+
+
+def test_the_calendar_tells_a_charts_own_day_of_month(conn: Conn) -> None:
+    with conn.transaction():
+        chart = ChartLight(slug="month", name="M", platform="spotify", frequency="monthly", country_code="FR")
+        charts.upsert_chart(conn, chart)
+    assert service.add(conn, "month").grid.text() == "monthly"
+    calendar(conn, "month", ("2026-10-15", "2026-11-20T10:00Z", None), ("2026-11-15", "2026-11-20T10:00Z", None))
+    schedule = schedules.get(conn, "month")
+    assert schedule is not None
+    assert schedule.grid.text() == "monthly, day 15"
+
+
+def test_a_row_spoilt_by_hand_is_still_read(conn: Conn) -> None:
+    service.add(conn, "day")
+    calendar(conn, "day", ("2026-11-19", "2026-11-20T09:10Z", "2026-11-20T08:05Z"))
+    conn.execute("update chartline.chart_sync_schedule set sync_frequency = 'custom', cron = 'now and then'")
+    (row,) = schedules.rows(conn)
+    assert row["cron"] == "now and then"
+    with pytest.raises(BadInput, match="now and then"):
+        schedules.get(conn, "day")
+    assert service.change(conn, "day", {"sync_frequency": "daily"}).publication_delay == timedelta(hours=9, minutes=15)
+
+
+def test_a_thousand_schedules_are_read_in_no_time(conn: Conn) -> None:
+    conn.execute(
+        """insert into chartline.chart (slug, name, platform, frequency, country_code)
+           select 'c' || n, 'C', 'spotify', 'daily', 'FR' from generate_series(1, 1000) n"""
+    )
+    conn.execute(
+        """insert into chartline.chart_sync_schedule (chart_id, sync_frequency, track_platforms, artist_platforms)
+           select id, 'daily', '{}', '{}' from chartline.chart where name = 'C'"""
+    )
+    conn.execute(
+        """insert into chartline.chart_calendar (chart_id, day, stamp)
+           select id, date '2026-11-20' - n, n::text from chartline.chart, generate_series(1, 100) n"""
+    )
+    conn.execute("analyze")
+    began = time.monotonic()
+    assert len(schedules.rows(conn)) == 1000
+    assert time.monotonic() - began < 1
