@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 import uvicorn
 
+from chartline import cli
 from chartline.soundcharts.account import ApiAccount
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.soundcharts.limiter import NoLimiter
@@ -19,6 +22,8 @@ from chartline.warehouse.connect import connect
 from simulator.app import create_app
 from simulator.service import Service
 from simulator.world import World
+
+Say = Callable[..., tuple[int, str, str]]
 
 
 class Simulator:
@@ -70,3 +75,32 @@ def count(conn: psycopg.Connection[Any]) -> Callable[[str], int]:
         return int(row[0])
 
     return count
+
+
+@pytest.fixture
+def say(
+    conn: psycopg.Connection[Any],
+    warehouse_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> Say:
+    """Runs a command on the warehouse of this test; gives its exit code, what it said and what it complained of."""
+    monkeypatch.setenv("CHARTLINE_WAREHOUSE_URL", warehouse_url)
+    monkeypatch.setenv("CHARTLINE_HOME", str(tmp_path))
+    monkeypatch.delenv("AIRFLOW_CONN_SOUNDCHARTS", raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def say(*words: str) -> tuple[int, str, str]:
+        code = cli.main(words)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return say
+
+
+@pytest.fixture
+def account(simulator: Any, monkeypatch: pytest.MonkeyPatch, say: Say) -> None:
+    """The simulator is the account of this test."""
+    connection = {"conn_type": "http", "host": simulator.url, "login": "soundcharts", "password": "soundcharts"}
+    monkeypatch.setenv("AIRFLOW_CONN_SOUNDCHARTS", json.dumps(connection))

@@ -3,46 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
-from chartline import cli
 from chartline.schedules import snapshot
 
-Say = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def say(
-    conn: psycopg.Connection[Any],
-    warehouse_url: str,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> Say:
-    """Runs a command on the warehouse of this test; gives its exit code, what it said and what it complained of."""
-    monkeypatch.setenv("CHARTLINE_WAREHOUSE_URL", warehouse_url)
-    monkeypatch.setenv("CHARTLINE_HOME", str(tmp_path))
-    monkeypatch.delenv("AIRFLOW_CONN_SOUNDCHARTS", raising=False)
-    monkeypatch.chdir(tmp_path)
-
-    def say(*words: str) -> tuple[int, str, str]:
-        code = cli.main(words)
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return say
-
-
-@pytest.fixture
-def account(simulator: Any, monkeypatch: pytest.MonkeyPatch, say: Say) -> None:
-    """The simulator is the account of this test."""
-    connection = {"conn_type": "http", "host": simulator.url, "login": "soundcharts", "password": "soundcharts"}
-    monkeypatch.setenv("AIRFLOW_CONN_SOUNDCHARTS", json.dumps(connection))
+from .conftest import Say
 
 
 def test_the_life_of_a_schedule(say: Say, tmp_path: Path) -> None:
