@@ -165,7 +165,11 @@ def _find_gaps(conn: Any, context: Context) -> list[dict[str, Any]]:
     for line in _lines(told):
         log.info("%s", line)
     return [
-        {"trigger_dag_id": heal.dag_id, "trigger_run_id": heal_run_id(heal.slug, heal.days[-1], now), "conf": heal.conf}
+        {
+            "trigger_dag_id": heal.dag_id,
+            "trigger_run_id": heal_run_id(heal.slug, min(heal.days), now),
+            "conf": heal.conf,
+        }
         for heal in heals
     ]
 

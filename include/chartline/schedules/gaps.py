@@ -61,7 +61,8 @@ class Month:
 class ChartGaps:
     """One followed chart against its calendar, from `first` to `last`. All days are in order of time.
 
-    `begins`: the source's first day, where it has less than is wanted; `busy`: gaps that are being fetched now.
+    `begins`: the source's first day, where it has less than is wanted; `busy`: gaps that are being fetched now;
+    `failed`: gaps whose last try failed.
     """
 
     slug: str
@@ -76,14 +77,20 @@ class ChartGaps:
     absent: tuple[date, ...]
     months: tuple[Month, ...] = ()
     busy: frozenset[date] = frozenset()
+    failed: frozenset[date] = frozenset()
     begins: date | None = None
     overdue: Overdue | None = None
     history_held: bool = False
 
     @property
     def open(self) -> list[date]:
-        """What is to be healed and nobody is fetching, newest first."""
-        return sorted({*self.missing, *self.short} - self.busy, reverse=True)
+        """What is to be healed and nobody is fetching, newest first; what failed before waits behind the rest, so that
+        days that cannot be had do not keep the others from being healed."""
+        return sorted({*self.missing, *self.short} - self.busy, key=self.rank, reverse=True)
+
+    def rank(self, day: date) -> tuple[bool, date]:
+        """The greater, the sooner it is healed."""
+        return day not in self.failed, day
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values, for programs."""
@@ -103,12 +110,12 @@ class ChartGaps:
         }
 
 
-DAYS = ("missing", "short", "absent", "busy")
+DAYS = ("missing", "short", "absent", "busy", "failed")
 
 
 @dataclass(frozen=True)
 class Heal:
-    """One run that is to be triggered: exactly these days of a chart, newest first."""
+    """One run that is to be triggered: exactly these days of a chart, the most urgent first."""
 
     slug: str
     dag_id: str
@@ -117,7 +124,7 @@ class Heal:
     @property
     def conf(self) -> dict[str, Any]:
         """The run's config."""
-        return {"days": [day.isoformat() for day in self.days]}
+        return {"days": [day.isoformat() for day in sorted(self.days, reverse=True)]}
 
 
 def followed(conn: psycopg.Connection[Any], slug: str = "") -> tuple[list[Schedule], dict[str, str]]:
@@ -211,7 +218,8 @@ def _of_chart(
     listed = gaps.listed_days(conn, schedule.chart_id)
     own = [day for day in listed if first <= day <= last]
     stored = gaps.stored_days(conn, schedule.chart_id, first, last)
-    missing = tuple(day for day in own if day not in stored)
+    refused, failed = gaps.refused_days(conn, schedule.slug)
+    missing = tuple(day for day in own if day not in stored and day not in refused)
     short = tuple(day for day, whole in stored.items() if not whole)
     fetching = gaps.leased_days(conn, schedule.slug).union(*map(days_of, at_work))
     return ChartGaps(
@@ -224,13 +232,18 @@ def _of_chart(
         stored=len(stored),
         missing=missing,
         short=short,
-        absent=tuple(day for day in absent_days(listed, schedule.frequency) if first <= day <= last),
+        absent=_absent(schedule, [day for day in listed if day not in refused or day in stored], first, last),
         months=_by_month(own, stored, missing, short),
         busy=frozenset(fetching & {*missing, *short}),
+        failed=frozenset(failed & {*missing, *short}),
         begins=_begins(schedule, listed, first),
         overdue=_overdue(conn, schedule, listed, at_work, now, slack),
         history_held=schedule.history_held,
     )
+
+
+def _absent(schedule: Schedule, listed: Sequence[date], first: date, last: date) -> tuple[date, ...]:
+    return tuple(day for day in absent_days(listed, schedule.frequency) if first <= day <= last)
 
 
 def _by_month(*days: Iterable[date]) -> tuple[Month, ...]:
@@ -335,11 +348,11 @@ def plan(
 ) -> tuple[list[Heal], dict[str, int]]:
     """The runs that heal, and how many days of each chart are left for the next audit.
 
-    The newest days of all charts first, `at_most` days over all, at most `window` of one chart in a run. leave: slugs
-    of charts that are not to be touched.
+    The newest days of all charts first (those that failed before last), `at_most` days over all, at most `window` of
+    one chart in a run. leave: slugs of charts that are not to be touched.
     """
     gaps_found = [(day, chart) for chart in found if chart.slug not in leave for day in chart.open]
-    by_day = sorted(gaps_found, key=lambda gap: (gap[0], gap[1].slug), reverse=True)
+    by_day = sorted(gaps_found, key=lambda gap: (*gap[1].rank(gap[0]), gap[1].slug), reverse=True)
     left: dict[str, int] = {}
     for _, chart in by_day[at_most:]:
         left[chart.slug] = left.get(chart.slug, 0) + 1
@@ -348,7 +361,8 @@ def plan(
         for chart in {chart.slug: chart for _, chart in by_day[:at_most]}.values()
         for days in _in_runs([day for day, of in by_day[:at_most] if of is chart], window)
     ]
-    return sorted(heals, key=lambda heal: heal.days[0], reverse=True), left
+    heals.sort(key=lambda heal: max(heal.days), reverse=True)
+    return heals, left
 
 
 def _in_runs(days: Iterable[date], window: int) -> Iterable[tuple[date, ...]]:
@@ -392,6 +406,7 @@ def findings(chart: ChartGaps) -> list[str]:
     told = [
         f"missing {len(chart.missing)}: {ranges(chart.missing)}" if chart.missing else "",
         f"short {len(chart.short)}: {ranges(chart.short)}" if chart.short else "",
+        f"failed when last asked for {len(chart.failed)}: {ranges(chart.failed)}" if chart.failed else "",
         f"being fetched now {len(chart.busy)}: {ranges(chart.busy)}" if chart.busy else "",
         f"absent at the source {len(chart.absent)}: {ranges(chart.absent)}" if chart.absent else "",
         f"wanted from {chart.first}, but the source begins on {chart.begins}" if chart.begins else "",

@@ -73,6 +73,20 @@ def leased_days(conn: Connection, slug: str) -> set[date]:
     return {day for (day,) in found}
 
 
+def refused_days(conn: Connection, slug: str) -> tuple[set[date], set[date]]:
+    """Days of a chart whose ranking the API did not give: those that it said not to have, and is not to be asked for
+    again yet, and those whose last try failed."""
+    found = conn.execute(
+        r"""select facet::date, outcome from chartline.fetch_ledger
+           where resource = 'ranking' and entity = %s and facet ~ '^\d{4}-\d\d-\d\d$'
+             and (outcome = 'failed' or outcome = 'absent' and due_at > now())""",
+        [slug],
+    ).fetchall()
+    return {day for day, outcome in found if outcome == "absent"}, {
+        day for day, outcome in found if outcome == "failed"
+    }
+
+
 def calendar_calls(conn: Connection, slugs: Iterable[str], since: datetime) -> int:
     """Calls made for the calendars of these charts since then, by whomever."""
     row = conn.execute(

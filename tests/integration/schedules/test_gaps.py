@@ -13,7 +13,7 @@ from chartline.errors import BadInput, UnknownChart
 from chartline.schedules import gaps, service
 from chartline.schedules.gaps import ChartGaps
 from chartline.warehouse import charts, executions, ledger, rankings
-from chartline.warehouse.ledger import Want
+from chartline.warehouse.ledger import Settled, Want
 
 Conn = psycopg.Connection[Any]
 
@@ -127,6 +127,24 @@ def test_what_is_being_fetched_is_missing_but_not_open(conn: Conn, asked: dict[s
     assert found.missing == (date(2026, 11, 11), date(2026, 11, 12))
     assert found.busy == {date(2026, 11, 12)}
     assert found.open == [date(2026, 11, 11)]
+
+
+def test_what_the_source_refused_is_absent_for_a_while_and_what_failed_is_healed_last(conn: Conn) -> None:
+    follow(conn)
+    list_days(conn, span("2026-11-09", "2026-11-19"))
+    later = datetime.now(UTC) + DAY
+    outcomes = {
+        "2026-11-11": ("absent", later),
+        "2026-11-12": ("absent", NOW - 365 * DAY),
+        "2026-11-19": ("failed", NOW),
+    }
+    for facet, (outcome, due_at) in outcomes.items():
+        ledger.settle(conn, "ranking", [Settled("day", facet, outcome, NOW, due_at)])  # type: ignore[arg-type]
+    found = audited(conn)
+    assert found.absent == (date(2026, 11, 11),)
+    assert date(2026, 11, 12) in found.missing
+    assert found.failed == {date(2026, 11, 19)}
+    assert (found.open[0], found.open[-1]) == (date(2026, 11, 18), date(2026, 11, 19))
 
 
 def test_a_schedule_whose_newest_ranking_is_not_here_is_overdue(conn: Conn) -> None:

@@ -12,7 +12,7 @@ import pytest
 from chartline.schedules import service
 from chartline.warehouse import charts, rankings
 
-from .test_cli import Say, account, say  # noqa: F401
+from .conftest import Say
 
 NOW = datetime.now(UTC)
 DAYS = [NOW.date() - timedelta(days=n) for n in range(1, 60)]
@@ -34,7 +34,7 @@ def holes(conn: psycopg.Connection[Any]) -> None:
         )
 
 
-def test_all_charts_are_a_line_each_with_what_they_lack_below(say: Say, holes: None) -> None:  # noqa: F811
+def test_all_charts_are_a_line_each_with_what_they_lack_below(say: Say, holes: None) -> None:
     code, out, _ = say("gaps")
     assert code == 0
     head, line, *told = out.splitlines()
@@ -48,7 +48,7 @@ def test_all_charts_are_a_line_each_with_what_they_lack_below(say: Say, holes: N
     )
 
 
-def test_one_chart_is_shown_by_month(say: Say, holes: None) -> None:  # noqa: F811
+def test_one_chart_is_shown_by_month(say: Say, holes: None) -> None:
     code, out, _ = say("gaps", "day")
     assert code == 0
     rows = [line.split() for line in out.splitlines() if line.startswith("day ")]
@@ -60,7 +60,7 @@ def test_one_chart_is_shown_by_month(say: Say, holes: None) -> None:  # noqa: F8
     assert [line.split()[1] for line in out.splitlines() if line.startswith("day ")] == [month]
 
 
-def test_programs_get_json(say: Say, holes: None) -> None:  # noqa: F811
+def test_programs_get_json(say: Say, holes: None) -> None:
     _, out, _ = say("gaps", "day", "--json")
     (chart,) = json.loads(out)
     assert chart["missing"] == [day.isoformat() for day in reversed(DAYS[:4])]
@@ -68,7 +68,7 @@ def test_programs_get_json(say: Say, holes: None) -> None:  # noqa: F811
     assert sum(month["missing"] for month in chart["months"]) == 4
 
 
-def test_what_it_cannot_answer_is_refused_by_name(say: Say, holes: None) -> None:  # noqa: F811
+def test_what_it_cannot_answer_is_refused_by_name(say: Say, holes: None) -> None:
     for words, told in (
         (("gaps", "nothing-like-it"), "chart: nothing-like-it is not in the catalogue."),
         (("gaps", "week"), "chart: week is not followed."),
@@ -79,12 +79,12 @@ def test_what_it_cannot_answer_is_refused_by_name(say: Say, holes: None) -> None
         assert told in complaint
 
 
-def test_a_complete_list_says_nothing_of_healing_and_an_empty_one_how_to_begin(say: Say) -> None:  # noqa: F811
+def test_a_complete_list_says_nothing_of_healing_and_an_empty_one_how_to_begin(say: Say) -> None:
     assert say("gaps")[1] == "No chart is followed. Follow one with: chartline schedules add SLUG\n"
 
 
 @pytest.mark.usefixtures("account")
-def test_refresh_asks_for_the_calendars_first(say: Say, conn: psycopg.Connection[Any], simulator: Any) -> None:  # noqa: F811
+def test_refresh_asks_for_the_calendars_first(say: Say, conn: psycopg.Connection[Any], simulator: Any) -> None:
     asked = {"sync_historical_data": True, "history_days": 30}
     service.add(conn, "demo-global-daily", asked, client=simulator.client)
     code, out, told = say("gaps", "demo-global-daily", "--refresh", "--json")
