@@ -15,6 +15,8 @@ from chartline.cascade.ask import METADATA, STEPS, CascadeAsk, Step
 from chartline.cascade.resources import (
     ARTIST_AUDIENCE,
     ARTIST_LISTENERS,
+    ARTIST_LOCAL_FOLLOWERS,
+    ARTIST_LOCAL_STREAMING,
     ARTIST_METADATA,
     TRACK_AIRPLAY,
     TRACK_AUDIENCE,
@@ -25,7 +27,7 @@ from chartline.schedules import outlook, platforms, turnover, weights
 from chartline.schedules.model import Schedule
 from chartline.schedules.outlook import PERIOD_DAYS, Look, Outlook
 from chartline.settings import Settings
-from chartline.warehouse import estimates
+from chartline.warehouse import estimates, rankings
 from chartline.warehouse.ledger import Item, Want
 
 Connection = psycopg.Connection[Any]
@@ -63,6 +65,8 @@ KINDS = (
     "track_airplay",
     "artist_audience",
     "artist_listeners",
+    "artist_local_followers",
+    "artist_local_streaming",
 )
 PAGE, BATCH = 100, 10
 USUAL_CALENDAR = 1500
@@ -272,7 +276,7 @@ class _Tally:
         by_hand: a run by hand asks for the latest ranking even when it is here; a schedule's only when it expects more.
         """
         seen = self.seen
-        same = day is None or day == seen.newest
+        known = self.tracks_known(day)
         low, high = seen.pages
         if day is not None:
             if day in seen.here and not self.force:
@@ -284,14 +288,13 @@ class _Tally:
             if not newer:
                 low, high = int(by_hand), 1 if seen.asked else high
         self.add("ranking", low, high)
-        tracks = list(seen.tracks) if same else []
-        unknown = (max(seen.places[0] - len(tracks), 0), max(seen.places[1] - len(tracks), 0))
-        if same and day is None and seen.newest is not None:
+        tracks, unknown = known or [], (0, 0)
+        if known is None:
+            others = estimates.other_charts_stored(self.conn, seen.chart.id if seen.chart else None)
+            unknown = (0 if others or seen.newest else seen.places[0], seen.places[1])
+        elif day is None and seen.newest:
             behind = sum(listed > seen.newest for listed in seen.calendar) or (0 if seen.asked else 1)
             unknown = (0, ceil(min(seen.rate.high * behind, seen.places[1])))
-        if not same or seen.newest is None:
-            others = estimates.other_charts_stored(self.conn, seen.chart.id if seen.chart else None)
-            unknown = (0 if others or seen.newest is not None else unknown[0], unknown[1])
         if "track_metadata" in steps:
             due = len(self.due(TRACK_METADATA.name, tracks, [""]))
             self.add("track_metadata", ceil((due + unknown[0]) / BATCH), ceil((due + unknown[1]) / BATCH))
@@ -308,9 +311,23 @@ class _Tally:
         if "artist_audience" in steps:
             for code in artist_platforms:
                 self.series(ARTIST_AUDIENCE, code, artists, further, audience_days)
-            for code in platforms.LISTENING_PLATFORMS:
-                if code in artist_platforms:
-                    self.series(ARTIST_LISTENERS, code, artists, further, audience_days)
+            series = {ARTIST_LISTENERS: platforms.LISTENING_PLATFORMS}
+            if self.settings.artist_cities:
+                series |= {
+                    ARTIST_LOCAL_FOLLOWERS: platforms.LOCAL_FOLLOWERS_PLATFORMS,
+                    ARTIST_LOCAL_STREAMING: platforms.LOCAL_STREAMING_PLATFORMS,
+                }
+            for resource, served in series.items():
+                for code in set(served) & set(artist_platforms):
+                    self.series(resource, code, artists, further, audience_days)
+
+    def tracks_known(self, day: date | None) -> list[str] | None:
+        """The tracks of the newest ranking, or of that of a day; None where it is not here."""
+        seen = self.seen
+        if day is None or day == seen.newest:
+            return list(seen.tracks) if seen.newest else None
+        stored = rankings.find(self.conn, seen.chart.id, day) if seen.chart else None
+        return estimates.tracks_of(self.conn, stored.id) if stored else None
 
     def calendar(self, day: date) -> None:
         """A run for a day without a stamp asks for the calendar."""

@@ -50,7 +50,7 @@ def rate(rankings: Sequence[Standing], frequency: str, places: int) -> Rate:
     least = max(count - 2 * sqrt(count), 0) / exposure / OTHER_TIMES
     count, exposure, missed = _newcomers(told, ENOUGH)
     most = (count + 2 * sqrt(count + 1) + 2) / exposure * missed * OTHER_TIMES
-    return Rate(min(least, places), min(most, places))
+    return Rate(min(least, most, places), min(most, places))
 
 
 def _newcomers(told: Sequence[Standing], enough: int) -> tuple[int, int, float]:

@@ -38,6 +38,8 @@ PER_CALL = {
     "track_airplay": ("track_airplay", 40),
     "artist_audience": ("artist_audience", 110),
     "artist_listeners": ("artist_audience", 90),
+    "artist_local_followers": ("artist_audience", 300),
+    "artist_local_streaming": ("artist_audience", 300),
 }
 """Rows that a call brings, as measured there."""
 
