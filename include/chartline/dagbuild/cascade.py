@@ -50,6 +50,23 @@ DEFAULT_ARGS: dict[str, Any] = {
     "weight_rule": "chartline_airflow.priority.NewestFirst",
 }
 
+DAY_PARAMS: dict[str, Param] = {
+    "day": Param(
+        None,
+        type=["null", "string"],
+        format="date",
+        title="Day",
+        description="The ranking of this day (YYYY-MM-DD, UTC). Empty: the latest.",
+    ),
+    "days": Param(
+        None,
+        type=["null", "array"],
+        items={"type": "string", "format": "date"},
+        title="Days",
+        description="The rankings of exactly these days, a line each (YYYY-MM-DD, UTC), without audience.",
+    ),
+}
+
 OpenRun = Callable[[Context], AbstractContextManager[Run]]
 
 FETCH: dict[str, Any] = {

@@ -16,7 +16,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from chartline.cascade.ask import CascadeAsk
 from chartline.cascade.run import Run
 from chartline.dagbuild import docs, runtime
-from chartline.dagbuild.cascade import DEFAULT_ARGS, add_cascade, add_form, ranking_asset
+from chartline.dagbuild.cascade import DAY_PARAMS, DEFAULT_ARGS, add_cascade, add_form, ranking_asset
 from chartline.errors import NotConfigured, UnknownChart
 from chartline.schedules import model, snapshot
 from chartline.schedules.calendar import Grid
@@ -30,20 +30,7 @@ from chartline_airflow.timetable import ChartTimetable
 log = logging.getLogger(__name__)
 
 PARAMS = {
-    "day": Param(
-        None,
-        type=["null", "string"],
-        format="date",
-        title="Day",
-        description="The ranking of this day (YYYY-MM-DD, UTC). Empty: the latest.",
-    ),
-    "days": Param(
-        None,
-        type=["null", "array"],
-        items={"type": "string", "format": "date"},
-        title="Days",
-        description="The rankings of exactly these days, a line each (YYYY-MM-DD, UTC), without audience.",
-    ),
+    **DAY_PARAMS,
     "force": Param(
         False,
         type="boolean",

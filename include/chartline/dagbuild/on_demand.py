@@ -13,7 +13,7 @@ from chartline.cascade.ask import STEPS, CascadeAsk
 from chartline.cascade.run import Run
 from chartline.dagbuild import docs, runtime
 from chartline.dagbuild.approval import EstimateGate
-from chartline.dagbuild.cascade import DEFAULT_ARGS, add_cascade, add_form
+from chartline.dagbuild.cascade import DAY_PARAMS, DEFAULT_ARGS, add_cascade, add_form
 from chartline.errors import AskPerson, SkipItem, StopRun
 from chartline.schedules import platforms
 from chartline.schedules.estimate import Estimate, estimate_cascade
@@ -50,13 +50,7 @@ PARAMS = {
         minLength=1,
         maxLength=200,
     ),
-    "day": Param(
-        None,
-        type=["null", "string"],
-        format="date",
-        title="Day",
-        description="The ranking of this day (YYYY-MM-DD, UTC). Empty: the latest.",
-    ),
+    **DAY_PARAMS,
     "steps": _choice(
         STEPS, STEPS, "Steps", "What to fetch after the ranking. What is still fresh costs no call.", "What follows"
     ),
