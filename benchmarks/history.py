@@ -119,6 +119,13 @@ def make_followed_yesterday(stack: Stack, new: NewDay) -> None:
                 )
 
 
+def estimate(stack: Stack, slug: str, days: int) -> dict[str, Any]:
+    """What following the chart would cost, by `chartline estimate`: it looks at the calendar and the latest ranking,
+    and keeps both."""
+    told = json.loads(stack.chartline("estimate", slug, "--history-days", str(days), "--json"))
+    return {"chart": slug, **told["total"], "by_kind": told["calls"], "minutes": told["minutes"]}
+
+
 # -- watching ------------------------------------------------------------------------------------------------
 
 
@@ -166,7 +173,7 @@ def _all_made(stack: Stack, slugs: Sequence[str]) -> bool:
 def fill(stack: Stack, slugs: Sequence[str], days: int, latency_ms: float, *, new_day: bool = False) -> dict[str, Any]:
     """Follow charts with their past, wait until they are full, compare with the truth, measure the floor."""
     stack.simulator_api("POST", "/_control/reset", None)
-    estimated = json.loads(stack.chartline("estimate", *slugs, "--history-days", str(days), "--json"))
+    estimated = [estimate(stack, slug, days) for slug in slugs[: 1 if not new_day else 0]]
     looked_up = stack.simulator_api("GET", "/_control/counts")["total"]
     new = None
     if new_day:
@@ -353,7 +360,12 @@ def show(part: str, got: dict[str, Any]) -> None:
     ]  # fmt: skip
     table("Calls", ["endpoint", "needed", "made", "distinct needed", "distinct fetched"],
           [*rows, ["together", want["calls"], calls["made"], None, None]])  # fmt: skip
-    print(f"\n  estimated before: {got['estimated']}; calls made for that: {got['looked_up']}")
+    after = calls["made"] - got["looked_up"]
+    for told in got["estimated"]:
+        print(f"\n  estimated: {told['low']:,} to {told['high']:,} calls; made after that: {after:,} (for the estimate "
+              f"itself: {got['looked_up']})")  # fmt: skip
+        kinds = [[kind, one["low"], one["high"]] for kind, one in told["by_kind"].items()]
+        table("Estimate", ["kind", "low", "high"], kinds)
     print(f"  asked again after a good answer: {calls['again']}; 429: {calls['refused_429']}; busiest minute: "
           f"{calls['busiest_minute']:,}")  # fmt: skip
     print(f"  stored: {got['stored']}; executions: {got['executions']}; ms a call: {got['call_ms']}")

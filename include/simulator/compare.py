@@ -162,19 +162,21 @@ class Comparison:
         return [latest] if latest and not any(day >= latest for day in handled) else []
 
     def _past_days(self) -> Iterator[tuple[str, date]]:
-        """Chart and day of what schedules want of the past, up to what their last run could see."""
-        seen: dict[str, datetime] = {}
+        """Chart and day of what schedules want of the past, up to the newest day that their own runs were about."""
+        until: dict[str, date] = {}
+        seen_at: dict[str, datetime] = {}
         for f in self._followed:
-            if not any(f.settings.get(key) for key in ("day", "days")) and f.settings.get("current", True):
-                seen[f.slug] = max(f.latest_at, seen.get(f.slug, f.latest_at))
+            if f.days and not (f.settings.get("day") or f.settings.get("days")):
+                until[f.slug] = max(*f.days, until.get(f.slug, date.min))
+                seen_at[f.slug] = max(f.latest_at, seen_at.get(f.slug, f.latest_at))
         rows = self._rows(
             """select c.slug, s.created_at, s.history_days from chart_sync_schedule s join chart c on c.id = s.chart_id
                where s.sync_historical_data and not s.history_held"""
         )
         for slug, created, days in rows:
-            if slug in seen:
-                first = created.date() - timedelta(days=days)
-                yield from ((slug, day) for day in history_days(self._world, slug, seen[slug], first))
+            if slug in until:
+                past = history_days(self._world, slug, seen_at[slug], created.date() - timedelta(days=days))
+                yield from ((slug, day) for day in past if day <= until[slug])
 
     def _fetch_times(self) -> dict[tuple[str, str, str], tuple[datetime, datetime]]:
         """(endpoint, entity, platform): first and last good call."""

@@ -120,8 +120,8 @@ def needed_history(world: World, as_of: datetime, charts: Sequence[ChartAsk]) ->
     """Calls for all rankings of each chart's past, into an empty warehouse, followed and filled at `as_of`.
 
     Audience is for the newest ranking only. What charts share is paid once, audience by the first of them. Page 1 of
-    the newest ranking counts as `ranking_latest`, all other pages as `ranking_at`. The calendar is read whole: its order
-    is not promised. Raises as `needed_calls`.
+    the newest ranking counts as `ranking_latest`, all other pages as `ranking_at`. The calendar is read whole: its
+    order is not promised. Raises as `needed_calls`.
     """
     newest = needed_calls(world, as_of, charts)
     claims = _Claims()

@@ -1,0 +1,99 @@
+"""The simulator's comparison: what it misses, what it forgives, and what it does not."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import pytest
+from tests.integration.cascade.conftest import ENTRIES, Cascade
+
+from chartline.schedules import service
+from chartline.warehouse.connect import connect
+from simulator.compare import Part, compare
+
+CHART = "demo-global-daily"
+DAYS = 12
+
+
+def differences(cascade: Cascade) -> dict[str, Part]:
+    return {part.name: part for part in compare(cascade.server.service.world, cascade.warehouse_url) if not part.equal}
+
+
+def newest(cascade: Cascade) -> list[date]:
+    now = cascade.server.service.clock.now()
+    found = cascade.server.service.world.days(CHART, now)
+    return [day for day in found if (now.date() - day).days <= DAYS]
+
+
+@pytest.fixture
+def filled(cascade: Cascade) -> Cascade:
+    """A chart followed with its past, filled by a run of the present and one of the past."""
+    with cascade.connect() as conn:
+        settings = {"sync_historical_data": True, "history_days": DAYS}
+        service.add(conn, CHART, settings, client=cascade.client)
+    latest, *past = newest(cascade)
+    steps = {"steps": ["track_metadata", "artist_metadata"]}
+    cascade.go(cascade.open(CHART, "now", interval=([latest], True), **steps))
+    cascade.go(cascade.open(CHART, "past", interval=(past, False), **steps))
+    assert differences(cascade) == {}
+    return cascade
+
+
+def change(cascade: Cascade, text: str, *values: Any) -> None:
+    with connect(cascade.warehouse_url) as conn:
+        assert conn.execute(text, values).rowcount  # type: ignore[call-overload]
+
+
+def test_a_day_of_the_past_that_no_run_took_is_missing(cascade: Cascade, filled: Cascade) -> None:
+    day = newest(filled)[4]
+    change(filled, "delete from chart_ranking where day = %s", day)
+    change(filled, "delete from chart_sync_execution where run_id = 'past'")
+    found = differences(filled)["ranking entries"]
+    assert (found.differences, found.expected - found.found) == (ENTRIES, ENTRIES)
+    assert all(str(day) in line for line in found.missing)
+
+
+def test_a_ranking_that_was_cut_or_that_the_source_does_not_have_shows(filled: Cascade) -> None:
+    day = newest(filled)[2]
+    change(
+        filled,
+        """delete from chart_ranking_entry using chart_ranking r
+           where r.id = ranking_id and r.day = %s and position > 30""",
+        day,
+    )
+    assert differences(filled)["ranking entries"].differences == ENTRIES - 30
+    change(filled, "update chart_ranking set day = day - 2000 where day = %s", day)
+    found = differences(filled)["ranking entries"]
+    assert found.differences == ENTRIES + 30
+    assert found.unexpected
+
+
+def test_a_day_that_a_run_says_is_left_is_forgiven_until_it_is_there(filled: Cascade) -> None:
+    day = newest(filled)[4]
+    change(filled, "update chart_sync_execution set days_left = array[%s::date] where run_id = 'past'", day)
+    assert differences(filled) == {}
+    change(filled, "delete from chart_ranking where day = %s", day)
+    assert differences(filled) == {}
+
+
+def test_what_failed_is_left_out_only_while_it_was_not_had_since(filled: Cascade) -> None:
+    [(track, execution)] = _rows(
+        filled, "select track::text, max(x.id) from track_artist, chart_sync_execution x group by 1 limit 1"
+    )
+    change(
+        filled,
+        "insert into execution_failure (execution_id, resource, entity, kind, reason) values (%s, %s, %s, 'x', 'x')",
+        execution, "track_metadata", track,
+    )  # fmt: skip
+    change(filled, "update track set name = 'another' where uuid = %s", track)
+    assert set(differences(filled)) == {"tracks"}, "it was fetched: its failure is an old one"
+    change(
+        filled, "update fetch_ledger set outcome = 'failed' where resource = 'track_metadata' and entity = %s", track
+    )
+    assert differences(filled) == {}
+
+
+def _rows(cascade: Cascade, text: str) -> list[tuple[Any, ...]]:
+    with connect(cascade.warehouse_url) as conn:
+        return conn.execute(text).fetchall()  # type: ignore[call-overload,no-any-return]
