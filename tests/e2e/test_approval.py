@@ -11,8 +11,9 @@ STEPS = ["track_metadata"]
 
 
 def waiting(chartline: Chartline, run_id: str) -> bool:
-    states = {task["task_id"]: task["state"] for task in chartline.tasks(ON_DEMAND, run_id)}
-    return states["estimate"] == "awaiting_input"
+    """Whether the question stands and the scheduler has seen it: an answer before that has the task ask again."""
+    log = (chartline.stack.home / "logs" / "airflow-scheduler.log").read_text(errors="replace")
+    return any(run_id in line and "state=awaiting_input" in line for line in log.splitlines())
 
 
 def question(run_id: str) -> str:

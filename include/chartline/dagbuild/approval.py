@@ -2,6 +2,9 @@
 
 The gate is one task. Where nobody needs to be asked it is over at once; else it waits in Airflow's *Required actions*
 and holds no slot. Rejected, or left alone for a week, what follows is skipped and the run ends well.
+
+An answer within a second or two of the question, before Airflow's scheduler has seen that the task waits, may be lost:
+the task is tried again and asks again.
 """
 
 from __future__ import annotations
