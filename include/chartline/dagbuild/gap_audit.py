@@ -113,6 +113,7 @@ def build() -> DAG:
         heal = TriggerDagRunOperator.partial(
             task_id="heal",
             logical_date=None,
+            openlineage_inject_parent_info=False,  # the config is exactly ours
             skip_when_already_exists=True,  # made by an earlier try of this very task
             map_index_template="{{ task.trigger_run_id }}",
         ).expand_kwargs(heals)
