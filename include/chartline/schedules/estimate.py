@@ -381,44 +381,42 @@ class _Tally:
 
     def past(self, days: Sequence[date], steps: Sequence[Step], runs: int) -> None:
         """Rankings of past days and the metadata of tracks and artists that they bring."""
-        seen = self.seen
+        seen, conn = self.seen, self.conn
         listed = set(seen.calendar) if seen.listed else {*seen.calendar, *days}
-        here = (
-            set() if self.force else seen.here | ({seen.calendar[-1]} if "ranking" in self.calls and listed else set())
-        )
+        here = set() if self.force else set(seen.here)
+        if "ranking" in self.calls and seen.calendar:
+            here.add(seen.calendar[-1])  # counted as the latest
         missing = [day for day in days if day in listed and day not in here]
         self.add("ranking", len(missing) * seen.pages[0] if seen.listed else 0, len(missing) * seen.pages[1])
         if not missing:
             return
-        low, high = self.tracks_of(missing)
-        chart = seen.chart.id if seen.chart else None
-        if "track_metadata" not in steps:
-            low = high = 0
-        elif chart is not None:
-            due = estimates.due_tracks_of_chart(self.conn, chart, seen.newest_id)
+        low, high = self.tracks_of(missing) if "track_metadata" in steps else (0, 0)
+        if "track_metadata" in steps:
+            due = estimates.due_tracks_of_chart(conn, seen.chart.id, seen.newest_id) if seen.chart else 0
             self.batches("track_metadata", low, high + due, runs)
         if "artist_metadata" in steps:
-            sample = estimates.artist_sample(self.conn)
+            sample = estimates.artist_sample(conn)
             few, many = turnover.artists(sample, low, high)
-            self.batches("artist_metadata", few, many + estimates.due_artists(self.conn), runs)
+            due = sample.artists if self.force else estimates.due_artists(conn)
+            self.batches("artist_metadata", few, many + due, runs)
 
     def tracks_of(self, missing: Sequence[date]) -> tuple[int, int]:
         """New tracks of these days, at the least and at the most."""
-        seen = self.seen
-        chart = seen.chart.id if seen.chart else None
+        seen, conn = self.seen, self.conn
         low = high = 0.0
         for length, neighbours in outlook.stretches(sorted({*seen.calendar, *missing}), missing):
-            bound = 0 if neighbours else 1
-            high += seen.places[1] * bound + seen.rate.high * (length - bound)
-            if neighbours < 2:
-                low += seen.places[0] * bound + seen.rate.low * (length - bound)
+            alone = int(self.force or not neighbours)
+            high += seen.places[1] * alone + seen.rate.high * (length - alone)
+            if neighbours < 2 or self.force:
+                low += seen.places[0] * alone + seen.rate.low * (length - alone)
         if not seen.listed:
             return 0, ceil(high)
-        if estimates.other_charts_stored(self.conn, chart):
-            shared = (
-                estimates.tracks_elsewhere(self.conn, chart, seen.tracks) / len(seen.tracks) if seen.tracks else 1.0
-            )
-            low *= max(0.0, 1 - turnover.OTHER_TIMES * shared)
+        chart = seen.chart.id if seen.chart else None
+        if not self.force and estimates.other_charts_stored(conn, chart):
+            known = estimates.tracks_elsewhere(conn, chart, seen.tracks)
+            low *= max(0.0, 1 - turnover.OTHER_TIMES * known / len(seen.tracks)) if seen.tracks else 0.0
+        if not self.force:
+            low = max(0.0, low - estimates.loose_tracks(conn))
         return int(low), ceil(high)
 
     def batches(self, kind: str, low: int, high: int, runs: int) -> None:

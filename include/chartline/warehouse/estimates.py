@@ -115,6 +115,16 @@ def due_artists(conn: Connection) -> int:
     )
 
 
+def loose_tracks(conn: Connection) -> int:
+    """How many tracks have metadata and stand in no stored ranking, as when a ranking was removed."""
+    return _count(
+        conn,
+        """select count(*) from chartline.track as t where t.metadata_at is not null and not exists (
+               select from chartline.chart_ranking_entry where track = t.uuid)""",
+        {},
+    )
+
+
 def tracks_elsewhere(conn: Connection, chart_id: int | None, tracks: Sequence[str]) -> int:
     """How many of these tracks stand in a stored ranking of another chart."""
     return _count(

@@ -206,6 +206,35 @@ def test_days_that_went_missing_are_counted_exactly(cascade: MakeCascade) -> Non
     assert outside(estimate, after) == {}
 
 
+def test_what_was_removed_has_its_metadata_still(cascade: MakeCascade) -> None:
+    """The older half of the rankings is gone, their tracks are not."""
+    made_by = cascade()
+    fill(made_by, follow(made_by, DAILY, history_days=60, fetch_track_audience=False, fetch_artist_audience=False))
+    with made_by.connect() as conn:
+        gone = conn.execute("delete from chart_ranking where day < now() - '30 d'::interval returning day")
+        lost = [day for (day,) in gone.fetchall()]
+        conn.execute("delete from raw_answer where resource = 'ranking'")
+        estimate = estimate_days(conn, DAILY, lost, SETTINGS)
+    spent = made(made_by)
+    made_by.run(DAILY, "heal", days=[day.isoformat() for day in lost])
+    after = made(made_by) - spent
+    assert after == {"ranking": len(lost)}
+    assert outside(estimate, after) == {}
+
+
+def test_a_forced_past_is_fetched_again(cascade: MakeCascade) -> None:
+    made_by = cascade()
+    fill(made_by, follow(made_by, DAILY, history_days=20, fetch_track_audience=False, fetch_artist_audience=False))
+    with made_by.connect() as conn:
+        days = [day for (day,) in conn.execute("select day from chart_ranking order by day limit 10")]
+        estimate = estimate_cascade(conn, ask(DAILY, days=days, force=True), SETTINGS)
+    spent = made(made_by)
+    made_by.run(DAILY, "again", days=[day.isoformat() for day in days], force=True)
+    after = made(made_by) - spent
+    assert after["ranking"] == len(days)
+    assert outside(estimate, after) == {}
+
+
 def test_a_run_by_hand(cascade: MakeCascade) -> None:
     made_by = cascade()
     made_by.run(DAILY, "before", steps=["track_metadata", "artist_metadata"])
