@@ -37,8 +37,9 @@ def add(
 ) -> Schedule:
     """Follow a chart. Without a frequency among `settings` it is the chart's own, else weekly.
 
-    `held`: its past waits for `release_history`. `client`: asked for a chart that the warehouse has not met (one call). Raises BadInput for a wrong setting or a
-    chart that is followed already, UnknownChart, and with `client` the errors of the account.
+    `held`: its past waits for `release_history`. `client`: asked for a chart that the warehouse has not met (one
+    call). Raises BadInput for a wrong setting or a chart that is followed already, UnknownChart, and with `client` the
+    errors of the account.
     """
     check(settings or {})  # before a call is spent
     chart = find_chart(conn, slug, client)
