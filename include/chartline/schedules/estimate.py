@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from math import ceil
@@ -390,7 +390,7 @@ class _Tally:
         self.add("ranking", len(missing) * seen.pages[0] if seen.listed else 0, len(missing) * seen.pages[1])
         if not missing:
             return
-        low, high = self.tracks_of(missing) if "track_metadata" in steps else (0, 0)
+        low, high = self.tracks_of(missing, here) if "track_metadata" in steps else (0, 0)
         if "track_metadata" in steps:
             due = estimates.due_tracks_of_chart(conn, seen.chart.id, seen.newest_id) if seen.chart else 0
             self.batches("track_metadata", low, high + due, runs)
@@ -400,11 +400,11 @@ class _Tally:
             due = sample.artists if self.force else estimates.due_artists(conn)
             self.batches("artist_metadata", few, many + due, runs)
 
-    def tracks_of(self, missing: Sequence[date]) -> tuple[int, int]:
+    def tracks_of(self, missing: Sequence[date], here: Collection[date]) -> tuple[int, int]:
         """New tracks of these days, at the least and at the most."""
         seen, conn = self.seen, self.conn
         low = high = 0.0
-        for length, neighbours in outlook.stretches(sorted({*seen.calendar, *missing}), missing):
+        for length, neighbours in outlook.stretches(sorted({*seen.calendar, *missing}), missing, here):
             alone = int(self.force or not neighbours)
             high += seen.places[1] * alone + seen.rate.high * (length - alone)
             if neighbours < 2 or self.force:

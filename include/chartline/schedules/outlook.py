@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from math import ceil
@@ -185,18 +185,18 @@ def guessed(seen: Outlook, first: date, last: date) -> tuple[date, ...]:
     return tuple(sorted({*back, *seen.calendar}))
 
 
-def stretches(calendar: Sequence[date], missing: Iterable[date]) -> list[tuple[int, int]]:
+def stretches(calendar: Sequence[date], missing: Iterable[date], here: Collection[date]) -> list[tuple[int, int]]:
     """Missing days that follow each other in the calendar, as (how many, how many of its two neighbours are here)."""
     wanted, found = set(missing), []
-    length, before = 0, 0
+    length, before = 0, False
     for day in calendar:
         if day in wanted:
             length += 1
             continue
         if length:
-            found.append((length, before + 1))
+            found.append((length, before + (day in here)))
             length = 0
-        before = 1
+        before = day in here
     if length:
-        found.append((length, before))
+        found.append((length, int(before)))
     return found

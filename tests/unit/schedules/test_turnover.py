@@ -84,4 +84,10 @@ def test_where_every_artist_is_known_few_more_are_expected() -> None:
 )
 def test_stretches_of_missing_days_know_their_neighbours(missing: list[int], found: list[tuple[int, int]]) -> None:
     calendar = [date(2026, 3, day) for day in range(1, 7)]
-    assert stretches(calendar, [date(2026, 3, day) for day in missing]) == found
+    asked = [date(2026, 3, day) for day in missing]
+    assert stretches(calendar, asked, set(calendar) - set(asked)) == found
+
+
+def test_a_day_that_is_neither_asked_for_nor_here_is_no_neighbour() -> None:
+    calendar = [date(2026, 3, day) for day in range(1, 7)]
+    assert stretches(calendar, calendar[2:5], {calendar[5]}) == [(3, 1)]
