@@ -31,7 +31,7 @@ class Settings(BaseSettings):
         2, ge=0, description="after its run time, until a schedule without its ranking is overdue"
     )
     late_hours: int = Field(24, ge=0, le=240, description="how long a run waits for a ranking that is late")
-    calendar_hours: int = Field(6, ge=0, le=240, description="how long a chart's list of days stays fresh")
+    calendar_hours: int = Field(1, ge=0, le=240, description="how long a list of days is good for its newest 3")
     raw_days: int = Field(30, ge=1, description="how long raw answers are kept")
     lease_minutes: int = Field(15, ge=1, description="after which a lease that nobody renewed is free again")
     calls_per_minute: int = Field(5000, ge=1, description="of the account, whatever the number of processes")

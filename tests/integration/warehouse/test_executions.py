@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import psycopg
@@ -56,6 +56,17 @@ def test_an_item_has_one_failure_a_run_its_last(warehouse: Conn, execution: Exec
     assert executions.spent(warehouse, execution.id).failures == {"not_found": 1}
     executions.forget_failures(warehouse, execution.id, "track_audience", [("x", "spotify")])
     assert executions.spent(warehouse, execution.id).failures == {}
+
+
+def test_days_are_added_up_and_forgotten_when_the_run_is_opened_again(warehouse: Conn, execution: Execution) -> None:
+    one, two = date(2026, 11, 1), date(2026, 11, 2)
+    executions.note_days(warehouse, execution.id, absent=[two], left=[one])
+    executions.note_days(warehouse, execution.id, absent=[two, one])
+    assert executions.days(warehouse, execution.id) == ([one, two], [one])
+    assert [executions.asked_early(warehouse, execution.id) for _ in range(2)] == [1, 2]
+    opened(warehouse)
+    assert executions.days(warehouse, execution.id) == ([], [])
+    assert executions.asked_early(warehouse, execution.id) == 3
 
 
 def test_the_latest_reason_stays_and_trouble_that_passed_is_forgotten(warehouse: Conn, execution: Execution) -> None:

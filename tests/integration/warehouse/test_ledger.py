@@ -156,3 +156,16 @@ def test_nothing_is_fetched_twice_within_its_freshness(warehouse: Conn, actions:
             if kind == "settle":
                 fetched |= held[owner]
             held[owner] = set()
+
+
+def test_what_is_known_of_an_entitys_facets(warehouse: Conn) -> None:
+    claim(warehouse, wants("x"))
+    ledger.settle(warehouse, "track_audience", [settled("y", "absent")])
+    assert ledger.find(warehouse, "track_audience", "x", ["spotify", "youtube"]) == {
+        "spotify": ledger.Entry("never", None, None)
+    }
+    [(facet, entry)] = ledger.find(warehouse, "track_audience", "y", ["spotify"]).items()
+    assert (facet, entry.outcome) == ("spotify", "absent")
+    assert entry.fetched_at is not None
+    assert entry.due_at == entry.fetched_at + timedelta(days=7)
+    assert ledger.find(warehouse, "track_audience", "z", ["spotify"]) == {}
