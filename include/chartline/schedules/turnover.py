@@ -25,7 +25,7 @@ GONE_AGAIN = 1.25
 USUAL_TURNOVER = {"daily": (0.005, 0.15), "weekly": (0.03, 0.5), "monthly": (0.1, 0.8)}
 """New tracks per place and ranking where nothing of a chart is known."""
 
-USUAL_ARTISTS = (0.3, 2.2)
+USUAL_ARTISTS = (0.3, 1.8)
 """Distinct artists per track of one ranking where nothing is known."""
 
 MANY_TRACKS = 30
