@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from airflow.sdk.definitions.context import Context
 from airflow.sdk.exceptions import DownstreamTasksSkipped, TaskAwaitingInput
 
 from chartline import settings as chartline_settings
+from chartline.cascade.ask import CascadeAsk
 from chartline.dagbuild.approval import EstimateGate, markdown
 from chartline.schedules.estimate import Estimate, Range
 
@@ -100,3 +101,15 @@ def test_text_from_elsewhere_stays_text() -> None:
     assert "<script" not in told
     assert "<b>" not in told
     assert "](" not in told
+
+
+def test_the_cascade_has_a_dry_run_that_is_no_part_of_its_ask(parse: Callable[..., dict[str, Any]]) -> None:
+    from chartline.dagbuild.on_demand import PARAMS
+
+    dag = parse("chart_cascade.py")["chart_cascade"]
+    param = dag.params.get_param("dry_run")
+    assert (param.value, param.schema["type"]) == (False, "boolean")
+    assert set(PARAMS) - {"dry_run"} <= set(CascadeAsk.model_fields)
+    gate = dag.get_task("estimate")
+    assert gate.execution_timeout is not None
+    assert gate.response_timeout.days == 7
