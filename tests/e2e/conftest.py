@@ -38,6 +38,8 @@ APP_ID = "e2e-app"
 ON_DEMAND = "chart_cascade"
 PARSE_ON_REQUEST = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "86400"}  # no run starts before a test asks
 IMPATIENT = {"CHARTLINE_CALL_RETRIES": "2"}  # a cut answer is not asked for again as often as in real life
+WINDOW = 10
+WINDOWS = {"CHARTLINE_HISTORY_WINDOW": str(WINDOW)}  # several runs of the past in few days
 ENDED = ("success", "failed")
 
 Value = TypeVar("Value")
@@ -75,6 +77,9 @@ class Chartline:
     def empty(self) -> None:
         """No run, no schedule, no data, no fault; only Airflow's own history stays."""
         self.stack.require_alive()
+        for fill in self.stack.airflow.api("GET", "backfills", params={"dag_id": "~", "active": True})["backfills"]:
+            if fill["completed_at"] is None:
+                self.stack.airflow.api("PUT", f"backfills/{fill['id']}/cancel")
         for run in self._unfinished():
             self.stack.airflow.api("PATCH", f"dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}", {"state": "failed"})
         until("the end of all tasks", lambda: not self._tasks_at_work())
@@ -211,6 +216,21 @@ class Chartline:
         assert run_id is not None
         return run_id
 
+    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        """The runs of a DAG, in the order in which they were made."""
+        found = self.stack.airflow.api("GET", f"dags/{dag_id}/dagRuns", params={"limit": 100, "order_by": "id"})
+        return list(found["dag_runs"])
+
+    def filled(self, dag_id: str, timeout: float = 150.0) -> list[dict[str, Any]]:
+        """The runs of a chart's DAG when all of its past has been asked for and all have ended."""
+
+        def done() -> list[dict[str, Any]]:
+            ahead = "select 1 from dag where dag_id = %s and not is_stale and next_dagrun_create_after > now()"
+            runs = self.runs(dag_id) if self.airflow_rows(ahead, dag_id) else []
+            return runs if all(run["state"] in ENDED for run in runs) else []
+
+        return until(f"the end of {dag_id}'s runs", done, timeout)
+
     def trigger(self, dag_id: str, **conf: Any) -> str:
         """Trigger a run by REST; its id."""
         run_id = f"e2e-{next(self._numbers)}-{secrets.token_hex(3)}"
@@ -283,7 +303,10 @@ def installation() -> Iterator[Chartline]:
     home, simulator, api_key = Path(tempfile.mkdtemp(prefix="chartline-e2e-")), free_port(), secrets.token_urlsafe(24)
     account = source.simulated(f"http://{LOOPBACK}:{simulator}", APP_ID, api_key)
     stack = Stack(
-        home, durable=False, ports=Ports(simulator=simulator), extra_env=account.env | PARSE_ON_REQUEST | IMPATIENT
+        home,
+        durable=False,
+        ports=Ports(simulator=simulator),
+        extra_env=account.env | PARSE_ON_REQUEST | IMPATIENT | WINDOWS,
     )
     try:
         with stack:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
@@ -26,7 +27,8 @@ class Person:
 
     def __init__(self, driver: webdriver.Chrome, web: str, shots: Path) -> None:
         self.driver, self._web, self._shots = driver, web, shots
-        self._wait = WebDriverWait(driver, 45, poll_frequency=0.2)
+        # The pages draw themselves anew at any time.
+        self._wait = WebDriverWait(driver, 45, poll_frequency=0.2, ignored_exceptions=[StaleElementReferenceException])
 
     def open(self, path: str) -> None:
         self.driver.get(self._web + path)
@@ -71,6 +73,17 @@ class Person:
             return found[-1] if found else None
 
         return self._wait.until(usable, f"no button {label}")
+
+    def write(self, field: WebElement, value: str) -> None:
+        """Fill a date and time in, whatever order the browser's language has for them."""
+        self.driver.execute_script(
+            """const value = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value');
+               value.set.call(arguments[0], arguments[1]);  // as the page's own script knows it
+               arguments[0].dispatchEvent(new Event('input', {bubbles: true}));
+               arguments[0].dispatchEvent(new FocusEvent('focusout', {bubbles: true}));""",
+            field,
+            value,
+        )
 
     def picture(self, name: str) -> None:
         self.driver.save_screenshot(str(self._shots / f"{name}.png"))
