@@ -1,4 +1,4 @@
-"""What Airflow loads of Chartline: its timetable and its priorities.
+"""What Airflow loads of Chartline: its timetable, its priorities and its web app.
 
 The rest of the package is imported by name where it is used.
 """
@@ -11,6 +11,7 @@ from airflow.plugins_manager import AirflowPlugin
 from chartline_airflow import preload  # noqa: F401
 from chartline_airflow.priority import NewestFirst
 from chartline_airflow.timetable import ChartTimetable
+from chartline_airflow.web import asgi
 
 
 class ChartlinePlugin(AirflowPlugin):
@@ -19,3 +20,13 @@ class ChartlinePlugin(AirflowPlugin):
     name = "chartline"
     timetables = [ChartTimetable]  # noqa: RUF012 - Airflow's own way
     priority_weight_strategies = [NewestFirst]  # noqa: RUF012
+    fastapi_apps = [{"app": asgi, "url_prefix": "/chartline", "name": "chartline"}]  # noqa: RUF012
+    external_views = [  # noqa: RUF012
+        {
+            "name": "Chartline",
+            "href": "chartline/",
+            "destination": "nav",
+            "url_route": "chartline",
+            "nav_top_level": True,
+        }
+    ]

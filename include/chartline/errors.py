@@ -179,6 +179,18 @@ class UnknownChart(BadInput):
     kind = "unknown_chart"
 
 
+class AlreadyFollowed(BadInput):
+    """The chart has a schedule."""
+
+    kind = "already_followed"
+
+
+class NotFollowed(BadInput):
+    """The chart has no schedule."""
+
+    kind = "not_followed"
+
+
 class SchemaMismatch(AskPerson):
     """The warehouse's schema is not the one this code was written for."""
 

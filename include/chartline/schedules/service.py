@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from pydantic import ValidationError
 
-from chartline.errors import BadInput, ChartlineError, NotFound, UnknownChart
+from chartline.errors import AlreadyFollowed, BadInput, ChartlineError, NotFollowed, NotFound, UnknownChart
 from chartline.schedules.model import SLUG, Schedule, ScheduleSettings, default_frequency, refused
 from chartline.soundcharts import endpoints, models
 from chartline.soundcharts.client import SoundchartsClient
@@ -46,7 +46,7 @@ def add(
     schedule = proposed(chart, settings or {})
     columns = _columns(schedule) | {"history_held": held and schedule.sync_historical_data}
     if not schedules.add(conn, chart.id, columns, created_by):
-        raise BadInput(
+        raise AlreadyFollowed(
             f"chart: {slug} is followed already.",
             field="chart",
             advice=f"Change its settings with: chartline schedules change {slug}",
@@ -167,9 +167,9 @@ def unknown(slug: str, why: str) -> UnknownChart:
     )
 
 
-def not_followed(slug: str) -> BadInput:
+def not_followed(slug: str) -> NotFollowed:
     """The refusal to touch a schedule that is not there."""
-    return BadInput(
+    return NotFollowed(
         f"chart: {slug} is not followed.", field="chart", advice="See what is with: chartline schedules list"
     )
 

@@ -1,0 +1,1 @@
+"""Routes below `/chartline/api/`, one file a kind of thing."""

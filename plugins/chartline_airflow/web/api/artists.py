@@ -1,0 +1,7 @@
+"""Artists and their audience."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["artists"])

@@ -1,0 +1,7 @@
+"""Who changed what, and when."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["changes"])

@@ -1,0 +1,7 @@
+"""Calls left, spent and foreseen."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["quota"])

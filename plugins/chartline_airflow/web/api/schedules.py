@@ -1,0 +1,7 @@
+"""Which charts are followed, and how."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["schedules"])

@@ -1,0 +1,7 @@
+"""Tracks and their audience."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+router = APIRouter(tags=["tracks"])

@@ -1,0 +1,137 @@
+"""The warehouse and the account, as routes get them.
+
+    @router.get("/things/")
+    def things(conn: Warehouse) -> ...: ...
+
+A few connections are kept per process; a route that gets none within `WAIT` seconds answers 503.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any
+
+import psycopg
+from fastapi import Depends
+from psycopg.pq import TransactionStatus
+
+from chartline.dagbuild import runtime
+from chartline.errors import NotConfigured, WarehouseUnavailable
+from chartline.schedules.service import Client
+from chartline.warehouse import schema
+from chartline.warehouse.connect import connect
+
+Connection = psycopg.Connection[Any]
+
+SIZE = 8
+WAIT = 10.0
+STATEMENT_SECONDS = 20
+URL = "CHARTLINE_WAREHOUSE_URL"
+
+
+class Pool:
+    """Up to `size` connections in autocommit, made when they are needed and kept, the last used first."""
+
+    def __init__(self, url: str, size: int = SIZE, wait: float = WAIT) -> None:
+        self._url, self._wait = url, wait
+        self._places = threading.BoundedSemaphore(size)
+        self._idle: deque[Connection] = deque()
+
+    @contextmanager
+    def connection(self) -> Iterator[Connection]:
+        """A connection for one request. Raises WarehouseUnavailable, SchemaMismatch."""
+        if not self._places.acquire(timeout=self._wait):
+            raise WarehouseUnavailable("All connections to the warehouse are in use.", after=5.0)
+        try:
+            conn = self._take()
+            try:
+                yield conn
+            finally:
+                self._give_back(conn)
+        finally:
+            self._places.release()
+
+    def close(self) -> None:
+        """Close what is kept."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _take(self) -> Connection:
+        while self._idle:
+            try:
+                conn = self._idle.pop()
+            except IndexError:  # another thread was quicker
+                break
+            if _is_quiet(conn):
+                return conn
+            conn.close()
+        conn = connect(self._url)
+        conn.autocommit = True
+        try:
+            schema.check(conn)
+            conn.execute(f"set statement_timeout = '{STATEMENT_SECONDS}s'")
+        except BaseException:
+            conn.close()
+            raise
+        return conn
+
+    def _give_back(self, conn: Connection) -> None:
+        if not conn.closed and conn.info.transaction_status == TransactionStatus.IDLE:
+            self._idle.append(conn)
+        else:
+            conn.close()
+
+
+def _is_quiet(conn: Connection) -> bool:
+    """Whether it is alive: a server that goes away says so, and an idle connection has nothing else to hear."""
+    if conn.closed:
+        return False
+    poll = select.poll()
+    poll.register(conn.fileno(), select.POLLIN | select.POLLERR | select.POLLHUP)
+    return not poll.poll(0)
+
+
+def url() -> str:
+    """Of the warehouse: from the environment, else Airflow's connection. Raises NotConfigured."""
+    return os.environ.get(URL) or runtime.warehouse_dsn()
+
+
+@cache
+def pool(of: str) -> Pool:
+    """The pool of this process for a url."""
+    return Pool(of)
+
+
+def warehouse() -> Iterator[Connection]:
+    """Dependency: a connection in autocommit."""
+    with pool(url()).connection() as conn:
+        yield conn
+
+
+Warehouse = Annotated[Connection, Depends(warehouse)]
+
+
+@dataclass(frozen=True)
+class Account:
+    """The API, where the Airflow connection `soundcharts` is set: `client` opens it, None where it is not."""
+
+    client: Client | None
+    per_minute: int | None
+
+
+def account() -> Account:
+    """Dependency: the account. No call is made before `client` is used."""
+    try:
+        return Account(runtime.api_client, runtime.per_minute())
+    except NotConfigured:
+        return Account(None, None)
+
+
+Soundcharts = Annotated[Account, Depends(account)]
