@@ -41,6 +41,12 @@ class Settings(BaseSettings):
     connect_timeout: float = Field(5.0, gt=0, le=60)
     read_timeout: float = Field(30.0, gt=0, le=300)
     call_retries: int = Field(4, ge=0, le=20, description="attempts after the first one")
+    alert_webhooks: str = Field("", description="Airflow connections that alerts are sent to, with commas between")
+    alert_notifiers: str = Field(
+        "", repr=False, description="Airflow notifiers for alerts, a JSON list of class and kwargs"
+    )
+    alert_slow_factor: float = Field(3.0, gt=1, description="times its usual length after which a run is slow")
+    alert_slow_minutes: int = Field(5, ge=0, description="beyond its usual length that a slow run takes at least")
 
 
 @cache

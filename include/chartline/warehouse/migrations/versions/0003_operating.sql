@@ -53,6 +53,49 @@ create index alert_delivery_by_alert on chartline.alert_delivery (alert_id, at d
 create index alert_delivery_by_time on chartline.alert_delivery (at desc);
 comment on table chartline.alert_delivery is 'Each attempt to tell somebody of an alert.';
 comment on column chartline.alert_delivery.alert_id is 'Null for a test.';
-comment on column chartline.alert_delivery.channel is 'The Airflow connection by which it was sent; its secret is kept there.';
+comment on column chartline.alert_delivery.channel is 'The webhook''s Airflow connection, or the notifier''s name; secrets are kept there.';
 comment on column chartline.alert_delivery.event is 'opened, changed, solved or test.';
 comment on column chartline.alert_delivery.status is 'The receiver''s HTTP status; null when there was no answer.';
+
+-- Calls summed up by day, so that what was spent is told without reading millions of call records.
+create table chartline.api_usage (
+    day      date not null,
+    chart    text not null default '',
+    endpoint text not null,
+    regular  boolean not null,
+    calls    integer not null,
+    billed   integer not null,
+    failed   integer not null,
+    bytes    bigint not null,
+    primary key (day, chart, endpoint, regular)
+);
+comment on table chartline.api_usage is
+    'The calls of past UTC days, summed up by housekeeping. Days after the newest one are still to be counted from '
+    'api_call.';
+comment on column chartline.api_usage.chart is 'The chart whose run asked; empty for calls that belong to no chart.';
+comment on column chartline.api_usage.regular is
+    'Made for a chart''s new day, or to look after the charts; false: for the past, or asked for by a person.';
+comment on column chartline.api_usage.billed is 'As in api_cost_daily: estimated from above.';
+create index api_call_by_quota on chartline.api_call (at desc, id desc) where quota_left is not null;
+
+-- Lists of executions: the newest first, of all, of a chart, of a status; and those at work.
+create index chart_sync_execution_by_time on chartline.chart_sync_execution (started_at desc, id desc);
+create index chart_sync_execution_by_slug on chartline.chart_sync_execution (chart_slug, started_at desc, id desc);
+create index chart_sync_execution_by_status on chartline.chart_sync_execution (status, started_at desc, id desc);
+
+-- What people are still to be told: one row for each alert, event and channel, gone when it is told or given up.
+create table chartline.alert_outbox (
+    id         bigint generated always as identity primary key,
+    alert_id   bigint not null references chartline.alert (id) on delete cascade,
+    channel    text not null,
+    event      text not null check (event in ('opened', 'changed', 'solved')),
+    message    jsonb not null,
+    attempts   integer not null default 0,
+    due_at     timestamptz not null default now(),
+    created_at timestamptz not null default now()
+);
+create index alert_outbox_by_alert on chartline.alert_outbox (alert_id, channel, id);
+comment on table chartline.alert_outbox is 'What people are still to be told of alerts; gone when it is told or given up.';
+comment on column chartline.alert_outbox.message is 'The alert as it stood then, as it is sent.';
+comment on column chartline.alert_outbox.due_at is 'When it is tried next.';
+create index chart_sync_execution_by_end on chartline.chart_sync_execution (finished_at desc);
