@@ -25,7 +25,7 @@ from chartline.schedules.snapshot import SnapshotLine
 from chartline.settings import Settings
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse import charts, gaps, rankings, schedules
-from chartline.warehouse.gaps import Unclosed
+from chartline.warehouse.gaps import Ended, Unclosed
 
 DAY = timedelta(days=1)
 PERIOD = {"daily": DAY, "weekly": timedelta(weeks=1), "monthly": timedelta(days=31)}
@@ -294,8 +294,28 @@ def _overdue(
     now: datetime,
     slack: timedelta,
 ) -> Overdue | None:
+    here = rankings.newest(conn, schedule.chart_id)
+    return overdue(
+        schedule, here, listed, at_work, lambda: gaps.last_execution(conn, schedule.dag_id), now=now, slack=slack
+    )
+
+
+def overdue(
+    schedule: Schedule,
+    here: date | None,
+    listed: Sequence[date],
+    at_work: Sequence[Unclosed],
+    last: Callable[[], Ended | None],
+    *,
+    now: datetime,
+    slack: timedelta,
+) -> Overdue | None:
     """The schedule as overdue: the run of its latest interval had its time, and the ranking is neither here nor at
-    work. A chart slower than its schedule owes a ranking only in its own rhythm."""
+    work. A chart slower than its schedule owes a ranking only in its own rhythm.
+
+    here: its newest stored day; listed: the calendar's days from then on, in order of time; at_work: its open
+    executions; last: gives how the last run of its DAG went.
+    """
     grid = schedule.grid
     end = grid.next(grid.latest_complete(now - slack))
     run_after = end + grid.publication_delay
@@ -306,11 +326,10 @@ def _overdue(
     newest = end.date() - DAY
     if any(run.dag_id == schedule.dag_id and _may_bring(run, newest) for run in at_work):
         return None
-    here = rankings.newest(conn, schedule.chart_id)
     expected = _expected(schedule, here, listed, newest)
     if expected is None:
         return None
-    return Overdue(expected, since, _why(conn, schedule, since, listed, here))
+    return Overdue(expected, since, _why(last(), since, listed, here))
 
 
 def _may_bring(run: Unclosed, day: date) -> bool:
@@ -331,10 +350,7 @@ def _expected(schedule: Schedule, here: date | None, listed: Sequence[date], new
     return max(owed, default=None)
 
 
-def _why(
-    conn: psycopg.Connection[Any], schedule: Schedule, since: datetime, listed: Sequence[date], here: date | None
-) -> str:
-    last = gaps.last_execution(conn, schedule.dag_id)
+def _why(last: Ended | None, since: datetime, listed: Sequence[date], here: date | None) -> str:
     if last is None or last.started_at < since:
         return "no run has started since: is its DAG paused, or Airflow's scheduler away?"
     ran = f"its run of {last.started_at:%Y-%m-%d %H:%M} ended {last.status}"

@@ -76,7 +76,7 @@ comment on column chartline.api_usage.chart is 'The chart whose run asked; empty
 comment on column chartline.api_usage.regular is
     'Made for a chart''s new day, or to look after the charts; false: for the past, or asked for by a person.';
 comment on column chartline.api_usage.billed is 'As in api_cost_daily: estimated from above.';
-create index api_call_by_quota on chartline.api_call (at desc, id desc) where quota_left is not null;
+create index api_call_newest on chartline.api_call (at desc, id desc);
 
 -- Lists of executions: the newest first, of all, of a chart, of a status; and those at work.
 create index chart_sync_execution_by_time on chartline.chart_sync_execution (started_at desc, id desc);
@@ -99,3 +99,11 @@ comment on table chartline.alert_outbox is 'What people are still to be told of 
 comment on column chartline.alert_outbox.message is 'The alert as it stood then, as it is sent.';
 comment on column chartline.alert_outbox.due_at is 'When it is tried next.';
 create index chart_sync_execution_by_end on chartline.chart_sync_execution (finished_at desc);
+
+-- Tracks and artists are found by words of their names, and listed by name.
+create index track_by_name on chartline.track (lower(name), uuid);
+create index track_by_word on chartline.track
+    using gin (to_tsvector('simple', name || ' ' || coalesce(credit_name, '')));
+create index track_by_isrc on chartline.track (isrc);
+create index artist_by_name on chartline.artist (lower(name), uuid);
+create index artist_by_word on chartline.artist using gin (to_tsvector('simple', name));
