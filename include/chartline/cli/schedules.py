@@ -100,7 +100,7 @@ def change(chart: Chart, settings: dict[str, Any]) -> None:
         raise BadInput("No setting was given.", advice="See which there are with: chartline schedules change --help")
     own, client, limit = settings_of_all(), common.soundcharts_if_configured(), common.per_minute()
     with common.warehouse() as conn:
-        schedule, told = following.change(conn, chart, settings, own, client=client, per_minute=limit)
+        schedule, told = following.change(conn, chart, settings, own, by=common.me(), client=client, per_minute=limit)
     typer.echo(f"{schedule.slug} is changed: {_told(schedule)}. {ask_reparse()}")
     _tell_cost(told)
 
@@ -109,7 +109,7 @@ def change(chart: Chart, settings: dict[str, Any]) -> None:
 def remove(chart: Chart) -> None:
     """Follow a chart no longer. What was stored of it stays."""
     with common.warehouse() as conn:
-        service.remove(conn, chart)
+        service.remove(conn, chart, by=common.me())
     typer.echo(f"{chart} is not followed any more. What was stored of it stays. {ask_reparse()}")
 
 

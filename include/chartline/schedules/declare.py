@@ -18,6 +18,7 @@ import psycopg
 import yaml
 
 from chartline.errors import BadInput, UnknownChart
+from chartline.operating import audit
 from chartline.schedules import service
 from chartline.schedules.model import ScheduleSettings, default_frequency
 from chartline.schedules.snapshot import SnapshotLine
@@ -91,7 +92,7 @@ def apply(
 
     `prune`: charts that are not declared are followed no longer; else they are left alone. `dry_run`: only say what
     would happen. `held`: a past that is asked for anew waits for approval. A chart that the warehouse has not met is
-    asked of the API and kept in the catalogue, dry run or not.
+    asked of the API and kept in the catalogue, dry run or not. Each difference is kept as a change by `created_by`.
     Raises BadInput, one line for each place that is wrong.
     """
     troubles: list[str] = []
@@ -115,11 +116,17 @@ def apply(
             if difference.action == "add":
                 waits = {"history_held": held and wanted["sync_historical_data"]}
                 schedules.add(conn, chart.id, wanted | waits, created_by)
+                audit.note(conn, created_by, service.ADD, slug, None, wanted | waits)
             else:
-                schedules.change(conn, chart.id, wanted | service.past_asked(there[slug], wanted, held=held))
+                columns = wanted | service.past_asked(there[slug], wanted, held=held)
+                schedules.change(conn, chart.id, columns)
+                before = {name: there[slug][name] for name in columns}
+                audit.note(conn, created_by, service.CHANGE, slug, before, columns)
         for slug in sorted(set(there) - set(charts)) if prune else ():
             differences.append(Difference("remove", slug, {}))
             schedules.remove(conn, there[slug]["chart_id"])
+            before = {name: there[slug][name] for name in ScheduleSettings.model_fields}
+            audit.note(conn, created_by, service.REMOVE, slug, before, None)
     return sorted(differences, key=lambda difference: difference.slug)
 
 

@@ -63,6 +63,7 @@ def change(
     settings: Mapping[str, Any],
     own: Settings,
     *,
+    by: str = "",
     client: Client | None = None,
     per_minute: int | None = None,
 ) -> tuple[Schedule, Estimate | None]:
@@ -72,7 +73,7 @@ def change(
     wanted = [after] if after and _asks_anew(found[0], after) else []
     estimate = price(conn, wanted, own, client, per_minute)
     held = estimate is not None and estimate.needs_approval(own)
-    return service.change(conn, slug, settings, held=held), estimate
+    return service.change(conn, slug, settings, held=held, by=by), estimate
 
 
 def apply(

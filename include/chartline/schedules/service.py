@@ -1,6 +1,7 @@
 """Following a chart, changing how, and following it no longer: what the command line, a file and others ask for.
 
-All functions take a connection in autocommit, or join the caller's transaction. A refused change changes nothing.
+All functions take a connection in autocommit, or join the caller's transaction. A refused change changes nothing; one
+that is made is kept with who made it (`created_by`, `by`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import psycopg
 from pydantic import ValidationError
 
 from chartline.errors import AlreadyFollowed, BadInput, ChartlineError, NotFollowed, NotFound, UnknownChart
+from chartline.operating import audit
 from chartline.schedules.model import SLUG, Schedule, ScheduleSettings, default_frequency, refused
 from chartline.soundcharts import endpoints, models
 from chartline.soundcharts.client import SoundchartsClient
@@ -21,6 +23,9 @@ from chartline.warehouse import calls, charts, schedules
 from chartline.warehouse.charts import ChartRow
 
 Client = Callable[[], SoundchartsClient]
+
+ADD, CHANGE, RELEASE, REMOVE = "schedule.add", "schedule.change", "schedule.release_history", "schedule.remove"
+"""The actions as they are kept."""
 
 TIMING = ("sync_frequency", "custom_interval_hours", "cron")
 """Settings that are changed together: a cron expression takes the place of an interval, and either means custom."""
@@ -45,16 +50,20 @@ def add(
     chart = find_chart(conn, slug, client)
     schedule = proposed(chart, settings or {})
     columns = _columns(schedule) | {"history_held": held and schedule.sync_historical_data}
-    if not schedules.add(conn, chart.id, columns, created_by):
-        raise AlreadyFollowed(
-            f"chart: {slug} is followed already.",
-            field="chart",
-            advice=f"Change its settings with: chartline schedules change {slug}",
-        )
+    with conn.transaction():
+        if not schedules.add(conn, chart.id, columns, created_by):
+            raise AlreadyFollowed(
+                f"chart: {slug} is followed already.",
+                field="chart",
+                advice=f"Change its settings with: chartline schedules change {slug}",
+            )
+        audit.note(conn, created_by, ADD, slug, None, columns)
     return _stored(conn, slug)
 
 
-def change(conn: psycopg.Connection[Any], slug: str, settings: Mapping[str, Any], *, held: bool = False) -> Schedule:
+def change(
+    conn: psycopg.Connection[Any], slug: str, settings: Mapping[str, Any], *, held: bool = False, by: str = ""
+) -> Schedule:
     """Change some settings of a followed chart; also mends a row that was made invalid. Raises BadInput.
 
     `held`: if that asks for more of the past, it waits for `release_history`.
@@ -67,7 +76,9 @@ def change(conn: psycopg.Connection[Any], slug: str, settings: Mapping[str, Any]
         before = found[0]
         schedule = Schedule.of(before | with_timing(before, settings))
         columns = _columns(schedule)
-        schedules.change(conn, before["chart_id"], columns | past_asked(before, columns, held=held))
+        columns |= past_asked(before, columns, held=held)
+        schedules.change(conn, before["chart_id"], columns)
+        audit.note(conn, by, CHANGE, slug, {name: before[name] for name in columns}, columns)
     return _stored(conn, slug)
 
 
@@ -85,20 +96,28 @@ def past_asked(before: Mapping[str, Any], after: Mapping[str, Any], *, held: boo
     return {"history_asked_at": datetime.now(UTC), "history_held": held}
 
 
-def release_history(conn: psycopg.Connection[Any], slug: str) -> Schedule:
+def release_history(conn: psycopg.Connection[Any], slug: str, *, by: str = "") -> Schedule:
     """Let the past that was held come, from the interval that is the latest complete one now. Raises BadInput."""
-    chart = charts.find(conn, slug)
     released = {"history_held": False, "history_asked_at": datetime.now(UTC)}
-    if chart is None or not schedules.change(conn, chart.id, released):
-        raise not_followed(slug)
+    with conn.transaction():
+        schedules.lock(conn)
+        found = schedules.rows(conn, [slug])
+        if not found:
+            raise not_followed(slug)
+        schedules.change(conn, found[0]["chart_id"], released)
+        audit.note(conn, by, RELEASE, slug, {name: found[0][name] for name in released}, released)
     return _stored(conn, slug)
 
 
-def remove(conn: psycopg.Connection[Any], slug: str) -> None:
+def remove(conn: psycopg.Connection[Any], slug: str, *, by: str = "") -> None:
     """Follow a chart no longer; its rankings and executions stay. Raises BadInput when it is not followed."""
-    chart = charts.find(conn, slug)
-    if chart is None or not schedules.remove(conn, chart.id):
-        raise not_followed(slug)
+    with conn.transaction():
+        schedules.lock(conn)
+        found = schedules.rows(conn, [slug])
+        if not found:
+            raise not_followed(slug)
+        schedules.remove(conn, found[0]["chart_id"])
+        audit.note(conn, by, REMOVE, slug, {name: found[0][name] for name in ScheduleSettings.model_fields}, None)
 
 
 def proposed(chart: ChartRow, settings: Mapping[str, Any]) -> Schedule:
