@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from fastapi import APIRouter
 from starlette.staticfiles import StaticFiles
 
-HERE = Path(__file__).parent
+from chartline_airflow.web.pages.router import HERE, router
 
-router = APIRouter()
-static = StaticFiles(directory=HERE / "static", check_dir=False)
+__all__ = ["router", "static"]
+
+static = StaticFiles(directory=HERE / "static")

@@ -1,0 +1,49 @@
+// Numbers and times as people read them. All times are UTC.
+
+const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
+const few = new Intl.NumberFormat("en-GB", { notation: "compact", maximumSignificantDigits: 3 });
+
+export const NONE = "–";
+
+const given = (value, make) => (value === null || value === undefined || value === "" ? NONE : make(value));
+
+export const number = (value) => given(value, (n) => whole.format(n));
+export const compact = (value) => given(value, (n) => few.format(n));
+export const signed = (value) => given(value, (n) => (n > 0 ? "+" : "") + whole.format(n));
+export const percent = (share) => given(share, (s) => `${(100 * s).toFixed(s > 0.995 && s < 1 ? 1 : 0)} %`);
+export const day = (value) => given(value, (text) => String(text).slice(0, 10));
+export const time = (value) => given(value, (text) => `${new Date(text).toISOString().slice(0, 16).replace("T", " ")}`);
+export const words = (value) => given(value, (text) => String(text).replaceAll("_", " "));
+export const range = ({ low, high }) => (low === high ? number(low) : `${number(low)} to ${number(high)}`);
+
+export function bytes(value) {
+  return given(value, (n) => {
+    const units = ["B", "kB", "MB", "GB", "TB"];
+    const step = n < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(n) / 3));
+    return `${(n / 1000 ** step).toFixed(step && n / 1000 ** step < 10 ? 1 : 0)} ${units[step]}`;
+  });
+}
+
+export function duration(seconds) {
+  return given(seconds, (s) => {
+    if (s < 60) return `${Math.round(s)} s`;
+    if (s < 3600) return `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`;
+    if (s < 172800) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+    return `${Math.round(s / 86400)} days`;
+  });
+}
+
+/** "in 3 h 2 min", "5 min 4 s ago". */
+export function fromNow(value) {
+  return given(value, (text) => {
+    const seconds = (new Date(text) - Date.now()) / 1000;
+    if (Math.abs(seconds) < 5) return "now";
+    return seconds > 0 ? `in ${duration(seconds)}` : `${duration(-seconds)} ago`;
+  });
+}
+
+export const between = (start, end) =>
+  start ? duration(((end ? new Date(end) : new Date()) - new Date(start)) / 1000) : NONE;
+
+export const today = () => new Date().toISOString().slice(0, 10);
+export const shift = (text, days) => new Date(Date.parse(`${text}T00:00:00Z`) + days * 864e5).toISOString().slice(0, 10);
