@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import psycopg
 from pydantic import BaseModel
@@ -419,7 +419,7 @@ def _days(conn: Connection, chart: ChartRow, first: date, last: date) -> list[Da
 def _counts(days: Sequence[Day]) -> Counts:
     by_state = {state: sum(day.state == state for day in days) for state in ("stored", "short", "missing", "absent")}
     listed = by_state["stored"] + by_state["short"] + by_state["missing"]
-    return Counts(listed=listed, **cast("dict[str, int]", by_state))
+    return Counts(listed=listed, **by_state)
 
 
 def this_year(now: datetime) -> int:

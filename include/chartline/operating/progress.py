@@ -1,0 +1,160 @@
+"""How far a run is, in percent and by step: from its row and the ledger, which tells of each thing it needs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from pydantic import BaseModel
+
+from chartline.cascade.ask import STEPS, CascadeAsk
+from chartline.cascade.resources import (
+    ARTIST_AUDIENCE,
+    ARTIST_LISTENERS,
+    ARTIST_LOCAL_FOLLOWERS,
+    ARTIST_LOCAL_STREAMING,
+    ARTIST_METADATA,
+    TRACK_AIRPLAY,
+    TRACK_AUDIENCE,
+    TRACK_METADATA,
+)
+from chartline.schedules import platforms
+from chartline.settings import Settings
+from chartline.warehouse import execution_lists
+from chartline.warehouse.execution_lists import Part, Row
+
+WEIGHTS = {"ranking": 10, "track_metadata": 15, "artist_metadata": 15, "track_audience": 30, "artist_audience": 30}
+"""What each step is of the whole, in percent, where all are asked for."""
+GOOD = ("complete", "partial")
+
+
+class Piece(BaseModel):
+    """One resource on one platform ("" where it has none): items wanted, done, failed, being fetched now."""
+
+    resource: str
+    platform: str
+    wanted: int
+    done: int
+    failed: int
+    open: int
+
+
+class StepProgress(BaseModel):
+    """One step of a run. `share`: 0 to 1. `wanted` grows while the steps before bring tracks and artists."""
+
+    step: str
+    share: float
+    wanted: int
+    done: int
+    failed: int
+    open: int
+    pieces: list[Piece] = []
+
+
+class Progress(BaseModel):
+    """How far a run is. `percent`: 100 when it ended well, 99 at the most while it is at work; what it came to where it
+    ended badly. `step`: the first that is not done, None at the end."""
+
+    percent: int
+    step: str | None
+    steps: list[StepProgress]
+
+
+def of(conn: psycopg.Connection[Any], row: Row, settings: Settings) -> Progress:
+    """The progress of an execution. Two queries: a look into the ledger for each thing that it needs."""
+    if "chart" not in row.settings:  # it has not got so far as to know what it is asked for
+        return Progress(percent=0, step=None if row.status != "running" else "ranking", steps=[])
+    ask = CascadeAsk.model_construct(**row.settings)
+    tracks, artists = _wanted(row.settings, settings)
+    parts = execution_lists.parts(conn, row, list(tracks), list(artists), force=bool(row.settings.get("force")))
+    steps = [_ranking(conn, row, ask)]
+    step_of = tracks | artists
+    for step in STEPS:
+        if step in (row.settings.get("steps") or ()):
+            own = [part for part in parts if step_of[part.resource, part.facet] == step]
+            steps.append(_step(step, own, row))
+    _in_turn(steps)
+    return Progress(percent=_percent(steps, row.status), step=_first_open(steps, row.status), steps=steps)
+
+
+def _wanted(asked: dict[str, Any], settings: Settings) -> tuple[dict[tuple[str, str], str], dict[tuple[str, str], str]]:
+    """The (resource, platform) pairs of tracks and of artists that a run asks for, each with its step."""
+    steps = asked.get("steps") or ()
+    on_tracks, on_artists = asked.get("track_platforms") or (), asked.get("artist_platforms") or ()
+    tracks: dict[tuple[str, str], str] = {}
+    artists: dict[tuple[str, str], str] = {}
+    if "track_metadata" in steps:
+        tracks[TRACK_METADATA.name, ""] = "track_metadata"
+    if "track_audience" in steps:
+        for code in on_tracks:
+            resource = TRACK_AIRPLAY if code == platforms.AIRPLAY else TRACK_AUDIENCE
+            tracks[resource.name, code] = "track_audience"
+    if "artist_metadata" in steps:
+        artists[ARTIST_METADATA.name, ""] = "artist_metadata"
+    if "artist_audience" in steps:
+        series = [(ARTIST_AUDIENCE, on_artists), (ARTIST_LISTENERS, platforms.LISTENING_PLATFORMS)]
+        if settings.artist_cities:
+            series += [
+                (ARTIST_LOCAL_FOLLOWERS, platforms.LOCAL_FOLLOWERS_PLATFORMS),
+                (ARTIST_LOCAL_STREAMING, platforms.LOCAL_STREAMING_PLATFORMS),
+            ]
+        for one, served in series:
+            for code in on_artists:
+                if code in served:
+                    artists[one.name, code] = "artist_audience"
+    return tracks, artists
+
+
+def _ranking(conn: psycopg.Connection[Any], row: Row, ask: CascadeAsk) -> StepProgress:
+    done = len(execution_lists.rankings_done(conn, row.id))
+    days = ask.days if ask.days is not None else () if ask.current else ask.interval or ()
+    wanted = max(len(days), 1)
+    settled = min(done + len(row.days_absent), wanted)
+    failed = min(len(row.days_left), wanted - settled)
+    return StepProgress(
+        step="ranking", share=(settled + failed) / wanted, wanted=wanted, done=settled, failed=failed, open=0
+    )
+
+
+def _step(step: str, parts: list[Part], row: Row) -> StepProgress:
+    pieces = []
+    for part in parts:
+        failed = min(part.failed, part.wanted - part.done)
+        piece = Piece(
+            resource=part.resource,
+            platform=part.facet,
+            wanted=part.wanted,
+            done=part.done,
+            failed=failed,
+            open=part.open if row.status == "running" else 0,
+        )
+        pieces.append(piece)
+    wanted, done, failed, at_work = (
+        sum(getattr(piece, name) for piece in pieces) for name in ("wanted", "done", "failed", "open")
+    )
+    share = (done + failed) / wanted if wanted else 1.0
+    return StepProgress(step=step, share=share, wanted=wanted, done=done, failed=failed, open=at_work, pieces=pieces)
+
+
+def _in_turn(steps: list[StepProgress]) -> None:
+    """No step is further than what it waits for: artists are known as far as their tracks' metadata is here, and
+    tracks as far as the rankings are."""
+    share = {step.step: step.share for step in steps}
+    for step in steps[1:]:
+        step.share *= share["ranking"]
+        if step.step.startswith("artist"):
+            step.share *= share.get("track_metadata", 1.0)
+
+
+def _percent(steps: list[StepProgress], status: str) -> int:
+    if status in GOOD:
+        return 100
+    whole = sum(WEIGHTS[step.step] for step in steps)
+    reached = sum(WEIGHTS[step.step] * step.share for step in steps) / whole
+    return min(int(100 * reached), 99)
+
+
+def _first_open(steps: list[StepProgress], status: str) -> str | None:
+    if status != "running":
+        return None
+    return next((step.step for step in steps if step.share < 1), steps[-1].step)
