@@ -10,7 +10,7 @@ import pytest
 
 from .conftest import REPOSITORY, row
 
-STANDING = {"chart_cascade", "chart_catalog", "gap_audit", "housekeeping"}
+STANDING = {"audience_refresh", "chart_cascade", "chart_catalog", "gap_audit", "housekeeping"}
 KNOWN_TAGS = {
     "chartline", "on demand", "catalogue", "gaps", "housekeeping", "config-error", "inactive",
     "daily", "weekly", "monthly", "custom", "worldwide", "spotify", "FR",
@@ -18,7 +18,7 @@ KNOWN_TAGS = {
 POOLS = {"chartline_rankings", "chartline_fetch", "default_pool"}
 CALLS_THE_API = {
     "fetch_ranking", "track_metadata", "artist_metadata", "track_audience", "artist_audience", "refresh_catalogue",
-    "refresh_calendars",
+    "refresh_calendars", "fetch_audience",
 }  # fmt: skip
 
 
@@ -30,7 +30,7 @@ def dags(follow: Callable[..., None], parse: Callable[..., dict[str, Any]]) -> d
 
 def _runs_at_once(dag_id: str) -> int:
     """A chart may have all windows of its past at once, which pools bound; runs by hand may wait for an answer."""
-    return 100 if dag_id.startswith("chart_sync.") else 16 if dag_id == "chart_cascade" else 4
+    return 100 if dag_id.startswith("chart_sync.") else 16 if dag_id in ("chart_cascade", "audience_refresh") else 4
 
 
 def violations(dag: Any) -> list[str]:

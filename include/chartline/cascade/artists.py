@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from chartline.cascade import planning
+from chartline.cascade import audience, planning
 from chartline.cascade.planning import Ask
-from chartline.cascade.resources import (
-    ARTIST_AUDIENCE,
-    ARTIST_LISTENERS,
-    ARTIST_LOCAL_FOLLOWERS,
-    ARTIST_LOCAL_STREAMING,
-    ARTIST_METADATA,
-    TRACK_METADATA,
-)
+from chartline.cascade.resources import ARTIST_METADATA, TRACK_METADATA
 from chartline.cascade.run import Run
-from chartline.schedules import platforms
 from chartline.warehouse import executions, ledger
 from chartline.warehouse.ledger import Batch, Want
 
@@ -44,18 +36,5 @@ def plan_artist_audience(run: Run) -> list[Batch]:
         return []
     with run.connect() as conn:
         uuids = executions.artists(conn, run.execution.id)
-        options = {"first_days": ask.audience_days}
-
-        def wants(served: tuple[str, ...]) -> list[Want]:
-            return [Want(uuid, code) for code in ask.artist_platforms if code in served for uuid in uuids]
-
-        asks = [
-            Ask(ARTIST_AUDIENCE, wants(ask.artist_platforms), options),
-            Ask(ARTIST_LISTENERS, wants(platforms.LISTENING_PLATFORMS), options),
-        ]
-        if run.settings.artist_cities:
-            asks += [
-                Ask(ARTIST_LOCAL_FOLLOWERS, wants(platforms.LOCAL_FOLLOWERS_PLATFORMS), options),
-                Ask(ARTIST_LOCAL_STREAMING, wants(platforms.LOCAL_STREAMING_PLATFORMS), options),
-            ]
+        asks = audience.artist_asks(uuids, ask.artist_platforms, ask.audience_days, run.settings)
         return planning.plan(conn, asks, run.execution, run.settings, force=ask.force)

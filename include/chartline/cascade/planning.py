@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
@@ -27,9 +27,17 @@ class Ask:
 
 
 def plan(
-    conn: psycopg.Connection[Any], asks: Iterable[Ask], execution: Execution, settings: Settings, *, force: bool
+    conn: psycopg.Connection[Any],
+    asks: Iterable[Ask],
+    execution: Execution,
+    settings: Settings,
+    *,
+    force: bool,
+    stale_before: datetime | None = None,
 ) -> list[Batch]:
     """Lease what is due of `asks` and cut it into batches. One transaction.
+
+    `force`: all that was fetched before the run is due; else what was fetched before `stale_before` is, too.
 
     As few batches as keep every slot of the fetch pool busy: Airflow's cost for a task instance is that of many
     calls. A batch is a whole number of calls, so cutting never adds one.
@@ -44,7 +52,7 @@ def plan(
                 ask.wants,
                 owner=execution.owner,
                 lease=lease,
-                stale_before=execution.started_at if force else None,
+                stale_before=execution.started_at if force else stale_before,
             )
             claimed.append((ask, token, wants))
         calls = sum(ceil(len(wants) / _per_call(ask.resource)) for ask, _, wants in claimed)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 from typing import Any
-
-import psycopg
 
 from chartline.cascade.resources import (
     ARTIST_AUDIENCE,
@@ -40,13 +38,39 @@ def report_run(run: Run, failed_tasks: Sequence[str]) -> dict[str, Any]:
     task failed, no ranking is here though there was one to store, or more items failed than
     `settings.failure_share` of the calls.
     """
+    ask = run.ask
+    return close(
+        run,
+        failed_tasks,
+        resources=[resource.name for step in ask.steps for resource in RESOURCES_OF_STEP[step]],
+        platforms={*ask.track_platforms, *ask.artist_platforms},
+        needs_ranking=True,
+    )
+
+
+def close(
+    run: Run,
+    failed_tasks: Sequence[str],
+    *,
+    resources: Sequence[str],
+    platforms: Collection[str],
+    entities: Sequence[str] = (),
+    needs_ranking: bool,
+) -> dict[str, Any]:
+    """Close an execution and return its row; `report_run` says when it raises RunFailed.
+
+    `resources`, `platforms`, `entities` (uuids, beside those of its rankings): what it was asked for.
+    """
     with run.connect() as conn:
         ledger.release(conn, run.execution.owner)  # what it did not come to is free for the next run
         if not failed_tasks:
-            _note_left_behind(conn, run)
+            # What this run left to others that died is missing, so it must not call itself complete.
+            executions.note_left_behind(conn, run.execution.id, resources, platforms, entities)
         spent = executions.spent(conn, run.execution.id)
         absent, left = executions.days(conn, run.execution.id)
-        nothing = executions.ranking_count(conn, run.execution.id) == 0 and not _all_absent(run, absent)
+        nothing = (
+            needs_ranking and executions.ranking_count(conn, run.execution.id) == 0 and not _all_absent(run, absent)
+        )
         reason = _reason(spent, failed_tasks, nothing, run.settings)
         if reason:
             status = "failed"
@@ -67,13 +91,6 @@ RESOURCES_OF_STEP: dict[str, tuple[Resource, ...]] = {
     "track_audience": (TRACK_AUDIENCE, TRACK_AIRPLAY),
     "artist_audience": (ARTIST_AUDIENCE, ARTIST_LISTENERS),
 }
-
-
-def _note_left_behind(conn: psycopg.Connection[Any], run: Run) -> None:
-    """What this run left to others that died is missing, so it must not call itself complete."""
-    resources = [resource.name for step in run.ask.steps for resource in RESOURCES_OF_STEP[step]]
-    platforms = {*run.ask.track_platforms, *run.ask.artist_platforms}
-    executions.note_left_behind(conn, run.execution.id, resources, platforms)
 
 
 def _all_absent(run: Run, absent: Sequence[date]) -> bool:
@@ -99,7 +116,7 @@ def summary(row: dict[str, Any]) -> str:
     """The run in one line, for the log."""
     failures = ", ".join(f"{count} {kind}" for kind, count in row["failures"].items()) or "none"
     return (
-        f"{row['chart_slug']}: {row['status']}; "
+        f"{row['chart_slug'] or row['run_id']}: {row['status']}; "
         f"rankings {row['rankings_created']} new, {row['rankings_updated']} again; "
         f"entries {row['entries_stored']}; tracks {row['tracks_created']} new, {row['tracks_updated']} updated; "
         f"artists {row['artists_created']} new, {row['artists_updated']} updated; "

@@ -9,12 +9,11 @@ from typing import Any
 
 import psycopg
 
-from chartline.cascade import planning, ranking
+from chartline.cascade import audience, planning, ranking
 from chartline.cascade.planning import Ask
-from chartline.cascade.resources import TRACK_AIRPLAY, TRACK_AUDIENCE, TRACK_METADATA
+from chartline.cascade.resources import TRACK_METADATA
 from chartline.cascade.run import Run
 from chartline.errors import ChartlineError, ContractBroken, RankingIncomplete
-from chartline.schedules.platforms import AIRPLAY
 from chartline.soundcharts import models
 from chartline.soundcharts.calls import Answer
 from chartline.warehouse import charts, executions, rankings, raw
@@ -153,14 +152,11 @@ def plan_track_metadata(conn: psycopg.Connection[Any], run: Run) -> list[Batch]:
 
 
 def plan_track_audience(run: Run) -> list[Batch]:
-    """Batches of the run's tracks and platforms whose audience is due; airplay has its own endpoint."""
+    """Batches of the run's tracks and platforms whose audience is due."""
     ask = run.ask
     if "track_audience" not in ask.steps:
         return []
     with run.connect() as conn:
         uuids = executions.tracks(conn, run.execution.id)
-        options = {"first_days": ask.audience_days}
-        series = [Want(uuid, code) for code in ask.track_platforms if code != AIRPLAY for uuid in uuids]
-        airplay = [Want(uuid, AIRPLAY) for uuid in uuids] if AIRPLAY in ask.track_platforms else []
-        asks = [Ask(TRACK_AUDIENCE, series, options), Ask(TRACK_AIRPLAY, airplay, options)]
+        asks = audience.track_asks(uuids, ask.track_platforms, ask.audience_days)
         return planning.plan(conn, asks, run.execution, run.settings, force=ask.force)

@@ -100,7 +100,7 @@ def add_cascade(dag: DAG, open_run: OpenRun, asset: Asset | AssetAlias) -> None:
         @task(priority_weight=90)
         def upsert_tracks(days: list[str]) -> list[dict[str, Any]]:
             with runtime.found_run(get_current_context()) as run:
-                return _handles(tracks.upsert_tracks(_needed(run), days))
+                return handles(tracks.upsert_tracks(_needed(run), days))
 
         @task.sensor(mode="reschedule", priority_weight=70, trigger_rule=TriggerRule.ALL_DONE)
         def dedupe_artists() -> PokeReturnValue:
@@ -109,7 +109,7 @@ def add_cascade(dag: DAG, open_run: OpenRun, asset: Asset | AssetAlias) -> None:
                 run = _stored(found)
                 waiting = artists.others_at_work(run)
                 if not waiting:
-                    return PokeReturnValue(is_done=True, xcom_value=_handles(artists.dedupe_artists(run)))
+                    return PokeReturnValue(is_done=True, xcom_value=handles(artists.dedupe_artists(run)))
             # No end to it is needed: what is waited for are leases, and a lease that nobody renews ends.
             log.info("Other runs are fetching %d of these tracks; their artists are not known yet.", waiting)
             raise AirflowRescheduleException(datetime.now(UTC) + _patience(context))
@@ -117,33 +117,33 @@ def add_cascade(dag: DAG, open_run: OpenRun, asset: Asset | AssetAlias) -> None:
         @task(priority_weight=50)
         def plan_track_audience() -> list[dict[str, Any]]:
             with runtime.found_run(get_current_context()) as run:
-                return _handles(tracks.plan_track_audience(_needed(run)))
+                return handles(tracks.plan_track_audience(_needed(run)))
 
         @task(priority_weight=50)
         def plan_artist_audience() -> list[dict[str, Any]]:
             with runtime.found_run(get_current_context()) as run:
-                return _handles(artists.plan_artist_audience(_needed(run)))
+                return handles(artists.plan_artist_audience(_needed(run)))
 
         @task(outlets=[asset], trigger_rule=TriggerRule.ALL_DONE, priority_weight=100)
         def report_run(**context: Any) -> None:
             with runtime.found_run(get_current_context()) as run:
                 if run is None:  # skipped, it would end the Airflow run green
                     raise AirflowFailException("The first task opened no run: its log says why.")
-                row = report.report_run(run, _failed_tasks(get_current_context()))
+                row = report.report_run(run, failed_tasks(get_current_context()))
             log.info("%s", report.summary(row))
             _emit(context["outlet_events"], asset, row)
 
         days = fetch_ranking()
         track_batches = upsert_tracks(days)
-        track_metadata = _fetch_task("track_metadata", 80).expand(batch=track_batches)
+        track_metadata = fetch_task("track_metadata", 80).expand(batch=track_batches)
         artist_batches = dedupe_artists()
         [track_batches, track_metadata] >> artist_batches
-        artist_metadata = _fetch_task("artist_metadata", 60).expand(batch=artist_batches)
+        artist_metadata = fetch_task("artist_metadata", 60).expand(batch=artist_batches)
         track_plan, artist_plan = plan_track_audience(), plan_artist_audience()
         track_batches >> track_plan
         artist_batches >> artist_plan
-        track_audience = _fetch_task("track_audience", 40).expand(batch=track_plan)
-        artist_audience = _fetch_task("artist_audience", 30).expand(batch=artist_plan)
+        track_audience = fetch_task("track_audience", 40).expand(batch=track_plan)
+        artist_audience = fetch_task("artist_audience", 30).expand(batch=artist_plan)
         [track_metadata, artist_metadata, track_audience, artist_audience] >> report_run()
 
 
@@ -158,7 +158,7 @@ def add_form(dag: DAG, params: dict[str, Param]) -> None:
     dag.params = ParamsDict(params)
 
 
-def _fetch_task(name: str, priority: int) -> Any:
+def fetch_task(name: str, priority: int) -> Any:
     """A task that works off one batch of handles; mapped over all of them."""
 
     @task(task_id=name, priority_weight=priority, **FETCH)
@@ -177,7 +177,8 @@ def _fetch_task(name: str, priority: int) -> Any:
     return fetch
 
 
-def _handles(batches: list[Batch]) -> list[dict[str, Any]]:
+def handles(batches: list[Batch]) -> list[dict[str, Any]]:
+    """Batches as XCom carries them."""
     return [batch.as_dict() for batch in batches]
 
 
@@ -217,7 +218,8 @@ def _stored(run: Run | None) -> Run:
     return run
 
 
-def _failed_tasks(context: Context) -> list[str]:
+def failed_tasks(context: Context) -> list[str]:
+    """The tasks of this run that Airflow counts as failed."""
     dag_run, ti = context["dag_run"], context["ti"]
     states = ti.get_task_states(dag_id=dag_run.dag_id, run_ids=[dag_run.run_id])
     return [name for name, state in states.get(dag_run.run_id, {}).items() if state == "failed"]

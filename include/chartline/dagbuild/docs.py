@@ -32,7 +32,7 @@ and what could not be had: `select * from chartline.execution_failure where exec
 | `left_behind` | another run died over items of this one: trigger a run, only what is left is asked |
 | `contract_broken` | the API changed: the field is named, the answer is kept in `chartline.raw_answer` |
 | `schema_mismatch` | run `chartline migrate` |
-| `bad_input`, `unknown_chart` | the config is wrong: the field is named; trigger again with a right one |
+| `bad_input`, `unknown_chart`, `not_followed`, `already_followed` | the config is wrong: the field is named; trigger again with a right one |
 | `not_configured` | a connection or variable is missing: it is named |
 | `warehouse_unavailable` | start PostgreSQL, then clear the task |
 
@@ -46,6 +46,20 @@ a config such as `{{"chart": "demo-global-daily", "day": "2026-11-01", "steps": 
 **estimate** comes first: it logs what the run would cost, and waits for a person under *Required actions* when that is
 more than `CHARTLINE_APPROVAL_SHARE` (20 %) of the quota left. With `dry_run` nothing else is done.
 {_STEPS}{_TRIAGE}"""
+
+
+AUDIENCE_REFRESH = f"""
+Brings the audience of tracks, of artists, or of the tracks and artists of a chart's newest ranking up to date. Trigger
+it with the form, or with a config such as `{{"tracks": ["<uuid>"], "platforms": ["spotify"]}}`. Chartline triggers it
+itself when somebody looks at a series older than `CHARTLINE_FRESHNESS_AUDIENCE_DAYS` (7), once for all who look.
+
+1. **estimate** logs what it would cost, and waits for a person under *Required actions* when that is more than
+   `CHARTLINE_APPROVAL_SHARE` (20 %) of the quota left. With `dry_run` nothing else is done.
+2. **plan_audience** refuses by name what is not in the warehouse, and leases what is due; with `stale_only` off all
+   that was not fetched today; with `force` everything.
+3. **fetch_audience** fetches it.
+4. **report_run** closes the execution: counts, calls, failures by kind. It is red only when the failures matter.
+{_TRIAGE}"""
 
 
 HOUSEKEEPING = f"""

@@ -11,8 +11,8 @@ import psycopg
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import BaseHook, Context
 from psycopg.conninfo import make_conninfo
+from pydantic import BaseModel
 
-from chartline.cascade.ask import CascadeAsk
 from chartline.cascade.report import RunFailed
 from chartline.cascade.run import Run
 from chartline.errors import ChartlineError, NotConfigured
@@ -28,7 +28,8 @@ log = logging.getLogger(__name__)
 
 WAREHOUSE = "chartline_warehouse"
 
-MakeAsk = Callable[[psycopg.Connection[Any]], CascadeAsk]
+MakeAsk = Callable[[psycopg.Connection[Any]], BaseModel]
+"""Makes what the run is asked for: a CascadeAsk or a RefreshAsk."""
 
 
 def warehouse_dsn() -> str:

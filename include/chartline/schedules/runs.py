@@ -1,7 +1,8 @@
 """The names of a chart's runs, and what a name tells: whether the run is of the past.
 
 A run of one interval is `scheduled__<its start>`; a window of several `scheduled__<first day>_to_<last day>_<mark>`.
-Airflow names backfills `backfill__…`; the gap audit's runs are `heal__…`.
+Airflow names backfills `backfill__…`; the gap audit's runs are `heal__…`, those of
+one track's or artist's audience `refresh__…`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from datetime import date, datetime, time, timedelta
 SCHEDULED = "scheduled"
 BACKFILL = "backfill__"
 HEAL = "heal__"
+REFRESH = "refresh__"
 _TO = "_to_"
 
 
@@ -28,6 +30,11 @@ def window_id(start: datetime, end: datetime, mark: int) -> str:
 def heal_run_id(slug: str, day: date, now: datetime) -> str:
     """The id of the run by which the gap audit of `now` heals a chart, from `day` on."""
     return f"{HEAL}{slug}_{day}_{now:%Y%m%dT%H%M%S}"
+
+
+def refresh_run_id(kind: str, uuid: str, now: datetime) -> str:
+    """The id of a run that brings the audience of one track or artist (`kind`: tracks, artists) up to date."""
+    return f"{REFRESH}{kind[:-1]}_{uuid}_{now:%Y%m%dT%H%M%S%f}"
 
 
 def is_past(run_id: str) -> bool:

@@ -117,13 +117,17 @@ def find(conn: psycopg.Connection[Any], dag_id: str, run_id: str) -> Execution |
     return Execution(*row) if row else None
 
 
-def link_rankings(conn: psycopg.Connection[Any], execution_id: int, ranking_ids: Iterable[int]) -> None:
-    """Note that this run handles the rankings, stored by it or before."""
+def link_rankings(
+    conn: psycopg.Connection[Any], execution_id: int, ranking_ids: Iterable[int], *, its_chart: bool = True
+) -> None:
+    """Note that this run handles the rankings, stored by it or before. `its_chart`: their chart is the run's."""
     ids = list(ranking_ids)
     conn.execute(
         "insert into chartline.execution_ranking select %s, unnest(%s::bigint[]) on conflict do nothing",
         (execution_id, ids),
     )
+    if not its_chart:
+        return
     conn.execute(
         """update chartline.chart_sync_execution x set chart_id = r.chart_id
            from chartline.chart_ranking r where r.id = any(%s) and x.id = %s and x.chart_id is null""",
@@ -237,11 +241,16 @@ def forget_failures(
 
 
 def note_left_behind(
-    conn: psycopg.Connection[Any], execution_id: int, resources: Iterable[str], facets: Iterable[str]
+    conn: psycopg.Connection[Any],
+    execution_id: int,
+    resources: Iterable[str],
+    facets: Iterable[str],
+    entities: Iterable[str] = (),
 ) -> None:
     """Record as failed what another run had begun of this run's tracks and artists, and that it died over.
 
-    `resources` and `facets` (platforms): those this run was asked for. What is being fetched now is not meant.
+    `resources` and `facets` (platforms): those this run was asked for; `entities`: uuids that it was asked for by name.
+    What is being fetched now is not meant.
     """
     conn.execute(
         """with own_track as (
@@ -250,6 +259,7 @@ def note_left_behind(
            ), own as (
                select track::text as entity from own_track
                union select a.artist::text from own_track join chartline.track_artist a using (track)
+               union select unnest(%(entities)s::text[])
            )
            insert into chartline.execution_failure (execution_id, resource, entity, facet, kind, reason)
            select %(id)s, l.resource, l.entity, l.facet, 'left_behind',
@@ -257,7 +267,7 @@ def note_left_behind(
            from own join chartline.fetch_ledger l using (entity)
            where l.outcome = 'never' and (l.lease_until is null or l.lease_until < now())
              and l.resource = any(%(resources)s) and (l.facet = '' or l.facet = any(%(facets)s))""",
-        {"id": execution_id, "resources": list(resources), "facets": list(facets)},
+        {"id": execution_id, "resources": list(resources), "facets": list(facets), "entities": list(entities)},
     )
 
 

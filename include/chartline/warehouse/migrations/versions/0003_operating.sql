@@ -107,3 +107,4 @@ create index track_by_word on chartline.track
 create index track_by_isrc on chartline.track (isrc);
 create index artist_by_name on chartline.artist (lower(name), uuid);
 create index artist_by_word on chartline.artist using gin (to_tsvector('simple', name));
+create index fetch_ledger_by_refresh on chartline.fetch_ledger (lease_until) where resource = 'refresh';

@@ -1,0 +1,7 @@
+"""The audience of given tracks, artists and charts, on demand: the Airflow DAG audience_refresh."""
+
+from __future__ import annotations
+
+from chartline.dagbuild.audience_refresh import build
+
+dag = build()

@@ -1,0 +1,225 @@
+"""The audience of given tracks and artists, without a ranking of the run's own: what is asked, planned, reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, time
+from typing import Annotated, Any, Self
+from uuid import UUID
+
+import psycopg
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from chartline.cascade import planning, report
+from chartline.cascade.planning import Ask
+from chartline.cascade.resources import (
+    ARTIST_AUDIENCE,
+    ARTIST_LISTENERS,
+    ARTIST_LOCAL_FOLLOWERS,
+    ARTIST_LOCAL_STREAMING,
+    TRACK_AIRPLAY,
+    TRACK_AUDIENCE,
+)
+from chartline.cascade.run import Run
+from chartline.errors import BadInput, UnknownChart
+from chartline.schedules import platforms
+from chartline.schedules.model import MAX_HISTORY_DAYS, SLUG, refused
+from chartline.settings import Settings
+from chartline.warehouse import entity_lists, executions
+from chartline.warehouse.entity_lists import Kind
+from chartline.warehouse.ledger import Batch, Want
+
+MAX_THINGS, MAX_CHARTS = 10_000, 1_000
+NAMED = 5
+"""So many of what is not known are named in a refusal."""
+
+
+def _uuid(text: str) -> str:
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise ValueError(f"{text[:80]!r} is not a UUID") from None
+
+
+Uuid = Annotated[str, AfterValidator(_uuid)]
+Slug = Annotated[str, Field(pattern=SLUG, max_length=200)]
+
+
+class RefreshAsk(BaseModel):
+    """Whose audience is to be brought up to date: tracks, artists, and those of the newest ranking of charts.
+
+    `platforms`: None for the usual ones of tracks and of artists; each serves tracks, artists or both. `stale_only`:
+    what is still fresh costs no call; without it, what was fetched before today (UTC) is asked again; with `force`,
+    everything.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tracks: tuple[Uuid, ...] = Field(default=(), max_length=MAX_THINGS)
+    artists: tuple[Uuid, ...] = Field(default=(), max_length=MAX_THINGS)
+    charts: tuple[Slug, ...] = Field(default=(), max_length=MAX_CHARTS)
+    platforms: tuple[str, ...] | None = Field(default=None, min_length=1)
+    audience_days: int = Field(default=90, ge=1, le=MAX_HISTORY_DAYS)
+    stale_only: bool = True
+    force: bool = False
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> Self:
+        if not (self.tracks or self.artists or self.charts):
+            raise ValueError("tracks: name a track, an artist or a chart at least")
+        served = {
+            *(platforms.TRACK_PLATFORMS if self.tracks or self.charts else ()),
+            *(platforms.ARTIST_PLATFORMS if self.artists or self.charts else ()),
+        }
+        wrong = [code for code in self.platforms or () if code not in served]
+        if wrong:
+            things = "tracks and artists" if self.charts else "tracks" if not self.artists else "artists"
+            raise ValueError(
+                f"platforms: the Soundcharts API serves no audience of {things} for {', '.join(map(repr, wrong))}; "
+                f"it does for {', '.join(sorted(served))}"
+            )
+        return self
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """A person's config; an empty list of platforms means the usual. Raises BadInput naming every wrong key."""
+        try:
+            return cls(**{key: value for key, value in config.items() if key != "platforms" or value})
+        except ValidationError as error:
+            raise refused(error) from None
+
+    @property
+    def track_platforms(self) -> tuple[str, ...]:
+        """Those asked of tracks."""
+        return _chosen(self.platforms, platforms.TRACK_PLATFORMS, platforms.DEFAULT_TRACK_PLATFORMS)
+
+    @property
+    def artist_platforms(self) -> tuple[str, ...]:
+        """Those asked of artists."""
+        return _chosen(self.platforms, platforms.ARTIST_PLATFORMS, platforms.DEFAULT_ARTIST_PLATFORMS)
+
+    def stale_before(self, started_at: datetime) -> datetime | None:
+        """What was fetched before it is asked again although it is fresh; None: nothing."""
+        if self.force:
+            return started_at
+        return None if self.stale_only else datetime.combine(started_at.astimezone(UTC).date(), time(), UTC)
+
+
+def _chosen(asked: Sequence[str] | None, served: Sequence[str], usual: tuple[str, ...]) -> tuple[str, ...]:
+    return usual if asked is None else tuple(dict.fromkeys(code for code in asked if code in served))
+
+
+# -- what an audience is made of: also the cascade's own steps plan by this ----------------------------------
+
+
+def track_asks(uuids: Sequence[str], codes: Iterable[str], first_days: int) -> list[Ask]:
+    """All series of tracks on these platforms. Airplay has its own endpoint."""
+    codes, options = tuple(codes), {"first_days": first_days}
+    return [
+        Ask(TRACK_AUDIENCE, _wants(uuids, (code for code in codes if code != platforms.AIRPLAY)), options),
+        Ask(TRACK_AIRPLAY, _wants(uuids, (code for code in codes if code == platforms.AIRPLAY)), options),
+    ]
+
+
+def artist_asks(uuids: Sequence[str], codes: Iterable[str], first_days: int, settings: Settings) -> list[Ask]:
+    """All series of artists on these platforms: metrics, monthly listeners and, where that is on, cities."""
+    codes, options = tuple(codes), {"first_days": first_days}
+    served = [(ARTIST_AUDIENCE, codes), (ARTIST_LISTENERS, platforms.LISTENING_PLATFORMS)]
+    if settings.artist_cities:
+        served += [
+            (ARTIST_LOCAL_FOLLOWERS, platforms.LOCAL_FOLLOWERS_PLATFORMS),
+            (ARTIST_LOCAL_STREAMING, platforms.LOCAL_STREAMING_PLATFORMS),
+        ]
+    return [Ask(resource, _wants(uuids, (c for c in codes if c in known)), options) for resource, known in served]
+
+
+def _wants(uuids: Sequence[str], codes: Iterable[str]) -> list[Want]:
+    return [Want(uuid, code) for code in codes for uuid in uuids]
+
+
+# -- a run without a ranking of its own ----------------------------------------------------------------------
+
+
+def check(conn: psycopg.Connection[Any], ask: RefreshAsk) -> list[int]:
+    """The ids of the newest rankings of the asked charts.
+
+    Raises BadInput (tracks or artists that the warehouse does not know, a chart without a ranking) and UnknownChart.
+    """
+    kinds: tuple[tuple[Kind, Sequence[str]], ...] = (("tracks", ask.tracks), ("artists", ask.artists))
+    for name, given in kinds:
+        unknown = entity_lists.unknown(conn, name, given)
+        if unknown:
+            raise BadInput(
+                f"{name}: {_some(unknown)} {'is' if len(unknown) == 1 else 'are'} not in the warehouse.",
+                field=name,
+                advice="Tracks and artists come with the rankings of charts.",
+            )
+    newest = entity_lists.newest_rankings(conn, ask.charts)
+    unknown = [slug for slug in ask.charts if slug not in newest]
+    if unknown:
+        raise UnknownChart(
+            f"charts: {_some(unknown)} {'is' if len(unknown) == 1 else 'are'} not in the catalogue.",
+            field="charts",
+            advice="Find the slug with: chartline charts search",
+        )
+    bare = [slug for slug in ask.charts if newest[slug] is None]
+    if bare:
+        raise BadInput(
+            f"charts: {_some(bare)} {'has' if len(bare) == 1 else 'have'} no ranking here.",
+            field="charts",
+            advice="Fetch one with the DAG chart_cascade, which brings the audience too.",
+        )
+    return [found for slug in ask.charts if (found := newest[slug]) is not None]
+
+
+def whose(conn: psycopg.Connection[Any], ask: RefreshAsk) -> tuple[list[str], list[str]]:
+    """The tracks and the artists that are asked for, those of the charts as they are now. Raises as `check`."""
+    rankings = check(conn, ask)
+    return (
+        sorted({*ask.tracks, *entity_lists.tracks_of(conn, rankings)}),
+        sorted({*ask.artists, *entity_lists.artists_of(conn, rankings)}),
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
+
+
+def plan_refresh(run: Run) -> list[Batch]:
+    """Batches of all that is due of what the run was asked for. Raises as `check`."""
+    ask = asked(run)
+    with run.connect() as conn:
+        executions.link_rankings(conn, run.execution.id, check(conn, ask), its_chart=False)
+        tracks = sorted({*ask.tracks, *executions.tracks(conn, run.execution.id)})
+        artists = sorted({*ask.artists, *executions.artists(conn, run.execution.id)})
+        return planning.plan(
+            conn,
+            [
+                *track_asks(tracks, ask.track_platforms, ask.audience_days),
+                *artist_asks(artists, ask.artist_platforms, ask.audience_days, run.settings),
+            ],
+            run.execution,
+            run.settings,
+            force=ask.force,
+            stale_before=ask.stale_before(run.execution.started_at),
+        )
+
+
+def report_refresh(run: Run, failed_tasks: Sequence[str]) -> dict[str, Any]:
+    """Close the run's execution and return its row. Raises RunFailed, after closing, as `report.report_run` does, but
+    for a ranking, which this run has none of."""
+    ask = asked(run)
+    return report.close(
+        run,
+        failed_tasks,
+        resources=[a.resource.name for a in (*track_asks((), (), 1), *artist_asks((), (), 1, run.settings))],
+        platforms={*ask.track_platforms, *ask.artist_platforms},
+        entities=[*ask.tracks, *ask.artists],
+        needs_ranking=False,
+    )
+
+
+def asked(run: Run) -> RefreshAsk:
+    """What the run was asked for, as fixed when its execution was opened."""
+    return RefreshAsk.model_validate(run.execution.settings)
