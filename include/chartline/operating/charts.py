@@ -16,7 +16,7 @@ from chartline.operating.standing import Followed, State
 from chartline.schedules import gaps as gap
 from chartline.schedules import service
 from chartline.settings import Settings
-from chartline.warehouse import chart_lists, charts, gaps
+from chartline.warehouse import chart_lists, gaps
 from chartline.warehouse.chart_lists import ListedChart, RankedTrack, Span, StoredDay, Wanted
 from chartline.warehouse.charts import ChartRow
 

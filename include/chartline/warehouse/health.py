@@ -48,8 +48,8 @@ def standings(conn: Connection, slugs: Sequence[str] | None = None) -> list[Stan
     with conn.cursor(row_factory=class_row(Standing)) as cursor:
         return cursor.execute(
             """select c.slug, here.day as here, listed.days as listed, last.id as last_id, last.status as last_status,
-                      last.started_at as last_started, last.error as last_error, coalesce(ended.failures, 0) as failures,
-                      ended.last_success
+                      last.started_at as last_started, last.error as last_error,
+                      coalesce(ended.failures, 0) as failures, ended.last_success
                from chartline.chart_sync_schedule s
                join chartline.chart c on c.id = s.chart_id
                left join lateral (
@@ -139,4 +139,5 @@ def executions_by_status(conn: Connection) -> dict[str, int]:
 
 def open_alerts(conn: Connection) -> dict[str, int]:
     """How many alerts are open, by kind."""
-    return dict(conn.execute("select kind, count(*)::int from chartline.alert where state = 'open' group by 1").fetchall())
+    found = conn.execute("select kind, count(*)::int from chartline.alert where state = 'open' group by 1")
+    return dict(found.fetchall())

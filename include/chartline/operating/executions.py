@@ -1,0 +1,310 @@
+"""Executions as people look at them: lists, one with what failed and what it spent, and what a retry would ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Literal
+
+import psycopg
+from pydantic import BaseModel
+
+from chartline.cascade.ask import MAX_DAYS, METADATA
+from chartline.cascade.report import NOT_THERE
+from chartline.errors import ChartlineError
+from chartline.operating import progress
+from chartline.operating.progress import Progress
+from chartline.operating.quota import RESOURCES
+from chartline.schedules.model import DAG_PREFIX
+from chartline.schedules.runs import is_past
+from chartline.settings import Settings
+from chartline.warehouse import execution_lists, quota
+from chartline.warehouse.execution_lists import Row, Wanted
+
+Connection = psycopg.Connection[Any]
+
+Status = Literal["running", "complete", "partial", "deferred", "failed", "lost"]
+
+ON_DEMAND = "chart_cascade"
+STEP_OF = {
+    "track_metadata": "track_metadata",
+    "track_audience": "track_audience",
+    "track_airplay": "track_audience",
+    "artist_metadata": "artist_metadata",
+    "artist_audience": "artist_audience",
+    "artist_listeners": "artist_audience",
+    "artist_local_followers": "artist_audience",
+    "artist_local_streaming": "artist_audience",
+}
+"""The step that fetches a resource; a ranking is the run's own first."""
+
+
+class ExecutionLine(BaseModel):
+    """One run in a list. `seconds`: how long it took, or takes until now; `failed`: items that could not be had,
+    `not_there` of them because the source has none; `is_past`: it fills the past."""
+
+    id: int
+    chart: str
+    chart_name: str | None
+    dag_id: str
+    run_id: str
+    trigger: str
+    status: Status
+    is_past: bool
+    started_at: datetime
+    finished_at: datetime | None
+    seconds: float
+    data_interval_start: datetime | None
+    data_interval_end: datetime | None
+    rankings_created: int
+    rankings_updated: int
+    entries_stored: int
+    tracks_created: int
+    tracks_updated: int
+    artists_created: int
+    artists_updated: int
+    audience_points: int
+    calls: int
+    deferred: int
+    failed: int
+    not_there: int
+    failures: dict[str, int]
+    error: str | None
+
+
+class FailedItem(BaseModel):
+    """An item that could not be had: a ranking (`entity` a chart, `facet` a day), or a track's or artist's metadata or
+    series (`entity` a uuid, `facet` a platform). `open`: a retry would ask for it."""
+
+    resource: str
+    entity: str
+    name: str | None
+    facet: str
+    kind: str
+    reason: str
+    at: datetime
+    open: bool
+
+
+class CallsOf(BaseModel):
+    """The calls of a run to one endpoint."""
+
+    endpoint: str
+    resource: str
+    calls: int
+    failed: int
+    bytes: int
+    mean_ms: int
+
+
+class Failed(BaseModel):
+    """A page of a run's failed items."""
+
+    items: list[FailedItem]
+    total: int
+    limit: int
+    offset: int
+
+
+class ExecutionDetail(ExecutionLine):
+    """One run. `settings`: what it was asked; `retryable`: whether there is something that a retry would ask for."""
+
+    settings: dict[str, Any]
+    asked_early: int
+    days_absent: list[date]
+    days_left: list[date]
+    progress: Progress
+    failed_items: Failed
+    calls_by_endpoint: list[CallsOf]
+    retryable: bool
+
+
+def find(
+    conn: Connection, wanted: Wanted, now: datetime, *, limit: int = 50, offset: int = 0, oldest_first: bool = False
+) -> tuple[list[ExecutionLine], int]:
+    """A page of the executions that are wanted, and how many there are. Two queries."""
+    rows, total = execution_lists.find(conn, wanted, limit=limit, offset=offset, oldest_first=oldest_first)
+    return [line(row, now) for row in rows], total
+
+
+def line(row: Row, now: datetime) -> ExecutionLine:
+    """A row for people."""
+    return ExecutionLine(**_told(row, now))
+
+
+def _told(row: Row, now: datetime) -> dict[str, Any]:
+    own = {name: value for name, value in vars(row).items() if name in ExecutionLine.model_fields}
+    return own | {
+        "chart": row.chart_slug,
+        "is_past": is_past(row.run_id),
+        "seconds": round(max(((row.finished_at or now) - row.started_at).total_seconds(), 0), 1),
+        "failed": sum(row.failures.values()),
+        "not_there": sum(count for kind, count in row.failures.items() if kind in NOT_THERE),
+    }
+
+
+def detail(
+    conn: Connection,
+    execution_id: int,
+    settings: Settings,
+    now: datetime,
+    *,
+    kind: str | None = None,
+    limit: int = 50,
+    offset: int = 0,
+) -> ExecutionDetail | None:
+    """One execution with its progress and a page of what failed (of `kind` only); None for an unknown id.
+
+    Seven queries.
+    """
+    row = execution_lists.get(conn, execution_id)
+    if row is None:
+        return None
+    found, total = execution_lists.failures(conn, row.id, kind=kind, limit=limit, offset=offset)
+    items = [
+        FailedItem(
+            **{name: value for name, value in vars(one).items() if name in FailedItem.model_fields},
+            open=one.is_due and one.kind not in NOT_THERE,
+        )
+        for one in found
+    ]
+    calls = quota.by_execution(conn, row.id, row.started_at, row.finished_at or now)
+    told = _told(row, now)
+    if row.status == "running":  # the row learns of them at the end
+        told["calls"] = sum(count for _, count, *_ in calls)
+    return ExecutionDetail(
+        **told,
+        settings=row.settings,
+        asked_early=row.asked_early,
+        days_absent=row.days_absent,
+        days_left=row.days_left,
+        progress=progress.of(conn, row, settings),
+        failed_items=Failed(items=items, total=total, limit=limit, offset=offset),
+        calls_by_endpoint=[
+            CallsOf(
+                endpoint=endpoint,
+                resource=RESOURCES.get(endpoint, "catalogue"),
+                calls=count,
+                failed=failed,
+                bytes=size,
+                mean_ms=mean,
+            )
+            for endpoint, count, failed, size, mean in calls
+        ],
+        retryable=_is_retryable(conn, row),
+    )
+
+
+# -- retry -------------------------------------------------------------------------------------------------------
+
+
+class NothingToRetry(ChartlineError):
+    """All that failed has come since, or is not there to be had."""
+
+    kind = "nothing_to_retry"
+
+
+@dataclass(frozen=True)
+class Retry:
+    """The run that asks again: its DAG and config, and how many failed items it is for."""
+
+    dag_id: str
+    config: dict[str, Any]
+    items: int
+
+
+def _is_retryable(conn: Connection, row: Row) -> bool:
+    if row.status == "running":
+        return False
+    return (
+        row.status not in progress.GOOD
+        or bool(_ranking_days(conn, row))
+        or bool(execution_lists.retryable(conn, row.id, sorted(NOT_THERE)))
+    )
+
+
+def retry(conn: Connection, row: Row, *, followed: bool) -> Retry:
+    """The run that fetches what this one failed to get, and as little else as can be.
+
+    What is stored costs no call, so it is narrowed only as far as things might have become due since: rankings that
+    failed are asked for by their days; failed items of tracks and artists by `chart_cascade` for the run's own day,
+    with only the steps and platforms that failed; those of a run of the past by the fewest days whose rankings hold
+    them (such runs fetch metadata, never audience). A run that failed as a whole, or put items off, is asked for
+    again as it was: the ledger leaves out what came. followed: whether the chart's own DAG may be used. Raises
+    NothingToRetry.
+    """
+    open_items = execution_lists.retryable(conn, row.id, sorted(NOT_THERE))
+    items = sum(one.items for one in open_items)
+    failed_days = _ranking_days(conn, row)
+    of_things = [one for one in open_items if one.resource in STEP_OF]
+    asked = row.settings
+    if row.status not in progress.GOOD:
+        return _as_it_was(conn, row, followed, items or row.deferred)
+    past = asked.get("days") is not None or (asked.get("interval") is not None and not asked.get("current"))
+    if past:
+        days = {*failed_days, *execution_lists.failed_days(conn, row.id, sorted(NOT_THERE), MAX_DAYS)}
+        if days:
+            return _by_days(row, sorted(days)[-MAX_DAYS:], followed, max(items, 1))
+    elif failed_days:
+        return _as_it_was(conn, row, followed, max(items, 1))
+    elif of_things:
+        return _narrowed(conn, row, of_things)
+    raise NothingToRetry(
+        "Nothing of this run is to be had by asking again: what failed has come since, or is not at the source.",
+        advice="Its failed items say which. The next regular run asks for what has become due by then.",
+    )
+
+
+def _ranking_days(conn: Connection, row: Row) -> set[date]:
+    """Days whose ranking the run could not get, and that are still not here."""
+    here = set(execution_lists.rankings_done(conn, row.id))
+    return {day for day in row.days_left if day not in here}
+
+
+def _own_dag(row: Row, followed: bool) -> bool:
+    return followed and row.dag_id.startswith(DAG_PREFIX)
+
+
+def _as_it_was(conn: Connection, row: Row, followed: bool, items: int) -> Retry:
+    """The same question again; days of an interval are named, and so is the day of the latest ranking once it is
+    here."""
+    asked = row.settings
+    days = asked.get("days") or (None if asked.get("current") else asked.get("interval"))
+    done = execution_lists.rankings_done(conn, row.id)
+    day = asked.get("day") or (done[-1].isoformat() if done else None)
+    config: dict[str, Any] = {"days": days} if days else {"day": day} if day else {}
+    if _own_dag(row, followed):
+        return Retry(row.dag_id, config, items)
+    same = {
+        name: asked[name]
+        for name in ("steps", "track_platforms", "artist_platforms", "audience_days")
+        if asked.get(name) is not None
+    }
+    return Retry(ON_DEMAND, {"chart": row.chart_slug} | same | config, items)
+
+
+def _by_days(row: Row, days: list[date], followed: bool, items: int) -> Retry:
+    config: dict[str, Any] = {"days": [day.isoformat() for day in days]}
+    if _own_dag(row, followed):
+        return Retry(row.dag_id, config, items)
+    steps = [step for step in row.settings.get("steps") or METADATA if step in METADATA]
+    return Retry(ON_DEMAND, {"chart": row.chart_slug, "steps": steps} | config, items)
+
+
+def _narrowed(conn: Connection, row: Row, items: list[execution_lists.Open]) -> Retry:
+    """Only the steps and platforms that failed, for the run's own ranking."""
+    asked = row.settings
+    steps = {STEP_OF[one.resource] for one in items}
+    tracks = sorted({one.facet for one in items if STEP_OF[one.resource] == "track_audience"})
+    artists = sorted({one.facet for one in items if STEP_OF[one.resource] == "artist_audience"})
+    days = execution_lists.rankings_done(conn, row.id)
+    day = days[-1].isoformat() if days else asked.get("day")
+    config: dict[str, Any] = {
+        "chart": row.chart_slug,
+        "steps": [step for step in asked.get("steps") or STEP_OF.values() if step in steps],
+        **({"day": day} if day else {}),
+        **({"track_platforms": tracks} if tracks else {}),
+        **({"artist_platforms": artists} if artists else {}),
+        **({"audience_days": asked["audience_days"]} if asked.get("audience_days") else {}),
+    }
+    return Retry(ON_DEMAND, config, sum(one.items for one in items))

@@ -1,0 +1,179 @@
+"""The quota: what is left, what was spent for what, and whether it lasts to the month's end."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from datetime import UTC, date, datetime, timedelta
+from math import ceil
+from typing import Any
+
+import psycopg
+from pydantic import BaseModel
+
+from chartline.soundcharts import endpoints
+from chartline.warehouse import quota
+from chartline.warehouse.quota import Spent
+
+Connection = psycopg.Connection[Any]
+
+RATE_DAYS = 7
+"""Complete days that the forecast is made from: audience comes in waves of a week."""
+CHARTS = 20
+
+RESOURCES = {
+    endpoints.RANKING_LATEST.name: "ranking",
+    endpoints.RANKING_AT.name: "ranking",
+    endpoints.AVAILABLE_RANKINGS.name: "calendar",
+    endpoints.SONG.name: "track_metadata",
+    endpoints.ARTIST.name: "artist_metadata",
+    endpoints.SONG_AUDIENCE.name: "track_audience",
+    endpoints.SONG_BROADCAST_GROUPS.name: "track_airplay",
+    endpoints.ARTIST_AUDIENCE.name: "artist_audience",
+    endpoints.ARTIST_LISTENING.name: "artist_listeners",
+    endpoints.ARTIST_LOCAL_FOLLOWERS.name: "artist_local_followers",
+    endpoints.ARTIST_LOCAL_STREAMING.name: "artist_local_streaming",
+    endpoints.TEAM_USAGE.name: "usage",
+}
+"""What each endpoint is asked for; the others are the catalogue."""
+
+
+class Sum(BaseModel):
+    """Calls that have one thing in common. `billed` is estimated from above: refused requests are counted. `regular`:
+    those billed that come again with each new day; the rest is the past and what people asked for."""
+
+    calls: int
+    billed: int
+    failed: int
+    regular: int
+
+
+class OfDay(Sum):
+    """The calls of a UTC day."""
+
+    day: date
+
+
+class OfChart(Sum):
+    """The calls of a chart's runs; `chart` is empty for what belongs to none (catalogue, calendars, estimates)."""
+
+    chart: str
+
+
+class OfResource(Sum):
+    """The calls for one kind of thing."""
+
+    resource: str
+
+
+class Forecast(BaseModel):
+    """Until the month's end, from `days` days. `need_regular`: calls that the followed charts take if they go on as
+    they do; `need_all`: if the past and what is asked for by hand go on as well. `enough`: whether what is left covers
+    the regular need; None where it is not known. `runs_out`: the day on which it is spent, at the pace of all calls,
+    None where that lies beyond the month."""
+
+    until: date
+    days: int
+    regular_a_day: float
+    all_a_day: float
+    need_regular: int
+    need_all: int
+    left_regular: int | None
+    left_all: int | None
+    enough: bool | None
+    runs_out: date | None
+
+
+class Quota(BaseModel):
+    """The account's quota. `left` as the API last told it, at `left_at`; the sums are of `first` to `last`."""
+
+    left: int | None
+    left_at: datetime | None
+    today: int
+    this_month: int
+    forecast: Forecast
+    first: date
+    last: date
+    by_day: list[OfDay]
+    by_chart: list[OfChart]
+    by_resource: list[OfResource]
+
+
+def look(conn: Connection, now: datetime, days: int = 31) -> Quota:
+    """The quota as it is, with what the last `days` days spent (all of them by day, the `CHARTS` dearest charts).
+
+    Five queries; past days are read from their sums.
+    """
+    today = now.astimezone(UTC).date()
+    first = min(today - timedelta(days=days - 1), today.replace(day=1), today - timedelta(days=RATE_DAYS))
+    left = quota.left(conn)
+    shown = today - timedelta(days=days - 1)
+    spent = quota.spent(conn, shown, today, charts=CHARTS)
+    by_day = {date.fromisoformat(one.key): one for one in spent["day"]}
+    if first < shown:
+        earlier = quota.spent(conn, first, shown - timedelta(days=1), charts=0)["day"]
+        by_day |= {date.fromisoformat(one.key): one for one in earlier}
+    billed = {day: one.billed for day, one in by_day.items()}
+    return Quota(
+        left=left.calls if left else None,
+        left_at=left.at if left else None,
+        today=billed.get(today, 0),
+        this_month=sum(count for day, count in billed.items() if day >= today.replace(day=1)),
+        forecast=_forecast(by_day, quota.first_day(conn), left.calls if left else None, now),
+        first=shown,
+        last=today,
+        by_day=[OfDay(day=day, **_sum(one)) for day, one in sorted(by_day.items()) if day >= shown],
+        by_chart=[OfChart(chart=one.key, **_sum(one)) for one in spent["chart"]],
+        by_resource=_by_resource(spent["endpoint"]),
+    )
+
+
+def forecast(conn: Connection, now: datetime) -> Forecast:
+    """Whether what is left lasts to the month's end. Four queries."""
+    today = now.astimezone(UTC).date()
+    spent = quota.spent(conn, today - timedelta(days=RATE_DAYS), today, charts=0)["day"]
+    left = quota.left(conn)
+    by_day = {date.fromisoformat(one.key): one for one in spent}
+    return _forecast(by_day, quota.first_day(conn), left.calls if left else None, now)
+
+
+def _forecast(by_day: dict[date, Spent], first: date | None, left: int | None, now: datetime) -> Forecast:
+    today = now.astimezone(UTC).date()
+    until = today.replace(day=monthrange(today.year, today.month)[1])
+    known = (today - first).days if first else 0
+    days = min(max(known, 0), RATE_DAYS)
+    if days:
+        seen = [today - timedelta(days=back) for back in range(1, days + 1)]
+    else:  # the first day says something already
+        days, seen = 1, [today]
+    found = [one for day in seen if (one := by_day.get(day))]
+    regular, every = (sum(getattr(one, name) for one in found) / days for name in ("regular", "billed"))
+    ends = datetime(until.year, until.month, until.day, tzinfo=UTC) + timedelta(days=1)
+    rest = (ends - now) / timedelta(days=1)
+    need_regular, need_all = ceil(regular * rest), ceil(every * rest)
+    lasts = left / every if left is not None and every else None
+    return Forecast(
+        until=until,
+        days=days,
+        regular_a_day=round(regular, 1),
+        all_a_day=round(every, 1),
+        need_regular=need_regular,
+        need_all=need_all,
+        left_regular=None if left is None else left - need_regular,
+        left_all=None if left is None else left - need_all,
+        enough=None if left is None else left >= need_regular,
+        runs_out=(now + timedelta(days=lasts)).date() if lasts is not None and lasts < rest else None,
+    )
+
+
+def _by_resource(spent: list[Spent]) -> list[OfResource]:
+    sums: dict[str, OfResource] = {}
+    for one in spent:
+        name = RESOURCES.get(one.key, "catalogue")
+        own = sums.setdefault(name, OfResource(resource=name, calls=0, billed=0, failed=0, regular=0))
+        for field in Sum.model_fields:
+            setattr(own, field, getattr(own, field) + getattr(one, field))
+    return sorted(sums.values(), key=lambda one: (-one.billed, one.resource))
+
+
+def _sum(one: Spent) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in Sum.model_fields}
