@@ -32,7 +32,8 @@ and what could not be had: `select * from chartline.execution_failure where exec
 | `left_behind` | another run died over items of this one: trigger a run, only what is left is asked |
 | `contract_broken` | the API changed: the field is named, the answer is kept in `chartline.raw_answer` |
 | `schema_mismatch` | run `chartline migrate` |
-| `bad_input`, `unknown_chart`, `not_followed`, `already_followed` | the config is wrong: the field is named; trigger again with a right one |
+| `bad_input`, `unknown_chart` | the config is wrong: the field is named; trigger again with a right one |
+| `not_followed`, `already_followed` | `chartline schedules list` says what is followed |
 | `not_configured` | a connection or variable is missing: it is named |
 | `warehouse_unavailable` | start PostgreSQL, then clear the task |
 
@@ -61,6 +62,14 @@ itself when somebody looks at a series older than `CHARTLINE_FRESHNESS_AUDIENCE_
 4. **report_run** closes the execution: counts, calls, failures by kind. It is red only when the failures matter.
 {_TRIAGE}"""
 
+
+ALERTS = f"""
+Looks every five minutes, in the warehouse alone, at what is wrong: failed runs, overdue and unusable schedules, a quota
+that will not last, refused credentials, runs much slower than usual. What is new is told to the channels of
+`CHARTLINE_ALERT_WEBHOOKS` and `CHARTLINE_ALERT_NOTIFIERS`, once; and once more when it is solved. A failed run is told
+by its own DAG within seconds; this DAG tries again what could not be told (waits grow from 15 seconds to 12 hours).
+While it is red nothing is noticed and nothing told again; nothing else depends on it.
+{_TRIAGE}"""
 
 HOUSEKEEPING = f"""
 Removes raw answers older than `CHARTLINE_RAW_DAYS` (30) and makes the partitions of the coming months. Without it the

@@ -1,7 +1,75 @@
-"""Artists and their audience."""
+"""Artists, their tracks and their audience."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+from uuid import UUID
 
-router = APIRouter(tags=["artists"])
+from fastapi import APIRouter, BackgroundTasks, Query, Response
+from pydantic import Field
+
+from chartline.operating import entities
+from chartline.operating.entities import Artist, ArtistLine, TrackLine
+from chartline.operating.refresh import Refresh
+from chartline.operating.series import ArtistAudience
+from chartline_airflow.web import refreshing
+from chartline_airflow.web.access import Editor
+from chartline_airflow.web.airflow_api import AirflowApi
+from chartline_airflow.web.paging import Page, PageQuery, Text
+from chartline_airflow.web.refreshing import AudienceQuery, RefreshBody
+from chartline_airflow.web.warehouse import Warehouse
+
+router = APIRouter(prefix="/artists", tags=["artists"])
+
+
+class ArtistsQuery(PageQuery):
+    """Which artists."""
+
+    name: Text = Field("", description="words of the name, or how they begin")
+
+
+@router.get("/")
+def artists(query: Annotated[ArtistsQuery, Query()], conn: Warehouse) -> Page[ArtistLine]:
+    """Artists by name."""
+    found, total = entities.artists(conn, name=query.name, limit=query.limit, offset=query.offset)
+    return Page.of(found, total, query)
+
+
+@router.get("/{uuid}/")
+def artist(uuid: UUID, conn: Warehouse) -> Artist:
+    """An artist: metadata and genres."""
+    found = entities.artist(conn, str(uuid))
+    if found is None:
+        raise refreshing.missing("artists", uuid)
+    return found
+
+
+@router.get("/{uuid}/tracks/")
+def tracks(uuid: UUID, query: Annotated[PageQuery, Query()], conn: Warehouse) -> Page[TrackLine]:
+    """The tracks that name the artist, by name."""
+    refreshing.known(conn, "artists", uuid)
+    found, total = entities.tracks_of_artist(conn, str(uuid), limit=query.limit, offset=query.offset)
+    return Page.of(found, total, query)
+
+
+@router.get("/{uuid}/audience/")
+def audience(
+    uuid: UUID, query: Annotated[AudienceQuery, Query()], conn: Warehouse, background: BackgroundTasks
+) -> ArtistAudience:
+    """The artist's metrics by platform, monthly listeners among them: raw, filled, with what each period gained.
+
+    At once what is stored, and how old it is. What is stale is refreshed in the background, once, whoever asks.
+    """
+    return refreshing.artist_audience(conn, background, uuid, query)
+
+
+@router.post("/{uuid}/refresh/", status_code=202)
+def refresh(
+    uuid: UUID, body: RefreshBody, conn: Warehouse, airflow: AirflowApi, person: Editor, response: Response
+) -> Refresh:
+    """Refresh what is due of the artist's audience; with `force` all. 200 when nothing is due, 409 while a run is at
+    it."""
+    told = refreshing.by_hand(conn, airflow, "artists", uuid, body, person)
+    if told.state == "not_needed":
+        response.status_code = 200
+    return told

@@ -2,6 +2,85 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
 
-router = APIRouter(tags=["tracks"])
+from fastapi import APIRouter, BackgroundTasks, Query, Response
+from pydantic import Field
+
+from chartline.operating import entities
+from chartline.operating.entities import Stood, Track, TrackLine
+from chartline.operating.refresh import Refresh
+from chartline.operating.series import Span, TrackAudience
+from chartline_airflow.web import refreshing
+from chartline_airflow.web.access import Editor
+from chartline_airflow.web.airflow_api import AirflowApi
+from chartline_airflow.web.paging import Page, PageQuery, Text
+from chartline_airflow.web.refreshing import AudienceQuery, RefreshBody, SpanQuery
+from chartline_airflow.web.warehouse import Warehouse
+
+router = APIRouter(prefix="/tracks", tags=["tracks"])
+
+
+class TracksQuery(PageQuery):
+    """Which tracks."""
+
+    name: Text = Field("", description="words of the name or the credit, or how they begin")
+    isrc: Text = Field("", description="exactly this ISRC")
+
+
+class PositionsQuery(PageQuery, SpanQuery):
+    """Which days, and a part of the charts."""
+
+    limit: int = Field(20, ge=1, le=100, description="how many charts at most")
+
+
+@router.get("/")
+def tracks(query: Annotated[TracksQuery, Query()], conn: Warehouse) -> Page[TrackLine]:
+    """Tracks by name."""
+    found, total = entities.tracks(
+        conn, name=query.name, isrc=query.isrc.replace("-", "").strip(), limit=query.limit, offset=query.offset
+    )
+    return Page.of(found, total, query)
+
+
+@router.get("/{uuid}/")
+def track(uuid: UUID, conn: Warehouse) -> Track:
+    """A track: metadata, artists, genres, labels, credits."""
+    found = entities.track(conn, str(uuid))
+    if found is None:
+        raise refreshing.missing("tracks", uuid)
+    return found
+
+
+@router.get("/{uuid}/positions/")
+def positions(uuid: UUID, query: Annotated[PositionsQuery, Query()], conn: Warehouse) -> Page[Stood]:
+    """Where the track stood, day by day, on every followed chart: up to a year, by default 90 days."""
+    refreshing.known(conn, "tracks", uuid)
+    span = Span.of(query.first, query.last, "day", datetime.now(UTC).date())
+    found, total = entities.positions(conn, str(uuid), span.first, span.last, limit=query.limit, offset=query.offset)
+    return Page.of(found, total, query)
+
+
+@router.get("/{uuid}/audience/")
+def audience(
+    uuid: UUID, query: Annotated[AudienceQuery, Query()], conn: Warehouse, background: BackgroundTasks
+) -> TrackAudience:
+    """The track's totals to date by platform: raw by identifier, summed and filled, with what each period gained.
+
+    At once what is stored, and how old it is. What is stale is refreshed in the background, once, whoever asks.
+    """
+    return refreshing.track_audience(conn, background, uuid, query)
+
+
+@router.post("/{uuid}/refresh/", status_code=202)
+def refresh(
+    uuid: UUID, body: RefreshBody, conn: Warehouse, airflow: AirflowApi, person: Editor, response: Response
+) -> Refresh:
+    """Refresh what is due of the track's audience; with `force` all. 200 when nothing is due, 409 while a run is at
+    it."""
+    told = refreshing.by_hand(conn, airflow, "tracks", uuid, body, person)
+    if told.state == "not_needed":
+        response.status_code = 200
+    return told
