@@ -10,9 +10,9 @@ import pytest
 
 from .conftest import REPOSITORY, row
 
-STANDING = {"audience_refresh", "chart_cascade", "chart_catalog", "gap_audit", "housekeeping"}
+STANDING = {"alerts", "audience_refresh", "chart_cascade", "chart_catalog", "gap_audit", "housekeeping"}
 KNOWN_TAGS = {
-    "chartline", "on demand", "catalogue", "gaps", "housekeeping", "config-error", "inactive",
+    "chartline", "on demand", "catalogue", "gaps", "housekeeping", "alerts", "config-error", "inactive",
     "daily", "weekly", "monthly", "custom", "worldwide", "spotify", "FR",
 }  # fmt: skip
 POOLS = {"chartline_rankings", "chartline_fetch", "default_pool"}

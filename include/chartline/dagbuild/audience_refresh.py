@@ -22,6 +22,7 @@ from chartline.schedules.estimate import Estimate
 from chartline.schedules.model import MAX_HISTORY_DAYS, SLUG
 from chartline.settings import settings
 from chartline.warehouse import schema
+from chartline_airflow.notifier import ChartlineNotifier
 
 log = logging.getLogger(__name__)
 
@@ -121,6 +122,7 @@ def build() -> DAG:
         catchup=False,
         max_active_runs=16,  # some of them may wait for a person's approval
         is_paused_upon_creation=False,
+        on_failure_callback=ChartlineNotifier(),
     )
     with dag:
 

@@ -11,6 +11,7 @@ from chartline.dagbuild import docs, runtime
 from chartline.dagbuild.cascade import DEFAULT_ARGS, POOL_FETCH
 from chartline.errors import BadInput
 from chartline.warehouse import schema
+from chartline_airflow.notifier import ChartlineNotifier
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,8 @@ def build() -> DAG:
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,
+        on_failure_callback=ChartlineNotifier(),
+        on_success_callback=ChartlineNotifier(well=True),
     )
     with dag:
 

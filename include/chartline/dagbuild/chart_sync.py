@@ -25,6 +25,7 @@ from chartline.schedules.runs import is_past
 from chartline.schedules.snapshot import SnapshotLine
 from chartline.settings import settings
 from chartline.warehouse import schedules
+from chartline_airflow.notifier import ChartlineNotifier
 from chartline_airflow.timetable import ChartTimetable
 
 log = logging.getLogger(__name__)
@@ -98,6 +99,7 @@ def build(schedule: Schedule) -> DAG:
         default_args=DEFAULT_ARGS,
         max_active_runs=schedule.max_active_runs(window),
         is_paused_upon_creation=False,
+        on_failure_callback=ChartlineNotifier(),
     )
     add_cascade(dag, _opener(schedule.slug), ranking_asset(schedule.slug))
     add_form(dag, PARAMS)
@@ -156,6 +158,7 @@ def quarantine(slug: str, error: str) -> DAG:
         params=PARAMS,
         max_active_runs=1,
         is_paused_upon_creation=False,
+        on_failure_callback=ChartlineNotifier(),
     )
     with dag:
 

@@ -22,6 +22,7 @@ from chartline.schedules.model import DAG_PREFIX, SLUG, Schedule
 from chartline.schedules.runs import heal_run_id
 from chartline.settings import settings
 from chartline.warehouse import schedules, schema
+from chartline_airflow.notifier import ChartlineNotifier
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,8 @@ def build() -> DAG:
         catchup=False,
         max_active_runs=4,  # one that waits for a person's answer must not hold up tomorrow's
         is_paused_upon_creation=False,
+        on_failure_callback=ChartlineNotifier(),
+        on_success_callback=ChartlineNotifier(well=True),
     )
     with dag:
 

@@ -11,6 +11,7 @@ from chartline.dagbuild import docs, runtime
 from chartline.dagbuild.cascade import DEFAULT_ARGS
 from chartline.settings import settings
 from chartline.warehouse import partitions, raw, schema
+from chartline_airflow.notifier import ChartlineNotifier
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,8 @@ def build() -> DAG:
         catchup=False,
         max_active_runs=1,
         is_paused_upon_creation=False,
+        on_failure_callback=ChartlineNotifier(),
+        on_success_callback=ChartlineNotifier(well=True),
     )
     with dag:
 

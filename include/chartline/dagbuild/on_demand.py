@@ -20,6 +20,7 @@ from chartline.schedules.estimate import Estimate, estimate_cascade
 from chartline.schedules.model import MAX_HISTORY_DAYS, SLUG
 from chartline.settings import settings
 from chartline.warehouse import schema
+from chartline_airflow.notifier import ChartlineNotifier
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +133,7 @@ def build() -> DAG:
         catchup=False,
         max_active_runs=16,  # some of them may wait for a person's approval
         is_paused_upon_creation=False,
+        on_failure_callback=ChartlineNotifier(),
     )
     add_cascade(dag, open_run, RANKINGS)
     with dag:

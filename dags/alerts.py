@@ -1,0 +1,7 @@
+"""What is wrong, told to people: the Airflow DAG alerts."""
+
+from __future__ import annotations
+
+from chartline.dagbuild.alerts import build
+
+dag = build()

@@ -1,0 +1,299 @@
+"""Alerts: noticed, told once, told again when there is something new, and told when they are solved.
+
+`look` compares what is wrong with what is open and puts what is to be told into the outbox, in one transaction;
+`deliver` works the outbox off. Both may run anywhere and at once.
+"""
+
+from __future__ import annotations
+
+import html
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import psycopg
+
+from chartline.operating import alert_rules as rules
+from chartline.operating.alert_rules import Found, Looked, Rule
+from chartline.operating.webhooks import Outcome
+from chartline.schedules.model import DAG_PREFIX
+from chartline.settings import Settings
+from chartline.soundcharts.redaction import redact
+from chartline.warehouse import alerts as rows
+from chartline.warehouse.alerts import Alert
+
+Connection = psycopg.Connection[Any]
+
+RULES: dict[str, Rule] = {
+    rules.CREDENTIALS: rules.credentials,
+    rules.FAILED_RUN: rules.failed_runs,
+    rules.QUOTA: rules.quota_short,
+    rules.SLOW_RUN: rules.slow_runs,
+}
+"""By kind. The two about schedules share their queries, see `look`."""
+
+WAITS = (15.0, 60.0, 300.0, 900.0, 3600.0, 4 * 3600.0, 12 * 3600.0)
+"""Seconds after each failed attempt; after the last it is given up."""
+PASS_SECONDS = 60.0
+LONGEST_ERROR = 300
+
+WORDS = {"opened": "", "changed": "Changed: ", "solved": "Solved: ", "test": ""}
+
+
+class Channel(Protocol):
+    """A way to tell people."""
+
+    def send(self, message: Mapping[str, Any], number: str) -> Outcome:
+        """Tell it. `number`: the same each time the same message is tried. Returns how it went; does not raise."""
+        ...
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened to an alert: opened, changed or solved."""
+
+    event: str
+    alert: Alert
+
+
+def look(conn: Connection, settings: Settings, *, channels: Collection[str], base_url: str = "") -> list[Event]:
+    """Apply every rule; what happened. channels: names of those that are told. base_url: of Airflow's pages, for
+    links. Needs a connection in autocommit; makes no call."""
+    now = datetime.now(UTC)
+    with conn.transaction():
+        rows.lock(conn)
+        known = rows.of_kinds(conn, rules.KINDS)
+        looked = rules.schedules(conn, settings, now)
+        for kind, rule in RULES.items():
+            looked[kind] = rule(conn, settings, now, [alert for alert in known.values() if alert.kind == kind])
+        return _settle(conn, looked, known, channels, base_url)
+
+
+def run_failed(
+    conn: Connection,
+    settings: Settings,
+    dag_id: str,
+    run_id: str,
+    reason: str,
+    *,
+    channels: Collection[str],
+    base_url: str = "",
+) -> list[Event]:
+    """An Airflow run of ours failed: notice it now, whether or not it came to report. reason: what Airflow says."""
+    with conn.transaction():
+        rows.lock(conn)
+        run = rows.run_of(conn, dag_id, run_id)
+        if run is None:
+            found = _quarantined(conn, settings, dag_id) or rules.failed_without_execution(dag_id, run_id, reason)
+        elif rules.of_account(run.error):
+            found = rules.credentials_refused(datetime.now(UTC), str(run.error), 1)
+        else:
+            found = rules.failed_run(run)
+        known = {key: alert for key, alert in rows.of_kinds(conn, [found.kind]).items() if key[1] == found.subject}
+        return _settle(conn, {found.kind: Looked([found])}, known, channels, base_url)
+
+
+def run_succeeded(conn: Connection, dag_id: str, *, channels: Collection[str], base_url: str = "") -> list[Event]:
+    """A run of a DAG went well that leaves no execution: what was told of its earlier runs is solved."""
+    with conn.transaction():
+        rows.lock(conn)
+        known = {
+            key: alert
+            for key, alert in rows.of_kinds(conn, [rules.FAILED_RUN]).items()
+            if alert.details.get("dag_id") == dag_id and alert.details.get("execution") is None
+        }
+        return _settle(conn, {rules.FAILED_RUN: Looked([])}, known, channels, base_url) if known else []
+
+
+def _quarantined(conn: Connection, settings: Settings, dag_id: str) -> Found | None:
+    """The alert of the DAG's schedule, when that is what makes it fail."""
+    slugs = [dag_id.removeprefix(DAG_PREFIX)] if dag_id.startswith(DAG_PREFIX) else []
+    return rules.schedules(conn, settings, datetime.now(UTC), slugs)[rules.QUARANTINE].first if slugs else None
+
+
+def _settle(
+    conn: Connection,
+    looked: Mapping[str, Looked],
+    known: Mapping[tuple[str, str], Alert],
+    channels: Collection[str],
+    base_url: str,
+) -> list[Event]:
+    """Compare with what is open, write it down, and have it told."""
+    events, same = [], []
+    found = {(one.kind, one.subject): one for of in looked.values() for one in of.found}
+    for key, one in found.items():
+        before = known.get(key)
+        if before and before.fingerprint == one.fingerprint:
+            same.append(before.id)
+        else:
+            events.append(Event("changed" if before else "opened", rows.put(conn, one.values())))
+    rows.seen(conn, same)
+    stay = found.keys() | {(kind, subject) for kind, of in looked.items() for subject in of.unknown}
+    gone = [alert.id for key, alert in known.items() if key not in stay]
+    events += [Event("solved", alert) for alert in rows.solve(conn, gone)]
+    for event in events:
+        rows.enqueue(conn, event.alert.id, event.event, message(event, base_url), list(channels))
+    return events
+
+
+# -- what is told ------------------------------------------------------------------------------------------
+
+
+def message(event: Event, base_url: str = "") -> dict[str, Any]:
+    """What is sent: the webhook's body, and what the texts are made from. All of it is JSON."""
+    of = event.alert
+    return {
+        "event": event.event,
+        "at": datetime.now(UTC).isoformat(),
+        "alert": {
+            "id": of.id,
+            "kind": of.kind,
+            "subject": of.subject,
+            "state": of.state,
+            "title": of.title,
+            "advice": of.advice,
+            "details": of.details,
+            "opened_at": of.opened_at.isoformat(),
+            "solved_at": of.solved_at.isoformat() if of.solved_at else None,
+        },
+        "link": link(of.details, base_url),
+    }
+
+
+def unrecorded(found: Found, base_url: str = "") -> dict[str, Any]:
+    """The message of something that cannot be kept in the warehouse."""
+    now = datetime.now(UTC)
+    return message(
+        Event("opened", Alert(0, state="open", opened_at=now, last_seen_at=now, solved_at=None, **found.values())),
+        base_url,
+    )
+
+
+def a_test(who: str, base_url: str = "") -> dict[str, Any]:
+    """The message of a test."""
+    now = datetime.now(UTC).isoformat()
+    return {
+        "event": "test",
+        "at": now,
+        "alert": {
+            "id": None,
+            "kind": "test",
+            "subject": "",
+            "state": "solved",
+            "title": "A test of Chartline's alerts",
+            "advice": "Nothing is wrong: alerts reach you here.",
+            "details": {"lines": [f"Asked for by {rules.plain(who) or 'somebody'}."]},
+            "opened_at": now,
+            "solved_at": now,
+        },
+        "link": base_url,
+    }
+
+
+def link(details: Mapping[str, Any], base_url: str) -> str:
+    """Where a person can see it: the run's page or the DAG's."""
+    if not base_url or not details.get("dag_id"):
+        return base_url
+    place = f"{base_url.rstrip('/')}/dags/{quote(str(details['dag_id']), safe='')}"
+    return f"{place}/runs/{quote(str(details['run_id']), safe='')}" if details.get("run_id") else place
+
+
+def headline(message: Mapping[str, Any]) -> str:
+    """One line: the subject of a mail."""
+    return f"[Chartline] {WORDS.get(str(message['event']), '')}{message['alert']['title']}"
+
+
+def as_text(message: Mapping[str, Any]) -> str:
+    """The message for people, as plain text."""
+    return "\n".join([headline(message), "", *_body(message)])
+
+
+def as_html(message: Mapping[str, Any]) -> str:
+    """The message for people, as HTML: every text in it is escaped."""
+    lines = "".join(f"<li>{html.escape(line)}</li>" for line in message["alert"]["details"].get("lines", []))
+    where = html.escape(str(message.get("link") or ""))
+    parts = [
+        f"<h2>{html.escape(headline(message))}</h2>",
+        f"<ul>{lines}</ul>" if lines else "",
+        f"<p><b>What to do:</b> {html.escape(message['alert']['advice'])}</p>" if _is_open(message) else "",
+        f'<p><a href="{where}">{where}</a></p>' if where.startswith(("http://", "https://")) else "",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _body(message: Mapping[str, Any]) -> Iterable[str]:
+    yield from message["alert"]["details"].get("lines", [])
+    if _is_open(message):
+        yield ""
+        yield f"What to do: {message['alert']['advice']}"
+    if message.get("link"):
+        yield ""
+        yield str(message["link"])
+
+
+def _is_open(message: Mapping[str, Any]) -> bool:
+    return str(message["event"]) != "solved"
+
+
+# -- telling it --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """What a pass came to: told, not told, given up; and in how many seconds the next attempt is due, if any."""
+
+    told: int = 0
+    failed: int = 0
+    given_up: int = 0
+    next_due: float | None = None
+
+
+def deliver(
+    conn: Connection, channels: Mapping[str, Channel], clock: Callable[[], float] = time.monotonic
+) -> Delivered:
+    """Tell what is due, for at most `PASS_SECONDS`. Each attempt is logged; a failed one waits longer each time
+    (`WAITS`), and where nobody is there to hear, the channel's others wait too. Needs a connection in autocommit."""
+    began, told, failed, given_up = clock(), 0, 0, rows.drop_other_channels(conn, list(channels))
+    while clock() - began < PASS_SECONDS:
+        with conn.transaction():
+            due = rows.take_due(conn)
+            if due is None:
+                break
+            outcome = _told(conn, channels[due.channel], due.channel, due.message, due)
+            if outcome.ok:
+                rows.told(conn, due.id)
+                told += 1
+            elif due.attempts >= len(WAITS):
+                rows.told(conn, due.id)
+                given_up += 1
+            else:
+                rows.postpone(conn, due, WAITS[due.attempts], whole_channel=outcome.away)
+                failed += 1
+    return Delivered(told, failed, given_up, rows.next_due(conn))
+
+
+def send_test(conn: Connection, channels: Mapping[str, Channel], who: str, base_url: str = "") -> dict[str, Outcome]:
+    """Send a test on every channel, once, and say how each went. It is in the log of deliveries."""
+    said = a_test(who, base_url)
+    return {name: _told(conn, channel, name, said) for name, channel in channels.items()}
+
+
+def _told(
+    conn: Connection, channel: Channel, name: str, message: Mapping[str, Any], due: rows.Due | None = None
+) -> Outcome:
+    number = f"{due.id}" if due else f"test-{time.time_ns()}"
+    outcome = channel.send(message, number)
+    rows.log_delivery(
+        conn,
+        alert_id=due.alert_id if due else None,
+        channel=name,
+        event=str(message["event"]),
+        attempt=due.attempts + 1 if due else 1,
+        status=outcome.status,
+        ms=outcome.ms,
+        error=None if outcome.ok else redact(outcome.error)[:LONGEST_ERROR],
+    )
+    return outcome

@@ -1,0 +1,441 @@
+"""Alerts as rows: what is wrong, what is still to be told, and every attempt to tell it; and what rules look at."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg.rows import class_row
+from psycopg.types.json import Jsonb
+
+Connection = psycopg.Connection[Any]
+
+LOCK = 0x43480A1E
+NEWS_DAYS = 2
+"""What ended longer ago was never told and is no news."""
+MOST_RUNS = 200
+USUAL_RUNS = 10
+
+_COLUMNS: LiteralString = (
+    "id, kind, subject, state, title, advice, details, fingerprint, opened_at, last_seen_at, solved_at"
+)
+
+
+@dataclass(frozen=True)
+class Alert:
+    """What is or was wrong. `details`: facts as JSON; `lines` in it are for people."""
+
+    id: int
+    kind: str
+    subject: str
+    state: str
+    title: str
+    advice: str
+    details: dict[str, Any]
+    fingerprint: str
+    opened_at: datetime
+    last_seen_at: datetime
+    solved_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One attempt to tell somebody; `alert_id` is None for a test, `error` for one that went well."""
+
+    id: int
+    alert_id: int | None
+    channel: str
+    event: str
+    attempt: int
+    at: datetime
+    status: int | None
+    ms: int | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Due:
+    """What is to be told now."""
+
+    id: int
+    alert_id: int
+    channel: str
+    event: str
+    message: dict[str, Any]
+    attempts: int
+
+
+# -- alerts ------------------------------------------------------------------------------------------------
+
+
+def lock(conn: Connection) -> None:
+    """Until the transaction ends, nobody else opens or solves an alert."""
+    conn.execute("select pg_advisory_xact_lock(%s)", [LOCK])
+
+
+def of_kinds(conn: Connection, kinds: Collection[str]) -> dict[tuple[str, str], Alert]:
+    """The open alerts of these kinds, by kind and subject."""
+    with conn.cursor(row_factory=class_row(Alert)) as cursor:
+        found = cursor.execute(
+            f"select {_COLUMNS} from chartline.alert where state = 'open' and kind = any(%s)", [list(kinds)]
+        ).fetchall()
+    return {(alert.kind, alert.subject): alert for alert in found}
+
+
+def put(conn: Connection, values: Mapping[str, Any]) -> Alert:
+    """Open an alert, or bring the open one of this kind and subject up to date. Keys: kind, subject, title, advice,
+    details, fingerprint."""
+    with conn.cursor(row_factory=class_row(Alert)) as cursor:
+        row = cursor.execute(
+            f"""insert into chartline.alert (kind, subject, title, advice, details, fingerprint)
+                values (%(kind)s, %(subject)s, %(title)s, %(advice)s, %(details)s, %(fingerprint)s)
+                on conflict (kind, subject) where state = 'open' do update set
+                    title = excluded.title, advice = excluded.advice, details = excluded.details,
+                    fingerprint = excluded.fingerprint, last_seen_at = now()
+                returning {_COLUMNS}""",
+            {**values, "details": Jsonb(values["details"])},
+        ).fetchone()
+    assert row is not None
+    return row
+
+
+def seen(conn: Connection, ids: Collection[int]) -> None:
+    """These alerts still hold, as they were told."""
+    conn.execute("update chartline.alert set last_seen_at = now() where id = any(%s)", [list(ids)])
+
+
+def solve(conn: Connection, ids: Collection[int]) -> list[Alert]:
+    """Close these alerts."""
+    with conn.cursor(row_factory=class_row(Alert)) as cursor:
+        return cursor.execute(
+            f"""update chartline.alert set state = 'solved', solved_at = now()
+                where id = any(%s) and state = 'open' returning {_COLUMNS}""",
+            [list(ids)],
+        ).fetchall()
+
+
+def page(conn: Connection, state: str, kind: str, limit: int, offset: int) -> tuple[list[Alert], int]:
+    """Alerts, open ones first, then the newest; and how many there are. "" filters nothing."""
+    values = {"state": state, "kind": kind, "limit": limit, "offset": offset}
+    where: LiteralString = "where (%(state)s = '' or state = %(state)s) and (%(kind)s = '' or kind = %(kind)s)"
+    with conn.cursor(row_factory=class_row(Alert)) as cursor:
+        found = cursor.execute(
+            f"""select {_COLUMNS} from chartline.alert {where}
+                order by (state = 'open') desc, opened_at desc, id desc limit %(limit)s offset %(offset)s""",
+            values,
+        ).fetchall()
+    return found, _count(conn, f"select count(*) from chartline.alert {where}", values)
+
+
+def exists(conn: Connection, alert_id: int) -> bool:
+    """Whether there is such an alert."""
+    return conn.execute("select 1 from chartline.alert where id = %s", [alert_id]).fetchone() is not None
+
+
+# -- telling -----------------------------------------------------------------------------------------------
+
+
+def enqueue(conn: Connection, alert_id: int, event: str, message: Mapping[str, Any], channels: Sequence[str]) -> None:
+    """Have an event told on each channel."""
+    conn.execute(
+        """insert into chartline.alert_outbox (alert_id, channel, event, message)
+           select %s, unnest(%s::text[]), %s, %s""",
+        [alert_id, list(channels), event, Jsonb(dict(message))],
+    )
+
+
+def take_due(conn: Connection) -> Due | None:
+    """What is to be told next, locked until the transaction ends; None when nothing is due. An alert's events are told
+    in their order on each channel."""
+    with conn.cursor(row_factory=class_row(Due)) as cursor:
+        return cursor.execute(
+            """select id, alert_id, channel, event, message, attempts from chartline.alert_outbox as o
+               where due_at <= clock_timestamp() and not exists (
+                   select from chartline.alert_outbox as before
+                   where before.alert_id = o.alert_id and before.channel = o.channel and before.id < o.id)
+               order by id limit 1 for update skip locked"""
+        ).fetchone()
+
+
+def told(conn: Connection, outbox_id: int) -> None:
+    """It need not be told any more."""
+    conn.execute("delete from chartline.alert_outbox where id = %s", [outbox_id])
+
+
+def postpone(conn: Connection, due: Due, seconds: float, *, whole_channel: bool) -> None:
+    """Try again later; `whole_channel`: the others wait as long, as nobody is there to hear them."""
+    conn.execute(
+        """update chartline.alert_outbox set
+               attempts = attempts + (id = %(id)s)::int,
+               due_at = greatest(due_at, clock_timestamp() + make_interval(secs => %(seconds)s))
+           where id = %(id)s or %(whole)s and id in (
+               select id from chartline.alert_outbox where channel = %(channel)s for update skip locked)""",
+        {"id": due.id, "seconds": seconds, "whole": whole_channel, "channel": due.channel},
+    )
+
+
+def drop_other_channels(conn: Connection, channels: Collection[str]) -> int:
+    """Forget what was to be told on channels that are no longer there; how much, each noted as a delivery."""
+    return conn.execute(
+        """with gone as (
+               delete from chartline.alert_outbox where channel <> all(%s) returning alert_id, channel, event, attempts
+           )
+           insert into chartline.alert_delivery (alert_id, channel, event, attempt, error)
+           select alert_id, channel, event, attempts + 1, 'The channel is not configured any more.' from gone""",
+        [list(channels)],
+    ).rowcount
+
+
+def next_due(conn: Connection) -> float | None:
+    """In how many seconds something is to be told; None when nothing is left."""
+    row = conn.execute(
+        "select extract(epoch from min(due_at) - clock_timestamp())::float8 from chartline.alert_outbox"
+    ).fetchone()
+    return row[0] if row else None
+
+
+def log_delivery(
+    conn: Connection,
+    *,
+    alert_id: int | None,
+    channel: str,
+    event: str,
+    attempt: int,
+    status: int | None,
+    ms: int,
+    error: str | None,
+) -> None:
+    """Note an attempt."""
+    conn.execute(
+        """insert into chartline.alert_delivery (alert_id, channel, event, attempt, status, ms, error)
+           values (%s, %s, %s, %s, %s, %s, %s)""",
+        [alert_id, channel, event, attempt, status, ms, error],
+    )
+
+
+def deliveries(conn: Connection, alert_id: int | None, limit: int, offset: int) -> tuple[list[Delivery], int]:
+    """Attempts, the newest first, of one alert or all; and how many there are."""
+    values = {"alert": alert_id, "limit": limit, "offset": offset}
+    where: LiteralString = "where (%(alert)s::bigint is null or alert_id = %(alert)s)"
+    with conn.cursor(row_factory=class_row(Delivery)) as cursor:
+        found = cursor.execute(
+            f"""select id, alert_id, channel, event, attempt, at, status, ms, error from chartline.alert_delivery
+                {where} order by at desc, id desc limit %(limit)s offset %(offset)s""",
+            values,
+        ).fetchall()
+    return found, _count(conn, f"select count(*) from chartline.alert_delivery {where}", values)
+
+
+def prune(conn: Connection, days: int) -> int:
+    """Remove solved alerts, and attempts, older than that; how many rows."""
+    return sum(
+        conn.execute(statement, [days]).rowcount
+        for statement in (
+            "delete from chartline.alert_delivery where at < now() - make_interval(days => %s)",
+            "delete from chartline.alert where state = 'solved' and solved_at < now() - make_interval(days => %s)",
+        )
+    )
+
+
+# -- what rules look at ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class FailedRun:
+    """An execution that failed or was lost, or (`status` running) whose report never ran; `reasons`: its first."""
+
+    id: int
+    dag_id: str
+    run_id: str
+    chart_slug: str
+    chart_name: str | None
+    status: str
+    error: str | None
+    failures: dict[str, int]
+    calls: int
+    started_at: datetime
+    reasons: list[str]
+
+
+_RUN: LiteralString = """
+    select x.id, x.dag_id, x.run_id, x.chart_slug, c.name as chart_name, x.status, x.error, x.calls, x.started_at,
+           case when x.status = 'running' then (
+               select coalesce(jsonb_object_agg(kind, n), '{}') from (
+                   select kind, count(*) as n from chartline.execution_failure where execution_id = x.id group by 1
+               ) as counted
+           ) else x.failures end as failures,
+           array(select resource || ' ' || entity || case facet when '' then '' else ' ' || facet end
+                        || ': ' || kind || ': ' || reason
+                 from chartline.execution_failure where execution_id = x.id order by id limit 5) as reasons
+    from chartline.chart_sync_execution as x left join chartline.chart as c on c.slug = x.chart_slug"""
+
+_GOOD_SINCE: LiteralString = """
+    exists (select from chartline.chart_sync_execution as good
+            where good.chart_slug = x.chart_slug and good.dag_id = x.dag_id and good.started_at > x.started_at
+              and good.status in ('complete', 'partial', 'deferred'))"""
+
+
+def failed_runs(conn: Connection, open_ids: Collection[int]) -> list[FailedRun]:
+    """Runs that failed lately, or that are told of already (`open_ids`, executions), and after which the same DAG has
+    done no better for the chart; the newest of them."""
+    with conn.cursor(row_factory=class_row(FailedRun)) as cursor:
+        return cursor.execute(
+            f"""{_RUN}
+                where x.id in (
+                    select id from chartline.chart_sync_execution
+                    where status in ('failed', 'lost') and finished_at > now() - make_interval(days => %(days)s)
+                    union select unnest(%(open)s::bigint[])
+                ) and x.status in ('failed', 'lost') and not {_GOOD_SINCE}
+                order by x.finished_at desc limit %(most)s""",
+            {"days": NEWS_DAYS, "open": list(open_ids), "most": MOST_RUNS},
+        ).fetchall()
+
+
+def run_of(conn: Connection, dag_id: str, run_id: str) -> FailedRun | None:
+    """One run, whatever its state."""
+    with conn.cursor(row_factory=class_row(FailedRun)) as cursor:
+        return cursor.execute(f"{_RUN} where x.dag_id = %s and x.run_id = %s", [dag_id, run_id]).fetchone()
+
+
+def unsettled(conn: Connection, execution_ids: Collection[int]) -> set[int]:
+    """Those of these executions that are at work (cleared, or never reported) with no better run since."""
+    found = conn.execute(
+        f"""select x.id from chartline.chart_sync_execution as x
+            where x.id = any(%s) and x.status = 'running' and not {_GOOD_SINCE}""",
+        [list(execution_ids)],
+    )
+    return {id for (id,) in found}
+
+
+def well_since(conn: Connection, asked: Collection[tuple[str, datetime]]) -> set[str]:
+    """Of DAGs and times: the DAGs of which a run that began later did its work."""
+    found = conn.execute(
+        """select d.dag_id from unnest(%s::text[], %s::timestamptz[]) as d (dag_id, at) where exists (
+               select from chartline.chart_sync_execution as x
+               where x.dag_id = d.dag_id and x.started_at > d.at
+                 and x.status in ('complete', 'partial', 'deferred'))""",
+        [[dag_id for dag_id, _ in asked], [at for _, at in asked]],
+    )
+    return {dag_id for (dag_id,) in found}
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The newest refusal of the account's credentials, runs that it ended since the last call that went well, and
+    whether one went well after it."""
+
+    at: datetime
+    error: str
+    runs: int
+    well_since: bool
+
+
+def credentials_refused(conn: Connection) -> Refused | None:
+    """The newest refusal, if it is news or nothing has gone well since."""
+    with conn.cursor(row_factory=class_row(Refused)) as cursor:
+        return cursor.execute(
+            """with refused as (
+                   select coalesce(finished_at, started_at) as at, error from chartline.chart_sync_execution
+                   where error like 'credentials_refused:%%'
+                     and coalesce(finished_at, started_at) > now() - make_interval(days => %(days)s)
+               ), newest as (
+                   select * from refused order by at desc limit 1
+               )
+               select newest.at, newest.error, (select count(*) from refused)::int as runs,
+                      exists (select from chartline.api_call as call
+                              where call.at > newest.at and call.status between 200 and 299) as well_since
+               from newest""",
+            {"days": NEWS_DAYS},
+        ).fetchone()
+
+
+def went_well_since(conn: Connection, moment: datetime) -> bool:
+    """Whether the API has answered a call after then."""
+    found = conn.execute(
+        "select 1 from chartline.api_call where at > %s and status between 200 and 299 limit 1", [moment]
+    )
+    return found.fetchone() is not None
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long a run has taken for its calls, and what its chart's last runs of the same kind took: medians of
+    `earlier` runs. Times are in seconds, from when its first ranking was there: waiting for it is not working."""
+
+    id: int
+    dag_id: str
+    run_id: str
+    chart_slug: str
+    chart_name: str | None
+    kind: str
+    at_work: bool
+    seconds: float
+    calls: int
+    earlier: int
+    usual_seconds: float | None
+    usual_calls: float | None
+
+
+_KIND: LiteralString = r"""
+    case when {x}.run_id like 'heal\_\_%%' then 'heal'
+         when {x}.trigger = 'scheduled' and {x}.run_id like '%%\_to\_%%' then 'past'
+         else {x}.trigger end"""
+
+
+def paces(conn: Connection, open_subjects: Collection[tuple[str, str, str]]) -> list[Pace]:
+    """Runs at work, runs that ended within the last hour, and the latest of those kinds that are told of already
+    (`open_subjects`: chart slug, DAG id, kind), each beside the chart's last runs of its kind that did their work."""
+    slugs, dags, kinds = ([one[place] for one in open_subjects] for place in range(3))
+    kind = _KIND.replace("{x}", "x")
+    with conn.cursor(row_factory=class_row(Pace)) as cursor:
+        return cursor.execute(
+            f"""with ran as (
+                    select x.*, {kind} as kind, x.status = 'running' as at_work from chartline.chart_sync_execution as x
+                    where x.status = 'running' or x.finished_at > now() - interval '1 hour'
+                    order by x.started_at desc limit %(most)s
+                ), again as (
+                    select x.*, o.kind, x.status = 'running' as at_work
+                    from unnest(%(slugs)s::text[], %(dags)s::text[], %(kinds)s::text[]) as o (slug, dag, kind)
+                    cross join lateral (
+                        select * from chartline.chart_sync_execution as x
+                        where x.chart_slug = o.slug and x.dag_id = o.dag and {kind} = o.kind
+                          and x.status in ('complete', 'partial')
+                        order by x.started_at desc, x.id desc limit 1
+                    ) as x
+                ), looked as (
+                    select * from ran where status in ('running', 'complete', 'partial') union select * from again
+                )
+                select x.id, x.dag_id, x.run_id, x.chart_slug, c.name as chart_name, x.kind, x.at_work,
+                       extract(epoch from coalesce(x.finished_at, now()) - {_begun("x")})::float8 as seconds,
+                       case when x.at_work then (select count(*) from chartline.api_call where execution_id = x.id)
+                            else x.calls end::int as calls,
+                       coalesce(usual.earlier, 0)::int as earlier, usual.usual_seconds, usual.usual_calls
+                from looked as x left join chartline.chart as c on c.slug = x.chart_slug
+                cross join lateral (
+                    select count(*) as earlier,
+                           percentile_cont(0.5) within group (order by seconds) as usual_seconds,
+                           percentile_cont(0.5) within group (order by calls) as usual_calls
+                    from (select e.calls, extract(epoch from e.finished_at - {_begun("e")})::float8 as seconds
+                          from chartline.chart_sync_execution as e
+                          where e.chart_slug = x.chart_slug and e.dag_id = x.dag_id and e.started_at < x.started_at
+                            and {_KIND.replace("{x}", "e")} = x.kind and e.status in ('complete', 'partial')
+                          order by e.started_at desc, e.id desc limit %(usual)s) as last
+                ) as usual
+                order by x.started_at""",
+            {"most": MOST_RUNS, "slugs": slugs, "dags": dags, "kinds": kinds, "usual": USUAL_RUNS},
+        ).fetchall()
+
+
+def _begun(of: LiteralString) -> LiteralString:
+    """SQL: when a run began to work: its first ranking came, or, where all were here, it was opened."""
+    return f"""coalesce((select min(r.fetched_at) from chartline.execution_ranking as l
+                         join chartline.chart_ranking as r on r.id = l.ranking_id
+                         where l.execution_id = {of}.id and r.fetched_at >= {of}.started_at), {of}.started_at)"""
+
+
+def _count(conn: Connection, query: LiteralString, values: Mapping[str, Any]) -> int:
+    row = conn.execute(query, values).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,84 @@
+"""Tells of a failed Airflow run within seconds, whatever became of its own report."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from airflow.providers.common.compat.sdk import BaseNotifier
+
+from chartline.dagbuild import runtime
+from chartline.errors import ChartlineError, SchemaMismatch, WarehouseUnavailable
+from chartline.operating import alert_rules, alerts
+from chartline.schedules import snapshot
+from chartline.settings import settings
+from chartline_airflow.channels import base_url, channels
+
+log = logging.getLogger(__name__)
+
+QUIET_SECONDS = 3600.0
+"""While the warehouse is away, nothing is told more often than this."""
+
+
+class ChartlineNotifier(BaseNotifier):
+    """For a DAG's `on_failure_callback`, or with `well=True` its `on_success_callback`.
+
+    The alert is opened in the warehouse and told on every channel of the settings; what cannot be told now the DAG
+    `alerts` tries again. With the warehouse away it is told at once, at most once an hour.
+    """
+
+    template_fields = ()
+
+    def __init__(self, *, well: bool = False) -> None:
+        super().__init__()
+        self.well = well
+
+    def notify(self, context: Any) -> None:
+        """See airflow.sdk.BaseNotifier: runs in a child of the DAG processor."""
+        dag_id, run_id = context["dag"].dag_id, context["run_id"]
+        ways = channels(settings())
+        try:
+            with runtime.warehouse() as conn:
+                if self.well:
+                    alerts.run_succeeded(conn, dag_id, channels=ways, base_url=base_url())
+                else:
+                    reason = _reason(context)
+                    alerts.run_failed(conn, settings(), dag_id, run_id, reason, channels=ways, base_url=base_url())
+                done = alerts.deliver(conn, ways)
+            log.info("Alerts: %d told, %d to be tried again", done.told, done.failed)
+        except (WarehouseUnavailable, SchemaMismatch, psycopg.Error) as trouble:
+            if not self.well:
+                self._tell_without_warehouse(dag_id, run_id, trouble)
+
+    def _tell_without_warehouse(self, dag_id: str, run_id: str, trouble: Exception) -> None:
+        advice = trouble.advice if isinstance(trouble, ChartlineError) else "See what the database's log says."
+        reason = trouble.what if isinstance(trouble, ChartlineError) else type(trouble).__name__
+        found = alert_rules.without_warehouse(dag_id, run_id, reason, advice)
+        if not _may_speak(snapshot.default_path().with_name("warehouse-away")):
+            log.warning("%s: told within the last hour", found.title)
+            return
+        said = alerts.unrecorded(found, base_url())
+        for name, channel in channels(settings()).items():
+            outcome = channel.send(said, f"away-{time.time_ns()}")
+            log.info("%s: %s", name, "told" if outcome.ok else outcome.error)
+
+
+def _reason(context: Any) -> str:
+    ti = context.get("ti")
+    last = f"; its last task was {ti.task_id}" if ti is not None else ""
+    return f"Airflow says: {context.get('reason') or 'failed'}{last}."
+
+
+def _may_speak(note: Path) -> bool:
+    """Whether nothing was told for an hour; notes that something is told now."""
+    try:
+        if time.time() - note.stat().st_mtime < QUIET_SECONDS:
+            return False
+    except OSError:
+        pass  # nothing was told yet
+    note.parent.mkdir(parents=True, exist_ok=True)
+    note.touch()
+    return True
