@@ -94,8 +94,11 @@ _LINES: LiteralString = """
            last.started_at as last_started, last.finished_at as last_finished, last.error as last_error,
            runs.last_success
     from (
-        select c.*, s.id as schedule_id, s.is_active, s.sync_frequency, row_number() over () as place
-        from (select c.*, {sort} as sorted {from_} order by {sort} {way}, c.slug limit %(limit)s offset %(offset)s) c
+        select c.*, s.id as schedule_id, s.is_active, s.sync_frequency
+        from (
+            select c.*, row_number() over (order by {sort} {way}, c.slug) as place {from_}
+            order by {sort} {way}, c.slug limit %(limit)s offset %(offset)s
+        ) c
         left join chartline.chart_sync_schedule s on s.chart_id = c.id
     ) c
     left join lateral (

@@ -51,6 +51,11 @@ class Airflow:
             return answer.json() if answer.content else None
         raise _refused(answer)
 
+    def dag(self, dag_id: str) -> dict[str, Any]:
+        """A DAG, with `is_paused`."""
+        found: dict[str, Any] = self.ask("GET", f"dags/{_part(dag_id)}")
+        return found
+
     def trigger(self, dag_id: str, config: dict[str, Any], *, run_id: str | None = None) -> dict[str, Any]:
         """Start a run. Airflow's description of it, with `dag_run_id`."""
         body: dict[str, Any] = {"logical_date": None, "conf": config}

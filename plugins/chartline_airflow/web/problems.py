@@ -104,17 +104,17 @@ class Problem(Exception):
         self.more = {"kind": kind, "advice": advice, "errors": list(errors), **more}
 
     @property
+    def body(self) -> dict[str, Any]:
+        """As `ProblemBody`; what there is nothing to say of is left out."""
+        head = {"type": "about:blank", "title": HTTPStatus(self.status).phrase, "status": self.status}
+        told = {name: value for name, value in self.more.items() if value or value == 0}
+        return head | {"detail": self.detail} | told
+
+    @property
     def response(self) -> JSONResponse:
         """The answer."""
-        body = {
-            "type": "about:blank",
-            "title": HTTPStatus(self.status).phrase,
-            "status": self.status,
-            "detail": self.detail,
-        }
-        told = {name: value for name, value in self.more.items() if value or value == 0}
         return JSONResponse(
-            jsonable_encoder(body | told), status_code=self.status, media_type=MEDIA, headers=self.headers
+            jsonable_encoder(self.body), status_code=self.status, media_type=MEDIA, headers=self.headers
         )
 
 
@@ -198,7 +198,8 @@ def _database(request: Request, error: Exception) -> JSONResponse:
     """What no check before it found: a value that PostgreSQL cannot hold, or a warehouse in trouble."""
     if isinstance(error, psycopg.DataError):
         return Problem(422, "A value cannot be stored or looked up: it is out of range.", kind="bad_input").response
-    log.warning("%s %s: %s: %s", request.method, request.url.path, type(error).__name__, error)
+    told = str(error).partition("\n")[0]  # what follows quotes the row
+    log.warning("%s %s: %s: %s", request.method, request.url.path, type(error).__name__, told)
     if isinstance(error, psycopg.OperationalError):
         detail = "The warehouse did not answer this in time, or went away."
         return Problem(503, detail, kind="warehouse_unavailable", headers={"Retry-After": "10"}).response

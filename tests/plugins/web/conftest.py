@@ -1,14 +1,17 @@
 """The app as Airflow's web server runs it, on a warehouse of the test's own, with three kinds of callers.
 
 The rights are those of Airflow's simple auth manager; only its tokens are replaced, by names of roles. Airflow's REST
-API is a server in a thread that keeps what it was asked.
+API is played by `Airflow`, which keeps what it was asked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import unquote
 
+import httpx
 import psycopg
 import pytest
 from airflow.api_fastapi import app as airflow_app
@@ -21,6 +24,7 @@ from jwt import InvalidTokenError
 from chartline.soundcharts.models import ChartLight
 from chartline.warehouse import charts
 from chartline.warehouse.connect import connect
+from chartline_airflow.web import airflow_api
 from chartline_airflow.web import warehouse as web_warehouse
 from chartline_airflow.web.app import create_app
 
@@ -99,3 +103,61 @@ def conn(warehouse_url: str) -> Iterator[psycopg.Connection[Any]]:
             with conn.transaction():
                 charts.upsert_chart(conn, chart)
         yield conn
+
+
+class Airflow:
+    """Plays Airflow's REST API: `dags` that are there (id to whether paused), the `runs` of each, and what was asked.
+
+    `refuses`: a status that it answers to everything.
+    """
+
+    def __init__(self) -> None:
+        self.dags: dict[str, bool] = {}
+        self.runs: dict[str, list[dict[str, Any]]] = {}
+        self.asked: list[tuple[str, str, Any]] = []
+        self.logins: set[str] = set()
+        self.refuses: int | None = None
+        self.others: dict[tuple[str, str], Callable[[Any], httpx.Response]] = {}
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.raw_path.decode().partition("?")[0].removeprefix("/api/v2/")
+        body = json.loads(request.content) if request.content else None
+        self.asked.append((request.method, path, body))
+        self.logins.add(request.headers.get("authorization", ""))
+        if self.refuses:
+            return httpx.Response(self.refuses, json={"detail": "Forbidden"})
+        if (request.method, path) in self.others:
+            return self.others[request.method, path](body)
+        parts = [unquote(part) for part in path.split("/")]
+        if parts[0] != "dags" or parts[1] not in self.dags:
+            return httpx.Response(404, json={"detail": f"The Dag with ID: `{parts[1]}` was not found"})
+        if len(parts) == 2:
+            return httpx.Response(200, json={"dag_id": parts[1], "is_paused": self.dags[parts[1]]})
+        runs = self.runs.setdefault(parts[1], [])
+        if len(parts) == 4:
+            found = [run for run in runs if run["dag_run_id"] == parts[3]]
+            return httpx.Response(200, json=found[0]) if found else httpx.Response(404, json={"detail": "no run"})
+        if request.method == "POST":
+            run = {
+                "dag_run_id": body.get("dag_run_id") or f"manual__{len(runs) + 1}",
+                "dag_id": parts[1],
+                "state": "queued",
+                "conf": body["conf"],
+            }
+            runs.insert(0, run)
+            return httpx.Response(200, json=run)
+        states = request.url.params.get_list("state")
+        return httpx.Response(200, json={"dag_runs": [run for run in runs if not states or run["state"] in states]})
+
+    @property
+    def triggered(self) -> list[Any]:
+        """The bodies of the runs that were asked for."""
+        return [body for method, path, body in self.asked if method == "POST" and path.endswith("/dagRuns")]
+
+
+@pytest.fixture
+def airflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Airflow]:
+    played = Airflow()
+    with httpx.Client(transport=httpx.MockTransport(played), base_url="http://airflow/") as client:
+        monkeypatch.setattr(airflow_api, "_http", lambda root: client)
+        yield played

@@ -2,6 +2,306 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
-router = APIRouter(tags=["schedules"])
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, create_model
+from pydantic.fields import FieldInfo
+
+from chartline.errors import ChartlineError, UnknownChart
+from chartline.operating import schedules as views
+from chartline.operating.schedules import FollowedState, ScheduleDetail, ScheduleLine
+from chartline.schedules import following, service
+from chartline.schedules.estimate import Estimate
+from chartline.schedules.model import Schedule, ScheduleSettings, default_frequency
+from chartline.schedules.reparse import ask_reparse
+from chartline.settings import settings
+from chartline.warehouse.chart_lists import Wanted
+from chartline_airflow.web import problems, starting
+from chartline_airflow.web.access import Editor, Person, Reader
+from chartline_airflow.web.airflow_api import Airflow, AirflowApi
+from chartline_airflow.web.paging import Page, PageQuery, Text
+from chartline_airflow.web.problems import Problem, ProblemBody
+from chartline_airflow.web.warehouse import Account, Connection, Soundcharts, Warehouse
+
+router = APIRouter(prefix="/sync/schedules", tags=["schedules"])
+
+MOST_AT_ONCE = 200
+
+Key = Annotated[str, Path(description="the chart's slug or id", max_length=250)]
+
+
+# -- what is asked -----------------------------------------------------------------------------------------
+
+
+def _optional(field: FieldInfo) -> Any:
+    """A setting that may be left out, with the model's own limits."""
+    kind = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    return kind | None, Field(None, description=field.description)
+
+
+SettingsBody = create_model(
+    "SettingsBody",
+    __config__=ConfigDict(extra="forbid"),
+    **{name: _optional(field) for name, field in ScheduleSettings.model_fields.items()},
+)
+SettingsBody.__doc__ = "Settings of a schedule; what is not given has its default (PUT, POST) or stays (PATCH)."
+
+
+class FollowBody(SettingsBody):
+    """The chart to follow, by slug or id, and how. Without a frequency it is the chart's own."""
+
+    chart: Annotated[str, Field(min_length=1, max_length=250)] | Annotated[StrictInt, Field(ge=1, le=2**62)]
+
+
+class ScheduleQuery(PageQuery):
+    """Which followed charts, in which order."""
+
+    platform: Text | None = None
+    country: Text | None = Field(None, description='country code; "" is worldwide')
+    frequency: Text | None = Field(None, description="the chart's own")
+    state: FollowedState | None = None
+    text: Text = Field("", description="each word must be in the slug, the name, the country or the city")
+    sort: Text = Field("name", description=f"{', '.join(views.SORTS)}; with - before it the other way round")
+
+
+class BulkBody(BaseModel):
+    """One action for several charts, each by slug or id. `settings`: of charts that are added."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    action: Literal["activate", "deactivate", "trigger", "add", "remove"]
+    charts: list[Annotated[str, Field(min_length=1, max_length=250)]] = Field(min_length=1, max_length=MOST_AT_ONCE)
+    settings: SettingsBody | None = None
+
+
+# -- what is answered --------------------------------------------------------------------------------------
+
+
+class SchedulePage(Page[ScheduleLine]):
+    """A part of the followed charts; `totals`: all that are followed, by state."""
+
+    totals: dict[str, int]
+
+
+class Changed(BaseModel):
+    """The schedule as it is now. `estimate`: what the past costs that was asked for, None where none was;
+    `history_held`: it waits for a person's approval, as `message` says."""
+
+    schedule: ScheduleLine
+    estimate: Estimate | None = None
+    history_held: bool
+    message: str
+
+
+class Costs(BaseModel):
+    """What following a chart so would cost; nothing was changed. `needs_approval`: its past would wait for a person."""
+
+    chart: str
+    settings: dict[str, Any]
+    timing: str
+    estimate: Estimate
+    needs_approval: bool
+
+
+class Outcome(BaseModel):
+    """What became of one chart: `done`, or `problem` says why not and nothing of it was changed."""
+
+    chart: str
+    done: bool
+    message: str = ""
+    run_id: str | None = None
+    problem: ProblemBody | None = None
+
+
+class BulkAnswer(BaseModel):
+    """The outcome of each chart, in the order asked."""
+
+    action: str
+    done: int
+    failed: int
+    outcomes: list[Outcome]
+
+
+# -- routes ------------------------------------------------------------------------------------------------
+
+
+@router.get("/")
+def listed(query: Annotated[ScheduleQuery, Query()], conn: Warehouse, _: Reader) -> SchedulePage:
+    """The followed charts with their state, last and next sync, success rate and completeness."""
+    wanted = Wanted(
+        text=query.text, platform=query.platform, country=query.country, frequency=query.frequency, followed=True
+    )
+    now = datetime.now(UTC)
+    found, total = views.find(
+        conn,
+        wanted,
+        settings(),
+        now,
+        state=query.state,
+        sort=query.sort,
+        limit=query.limit,
+        offset=query.offset,
+    )
+    page = Page[ScheduleLine].of(found, total, query)
+    return SchedulePage(**dict(page), totals=views.totals(conn, settings(), now))
+
+
+@router.post("/", status_code=201)
+def follow(
+    body: FollowBody, request: Request, response: Response, conn: Warehouse, account: Soundcharts, person: Editor
+) -> Changed:
+    """Follow a chart. One that the catalogue does not know is asked of Soundcharts (one call)."""
+    slug = _slug_to_add(conn, str(body.chart))
+    changed = _follow(conn, slug, _given(body), account, person)
+    response.headers["Location"] = request.url_for("one", key=slug).path
+    return changed
+
+
+@router.post("/estimate/")
+def estimate(body: FollowBody, conn: Warehouse, account: Soundcharts, _: Editor) -> Costs:
+    """What following a chart so would cost, before it is saved. Changes nothing; may take a few calls to find out."""
+    slug, given = _slug_to_add(conn, str(body.chart)), _given(body)
+    service.check(given)
+    proposed = service.proposed(service.find_chart(conn, slug, account.client), given)
+    cost = following.price(conn, [proposed], settings(), account.client, account.per_minute)
+    assert cost is not None
+    return Costs(
+        chart=slug,
+        settings=proposed.settings,
+        timing=proposed.grid.text(),
+        estimate=cost,
+        needs_approval=proposed.sync_historical_data and cost.needs_approval(settings()),
+    )
+
+
+@router.post("/bulk/")
+def bulk(body: BulkBody, conn: Warehouse, account: Soundcharts, airflow: AirflowApi, person: Editor) -> BulkAnswer:
+    """One action for several charts: each is done whole or not at all, whatever becomes of the others."""
+    if body.settings is not None and body.action != "add":
+        raise problems.wrong("settings", "goes with the action add only")
+    given = _given(body.settings) if body.settings else {}
+    service.check(given)
+    outcomes = []
+    for key in dict.fromkeys(body.charts):
+        try:
+            outcomes.append(_do(body.action, key, given, conn, account, airflow, person))
+        except (Problem, ChartlineError) as refused:
+            problem = refused if isinstance(refused, Problem) else problems.of(refused)
+            outcomes.append(Outcome(chart=key, done=False, problem=ProblemBody(**problem.body)))
+    done = sum(one.done for one in outcomes)
+    if done and body.action != "trigger":
+        ask_reparse()
+    return BulkAnswer(action=body.action, done=done, failed=len(outcomes) - done, outcomes=outcomes)
+
+
+@router.get("/{key}/")
+def one(key: Key, conn: Warehouse, _: Reader) -> ScheduleDetail:
+    """One followed chart with its newest executions and what they came to."""
+    return views.detail(conn, views.slug_of(conn, key), settings(), datetime.now(UTC))
+
+
+@router.put("/{key}/")
+def replace(key: Key, body: SettingsBody, conn: Warehouse, account: Soundcharts, person: Editor) -> Changed:
+    """Set all settings: what is not given has its default."""
+    slug = views.slug_of(conn, key)
+    chart = service.find_chart(conn, slug)
+    defaults = ScheduleSettings(sync_frequency=default_frequency(chart.frequency)).model_dump(mode="json")
+    return _change(conn, slug, _over(defaults, _given(body)), account, person)
+
+
+@router.patch("/{key}/")
+def change(key: Key, body: SettingsBody, conn: Warehouse, account: Soundcharts, person: Editor) -> Changed:
+    """Change some settings: what is not given stays."""
+    slug, given = views.slug_of(conn, key), _given(body)
+    if not given:
+        raise problems.wrong("body", "names no setting")
+    return _change(conn, slug, given, account, person)
+
+
+@router.delete("/{key}/", status_code=204)
+def remove(key: Key, conn: Warehouse, person: Editor) -> None:
+    """Follow the chart no longer. What was stored of it stays."""
+    service.remove(conn, views.slug_of(conn, key), by=person.name)
+    ask_reparse()
+
+
+# -- how ---------------------------------------------------------------------------------------------------
+
+
+def _do(
+    action: str,
+    key: str,
+    given: dict[str, Any],
+    conn: Connection,
+    account: Account,
+    airflow: Airflow,
+    person: Person,
+) -> Outcome:
+    if action == "add":
+        changed = _follow(conn, _slug_to_add(conn, key), given, account, person, told=False)
+        return Outcome(chart=changed.schedule.slug, done=True, message=changed.message)
+    slug = views.slug_of(conn, key)
+    if action == "trigger":
+        run = starting.start(conn, airflow, slug, {}, person)
+        return Outcome(chart=slug, done=True, message="A run is started.", run_id=run.run_id)
+    if action == "remove":
+        service.remove(conn, slug, by=person.name)
+        return Outcome(chart=slug, done=True, message="Not followed any more; what was stored of it stays.")
+    active = action == "activate"
+    service.change(conn, slug, {"is_active": active}, by=person.name)
+    return Outcome(chart=slug, done=True, message="Runs by itself." if active else "Runs by hand only.")
+
+
+def _follow(
+    conn: Connection, slug: str, given: dict[str, Any], account: Account, person: Person, *, told: bool = True
+) -> Changed:
+    schedule, cost = following.follow(
+        conn,
+        slug,
+        given,
+        settings(),
+        created_by=person.name,
+        client=account.client,
+        per_minute=account.per_minute,
+    )
+    return _changed(conn, schedule, cost, ask_reparse() if told else "")
+
+
+def _change(conn: Connection, slug: str, given: dict[str, Any], account: Account, person: Person) -> Changed:
+    schedule, cost = following.change(
+        conn, slug, given, settings(), by=person.name, client=account.client, per_minute=account.per_minute
+    )
+    return _changed(conn, schedule, cost, ask_reparse())
+
+
+def _changed(conn: Connection, schedule: Schedule, cost: Estimate | None, shown: str) -> Changed:
+    held = schedule.history_held
+    message = f"{schedule.slug} is followed: {schedule.grid.text()}. {shown}".strip()
+    if held:
+        message += (
+            " Its new days come; its past waits for approval: trigger gap_audit in Airflow, or wait for its daily run, "
+            "and answer under Required actions."
+        )
+    line = views.line(conn, schedule.slug, settings(), datetime.now(UTC))
+    return Changed(schedule=line, estimate=cost, history_held=held, message=message)
+
+
+def _slug_to_add(conn: Connection, key: str) -> str:
+    """The chart's slug; what the catalogue does not know is taken for one, which Soundcharts may know."""
+    try:
+        return views.slug_of(conn, key)
+    except UnknownChart:
+        return key
+
+
+def _given(body: BaseModel) -> dict[str, Any]:
+    """The settings that a body names."""
+    return body.model_dump(mode="json", exclude_unset=True, exclude={"chart"})
+
+
+def _over(defaults: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """All settings: `given` in place of the defaults. Timing is given whole, so a default frequency yields to it."""
+    timing = service.with_timing(defaults, given)
+    return defaults | dict.fromkeys(("custom_interval_hours", "cron")) | timing

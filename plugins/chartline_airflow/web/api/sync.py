@@ -2,6 +2,73 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
 
-router = APIRouter(tags=["sync"])
+from fastapi import APIRouter, Path
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
+
+from chartline.cascade.ask import MAX_DAYS
+from chartline.operating import schedules as views
+from chartline.operating.schedules import RunOfChart, ScheduleLine
+from chartline.settings import settings
+from chartline.warehouse import schedule_lists
+from chartline_airflow.web import starting
+from chartline_airflow.web.access import Editor, Reader
+from chartline_airflow.web.airflow_api import AirflowApi
+from chartline_airflow.web.starting import Run
+from chartline_airflow.web.warehouse import Warehouse
+
+router = APIRouter(prefix="/sync", tags=["sync"])
+
+
+class TriggerBody(BaseModel):
+    """The followed chart, by slug or id; one day or some, else the latest ranking. `force`: fetch what is fresh too."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    chart: str = Field(min_length=1, max_length=250)
+    day: date | None = None
+    days: list[date] | None = Field(None, min_length=1, max_length=MAX_DAYS)
+    force: StrictBool = False
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Of the Airflow run: only what was said."""
+        asked = self.model_dump(mode="json", exclude={"chart"}, exclude_none=True)
+        return asked if self.force else {name: value for name, value in asked.items() if name != "force"}
+
+
+class Status(BaseModel):
+    """How a chart is doing. `schedule` is None where nobody follows it; `progress`: of its newest execution."""
+
+    chart: str
+    followed: bool
+    schedule: ScheduleLine | None
+    last_execution: RunOfChart | None
+    next_sync: datetime | None
+    progress: dict[str, Any] | None
+
+
+@router.post("/trigger/", status_code=202)
+def trigger(body: TriggerBody, conn: Warehouse, airflow: AirflowApi, person: Editor) -> Run:
+    """Start a run of a followed chart. 409 with the run while one is under way. For others: the chart's own cascade."""
+    return starting.start(conn, airflow, views.slug_of(conn, body.chart), body.config, person)
+
+
+@router.get("/status/{chart}/")
+def status(
+    chart: Annotated[str, Path(description="the chart's slug or id", max_length=250)], conn: Warehouse, _: Reader
+) -> Status:
+    """How a chart is doing: its schedule, its newest execution, when it runs next, how far it is."""
+    slug = views.slug_of(conn, chart)
+    schedule = views.line_if_followed(conn, slug, settings(), datetime.now(UTC))
+    newest = schedule_lists.recent(conn, slug, 1)
+    return Status(
+        chart=slug,
+        followed=schedule is not None,
+        schedule=schedule,
+        last_execution=RunOfChart(**vars(newest[0])) if newest else None,
+        next_sync=schedule.next_sync if schedule else None,
+        progress=None,
+    )

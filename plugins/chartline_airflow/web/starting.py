@@ -1,0 +1,84 @@
+"""Starting a followed chart's run by hand: one at a time, by the person's own right, kept with who did it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from chartline.cascade.ask import CascadeAsk
+from chartline.operating import audit
+from chartline.schedules import service
+from chartline.schedules.runs import is_past
+from chartline.warehouse import schedule_lists, schedules
+from chartline_airflow.web.access import Person
+from chartline_airflow.web.airflow_api import ACTIVE, Airflow
+from chartline_airflow.web.problems import Problem
+from chartline_airflow.web.warehouse import Connection
+
+TRIGGER = "run.trigger"
+LOOK_AT = 100
+
+
+class Run(BaseModel):
+    """A run that is started, as Airflow names it."""
+
+    chart: str
+    dag_id: str
+    run_id: str
+    state: str
+
+
+def start(conn: Connection, airflow: Airflow, slug: str, config: dict[str, Any], person: Person) -> Run:
+    """Start the run. config: `day` or `days` (ISO), `force`; {}: the latest ranking.
+
+    Raises NotFollowed, BadInput for what the config says; `Problem` 409 with `run` while one runs that is not about the
+    past (which is filled beside it), 409 where the chart's DAG is not there yet or paused, 403 as Airflow says.
+    """
+    schedule = schedules.get(conn, slug)
+    if schedule is None:
+        raise service.not_followed(slug)
+    CascadeAsk.from_schedule(schedule, config)
+    with conn.transaction():
+        schedule_lists.lock_triggers(conn, slug)
+        _must_be_ready(airflow, schedule.dag_id)
+        running = next((run for run in airflow.runs(schedule.dag_id, states=ACTIVE, limit=LOOK_AT) if _new(run)), None)
+        if running is not None:
+            raise Problem(
+                409,
+                f"A run of {slug} is under way.",
+                kind="runs_already",
+                advice="Wait for its end.",
+                run=Run(
+                    chart=slug, dag_id=schedule.dag_id, run_id=running["dag_run_id"], state=running["state"]
+                ).model_dump(),
+            )
+        started = airflow.trigger(schedule.dag_id, config)
+        audit.note(conn, person.name, TRIGGER, slug, None, config | {"run_id": started["dag_run_id"]})
+    return Run(chart=slug, dag_id=schedule.dag_id, run_id=started["dag_run_id"], state=started["state"])
+
+
+def _new(run: dict[str, Any]) -> bool:
+    return not is_past(run["dag_run_id"])
+
+
+def _must_be_ready(airflow: Airflow, dag_id: str) -> None:
+    try:
+        dag = airflow.dag(dag_id)
+    except Problem as refused:
+        if refused.status != 404:
+            raise
+        raise Problem(
+            409,
+            f"Airflow has not read the DAG {dag_id} yet.",
+            kind="not_read_yet",
+            advice="Try again in a few seconds.",
+            headers={"Retry-After": "5"},
+        ) from None
+    if dag["is_paused"]:
+        raise Problem(
+            409,
+            f"The DAG {dag_id} is paused in Airflow: a run would only wait.",
+            kind="dag_paused",
+            advice="Switch it on in Airflow's list of DAGs, then try again.",
+        )
