@@ -133,7 +133,7 @@ def _line(one: ListedChart, follow: Followed | None, covered: chart_lists.Covera
     return ChartLine(
         **own,
         state=follow.state if follow else "not_followed",
-        reason=_reason(follow),
+        reason=reason(follow),
         listed=listed,
         missing=missing,
         completeness=_share(listed, missing),
@@ -147,7 +147,8 @@ def _share(listed: int | None, missing: int | None) -> float | None:
     return round(1 - missing / listed, 4) if listed and missing is not None else None
 
 
-def _reason(follow: Followed | None) -> str:
+def reason(follow: Followed | None) -> str:
+    """What is to be said of a chart that is overdue or quarantined; empty where all is well."""
     if follow is None:
         return ""
     if follow.overdue:

@@ -2,6 +2,300 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
 
-router = APIRouter(tags=["charts"])
+from fastapi import APIRouter, Path, Query
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
+
+from chartline.cascade.ask import MAX_DAYS, Step
+from chartline.errors import UnknownChart
+from chartline.operating import charts as views
+from chartline.operating import progress, schedules, standing
+from chartline.operating.charts import Calendar, Chart, ChartLine, Completeness, LastRun, Ranking
+from chartline.operating.progress import Progress
+from chartline.operating.standing import State
+from chartline.schedules import following, service
+from chartline.schedules.estimate import Estimate
+from chartline.schedules.model import MAX_HISTORY_DAYS, Schedule, ScheduleSettings
+from chartline.settings import settings
+from chartline.warehouse import chart_lists, execution_lists
+from chartline.warehouse import schedules as rows
+from chartline.warehouse.chart_lists import SORTS, Wanted
+from chartline_airflow.web import cascades, problems
+from chartline_airflow.web.access import Editor, Reader
+from chartline_airflow.web.airflow_api import AirflowApi
+from chartline_airflow.web.cascades import Started
+from chartline_airflow.web.paging import Page, PageQuery, Text
+from chartline_airflow.web.warehouse import Soundcharts, Warehouse
+
+router = APIRouter(prefix="/charts", tags=["charts"])
+
+Key = Annotated[str, Path(description="the chart's slug or id", max_length=250)]
+
+
+# -- what is asked -----------------------------------------------------------------------------------------
+
+
+class ChartQuery(PageQuery):
+    """Which charts of the catalogue, in which order."""
+
+    platform: Text | None = None
+    country: Text | None = Field(None, description='country code; "" is worldwide')
+    frequency: Text | None = Field(None, description="the chart's own")
+    state: State | None = None
+    followed: bool | None = None
+    text: Text = Field("", description="each word must be in the slug, the name, the country or the city")
+    sort: Text = Field("name", description=f"{', '.join(SORTS)}; with - before it the other way round")
+
+
+class RankingQuery(PageQuery):
+    """Which part of a ranking: of its places, and of who left."""
+
+    limit: int = Field(200, ge=1, le=500, description="how many at most, of either")
+
+
+class YearQuery(BaseModel):
+    """The year; default: this one."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    year: int | None = Field(None, ge=1950, le=2200)
+
+
+Words = Annotated[list[Text], Field(min_length=1, max_length=50)]
+
+
+class EstimateQuery(BaseModel):
+    """Settings of the schedule to be estimated; what is not given stays as it is, or has its default."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    is_active: bool | None = None
+    sync_frequency: Text | None = None
+    custom_interval_hours: int | None = None
+    cron: Text | None = None
+    sync_immediately: bool | None = None
+    sync_historical_data: bool | None = None
+    history_days: int | None = None
+    fetch_track_metadata: bool | None = None
+    fetch_artist_metadata: bool | None = None
+    fetch_track_audience: bool | None = None
+    fetch_artist_audience: bool | None = None
+    track_platforms: Words | None = None
+    artist_platforms: Words | None = None
+
+
+assert set(EstimateQuery.model_fields) == set(ScheduleSettings.model_fields)
+
+
+class CascadeBody(BaseModel):
+    """What to fetch: one day or some, else the latest ranking; the steps after it, the platforms, how far back a series
+    goes the first time. What is not given is as the chart's schedule says, or has its default. `force`: fetch again
+    what is fresh."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    day: date | None = None
+    days: list[date] | None = Field(None, min_length=1, max_length=MAX_DAYS)
+    steps: list[Step] | None = Field(None, max_length=4)
+    track_platforms: list[Text] | None = Field(None, max_length=50)
+    artist_platforms: list[Text] | None = Field(None, max_length=50)
+    audience_days: Annotated[StrictInt, Field(ge=1, le=MAX_HISTORY_DAYS)] | None = None
+    force: StrictBool = False
+
+
+# -- what is answered --------------------------------------------------------------------------------------
+
+
+class ChartPage(Page[ChartLine]):
+    """A part of the charts."""
+
+
+class Facet(BaseModel):
+    """A value to filter by, and how many charts have it."""
+
+    value: str
+    name: str
+    charts: int
+
+
+class Facets(BaseModel):
+    """What the catalogue can be filtered by."""
+
+    platforms: list[Facet]
+    countries: list[Facet]
+    frequencies: list[Facet]
+
+
+class Costs(BaseModel):
+    """What following the chart so would cost. `needs_approval`: its past would wait for a person."""
+
+    chart: str
+    followed: bool
+    settings: dict[str, Any]
+    timing: str
+    estimate: Estimate
+    needs_approval: bool
+
+
+class ChartStatus(BaseModel):
+    """How a chart is doing: `run` is the one at work, else its newest; `progress` is that run's, None before the
+    first."""
+
+    chart: str
+    state: State
+    reason: str
+    running: bool
+    run: LastRun | None
+    dag_id: str | None
+    run_id: str | None
+    progress: Progress | None
+    next_sync: datetime | None
+
+
+# -- routes ------------------------------------------------------------------------------------------------
+
+
+@router.get("/")
+def listed(query: Annotated[ChartQuery, Query()], conn: Warehouse, _: Reader) -> ChartPage:
+    """The catalogue, followed or not, with state, frequency, last and next sync and completeness."""
+    wanted = Wanted(
+        text=query.text,
+        platform=query.platform,
+        country=query.country,
+        frequency=query.frequency,
+        followed=query.followed,
+    )
+    found, total = views.find(
+        conn,
+        wanted,
+        settings(),
+        datetime.now(UTC),
+        state=query.state,
+        sort=query.sort,
+        limit=query.limit,
+        offset=query.offset,
+    )
+    return ChartPage(**dict(Page[ChartLine].of(found, total, query)))
+
+
+@router.get("/facets/")
+def facets(conn: Warehouse, _: Reader) -> Facets:
+    """Platforms, countries and frequencies of the catalogue, with how many charts have each."""
+    by = {
+        name: [Facet(**vars(one)) for one in chart_lists.facets(conn, of)]
+        for name, of in (("platforms", "platform"), ("countries", "country"), ("frequencies", "frequency"))
+    }
+    return Facets(**by)
+
+
+@router.get("/{chart}/")
+def one(chart: Key, conn: Warehouse, _: Reader) -> Chart:
+    """One chart of the catalogue."""
+    return views.one(conn, schedules.slug_of(conn, chart), settings(), datetime.now(UTC))
+
+
+@router.get("/{chart}/estimate/")
+def estimate(
+    chart: Key, query: Annotated[EstimateQuery, Query()], conn: Warehouse, account: Soundcharts, _: Reader
+) -> Costs:
+    """What following the chart costs with these settings, from what is known; makes no call. The ranges are wide for a
+    chart of which nothing is here: POST /sync/schedules/estimate/ asks the source."""
+    slug = schedules.slug_of(conn, chart)
+    given = query.model_dump(mode="json", exclude_unset=True, exclude_none=True)
+    service.check(given)
+    found = rows.rows(conn, [slug])
+    if found:
+        proposed = Schedule.of(found[0] | service.with_timing(found[0], given))
+    else:
+        proposed = service.proposed(service.find_chart(conn, slug), given)
+    cost = following.price(conn, [proposed], settings(), None, account.per_minute)
+    assert cost is not None
+    return Costs(
+        chart=slug,
+        followed=bool(found),
+        settings=proposed.settings,
+        timing=proposed.grid.text(),
+        estimate=cost,
+        needs_approval=proposed.sync_historical_data and cost.needs_approval(settings()),
+    )
+
+
+@router.post("/{chart}/trigger-cascade/", status_code=202)
+def trigger_cascade(
+    chart: Key,
+    conn: Warehouse,
+    airflow: AirflowApi,
+    account: Soundcharts,
+    person: Editor,
+    body: CascadeBody | None = None,
+) -> Started:
+    """Fetch the chart's ranking with its tracks, artists and audience, followed or not. A chart that the catalogue does
+    not know is asked of Soundcharts (one call). 409 with the run while one is under way."""
+    asked = body or CascadeBody()
+    config = asked.model_dump(mode="json", exclude_none=True, exclude_unset=True)
+    if not config.get("force"):
+        config.pop("force", None)
+    try:
+        slug = schedules.slug_of(conn, chart)
+    except UnknownChart:
+        slug = service.find_chart(conn, chart, account.client).slug
+    return cascades.fill(conn, airflow, views.known(conn, slug).id, slug, config, person)
+
+
+@router.get("/{chart}/status/")
+def status(chart: Key, conn: Warehouse, _: Reader) -> ChartStatus:
+    """How the chart is doing, and how far its run is: in percent, and by step."""
+    slug, own = schedules.slug_of(conn, chart), settings()
+    follow = standing.followed(conn, own, datetime.now(UTC), [slug]).get(slug)
+    row = execution_lists.newest(conn, slug)
+    return ChartStatus(
+        chart=slug,
+        state=follow.state if follow else "not_followed",
+        reason=views.reason(follow),
+        running=row is not None and row.status == "running",
+        run=LastRun(**{name: getattr(row, name) for name in LastRun.model_fields}) if row else None,
+        dag_id=row.dag_id if row else None,
+        run_id=row.run_id if row else None,
+        progress=progress.of(conn, row, own) if row else None,
+        next_sync=follow.next_sync if follow else None,
+    )
+
+
+@router.get("/{chart}/rankings/{day}/")
+def ranking(
+    chart: Key,
+    day: Annotated[date | Literal["latest"], Path(description="YYYY-MM-DD, or latest")],
+    query: Annotated[RankingQuery, Query()],
+    conn: Warehouse,
+    _: Reader,
+) -> Ranking:
+    """The stored ranking of a day, with what moved, what is new or back, and who left since the stored one before."""
+    slug = schedules.slug_of(conn, chart)
+    wanted = None if day == "latest" else day
+    found = views.ranking(conn, slug, wanted, limit=query.limit, offset=query.offset)
+    if found is None:
+        which = "No ranking" if wanted is None else f"No ranking of {wanted}"
+        raise problems.unknown("day", f"{which} of {slug} is stored.")
+    return found
+
+
+@router.get("/{chart}/calendar/")
+def calendar(chart: Key, query: Annotated[YearQuery, Query()], conn: Warehouse, _: Reader) -> Calendar:
+    """A year of the chart: which days are stored, short, missing, or absent at the source."""
+    year = query.year or views.this_year(datetime.now(UTC))
+    return views.calendar(conn, schedules.slug_of(conn, chart), year)
+
+
+@router.get("/{chart}/completeness/")
+def completeness(chart: Key, conn: Warehouse, _: Reader) -> Completeness:
+    """What is here of the chart against what the source is known to have, by month."""
+    return views.completeness(conn, schedules.slug_of(conn, chart), settings(), datetime.now(UTC))
+
+
+@router.post("/{chart}/heal/", status_code=202)
+def heal(chart: Key, conn: Warehouse, airflow: AirflowApi, person: Editor) -> Started:
+    """Have the chart's gaps found and fetched. 404 where nobody follows it, 409 with the run while one is at it."""
+    slug = schedules.slug_of(conn, chart)
+    return cascades.heal(conn, airflow, views.known(conn, slug).id, slug, person)

@@ -1,7 +1,130 @@
-"""Runs: what they stored, spent and failed to get."""
+"""Runs: what each did, what failed and why, and retrying only that."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
-router = APIRouter(tags=["executions"])
+from fastapi import APIRouter, Path, Query
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from chartline.operating import executions as views
+from chartline.operating.executions import ExecutionDetail, ExecutionLine, NothingToRetry, Status
+from chartline.settings import settings
+from chartline.warehouse import execution_lists
+from chartline.warehouse.execution_lists import Wanted
+from chartline_airflow.web import cascades, problems
+from chartline_airflow.web.access import Editor, Reader
+from chartline_airflow.web.airflow_api import AirflowApi
+from chartline_airflow.web.paging import Page, PageQuery, Text
+from chartline_airflow.web.problems import Problem
+from chartline_airflow.web.warehouse import Warehouse
+
+router = APIRouter(prefix="/executions", tags=["executions"])
+
+Id = Annotated[int, Path(description="the execution's id", ge=1, le=2**63 - 1)]
+
+
+class ExecutionQuery(PageQuery):
+    """Which executions; the newest first, unless `oldest_first`."""
+
+    chart: Text | None = Field(None, description="the chart's slug")
+    status: list[Status] | None = Field(None, description="may be given several times", max_length=6)
+    dag_id: Text | None = None
+    trigger: Text | None = Field(None, description="scheduled, manual, backfill, asset_triggered")
+    since: AwareDatetime | None = Field(None, description="started then or later")
+    until: AwareDatetime | None = Field(None, description="started before")
+    text: Text = Field("", description="is part of the chart's slug or the run's id")
+    oldest_first: bool = False
+
+
+class FailuresQuery(PageQuery):
+    """Which part of what failed."""
+
+    kind: Text | None = Field(None, description="of this reason only, such as not_found")
+
+
+class ExecutionPage(Page[ExecutionLine]):
+    """A part of the executions."""
+
+
+class Retried(BaseModel):
+    """The run that asks again. `items`: failed items that it is for; `config`: what it is asked."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    success: bool = True
+    message: str
+    execution: int
+    chart: str
+    dag_id: str
+    run_id: str
+    state: str
+    items: int
+    config: dict[str, Any]
+
+
+@router.get("/")
+def listed(query: Annotated[ExecutionQuery, Query()], conn: Warehouse, _: Reader) -> ExecutionPage:
+    """The runs, the newest first."""
+    wanted = Wanted(
+        chart=query.chart,
+        dag_id=query.dag_id,
+        statuses=query.status,
+        trigger=query.trigger,
+        since=query.since,
+        until=query.until,
+        text=query.text,
+    )
+    found, total = views.find(
+        conn,
+        wanted,
+        datetime.now(UTC),
+        limit=query.limit,
+        offset=query.offset,
+        oldest_first=query.oldest_first,
+    )
+    return ExecutionPage(**dict(Page[ExecutionLine].of(found, total, query)))
+
+
+@router.get("/{execution}/")
+def one(execution: Id, query: Annotated[FailuresQuery, Query()], conn: Warehouse, _: Reader) -> ExecutionDetail:
+    """One run: its progress by step, a page of its failed items with their reasons, its calls by endpoint."""
+    found = views.detail(
+        conn,
+        execution,
+        settings(),
+        datetime.now(UTC),
+        kind=query.kind,
+        limit=query.limit,
+        offset=query.offset,
+    )
+    if found is None:
+        raise problems.unknown("execution", f"There is no execution {execution}.")
+    return found
+
+
+@router.post("/{execution}/retry/", status_code=202)
+def retry(execution: Id, conn: Warehouse, airflow: AirflowApi, person: Editor) -> Retried:
+    """Ask again for what the run failed to get, by a new run of its own. 409 while the run is at work, while the retry
+    is under way, or where there is nothing to be had by asking again."""
+    row = execution_lists.get(conn, execution)
+    if row is None:
+        raise problems.unknown("execution", f"There is no execution {execution}.")
+    if row.status == "running":
+        told = {"chart": row.chart_slug, "dag_id": row.dag_id, "run_id": row.run_id, "state": "running"}
+        raise Problem(409, "The run is still at work.", kind="runs_already", advice="Wait for its end.", run=told)
+    followed = cascades.may_use_own_dag(conn, row.chart_slug, row.dag_id)
+    try:
+        asked = views.retry(conn, row, followed=followed)
+    except NothingToRetry as nothing:
+        raise Problem(409, nothing.what, kind=nothing.kind, advice=nothing.advice) from None
+    run = cascades.again(conn, airflow, row.chart_slug, asked.dag_id, asked.config, person)
+    what = f"for {asked.items} items that failed" if asked.items else "as it was asked before"
+    return Retried(
+        message=f"A run of {row.chart_slug} is started {what}.",
+        execution=row.id,
+        items=asked.items,
+        config=asked.config,
+        **run.model_dump(),
+    )

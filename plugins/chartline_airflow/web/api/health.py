@@ -1,7 +1,56 @@
-"""Whether all is well, and what is not."""
+"""Whether Chartline is well, and what to do where it is not."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from datetime import UTC, datetime
+
 from fastapi import APIRouter
 
-router = APIRouter(tags=["health"])
+from chartline.errors import NotConfigured
+from chartline.operating import health as views
+from chartline.operating.health import ApiProbe, Health, Reached
+from chartline.settings import settings
+from chartline.soundcharts.client import SoundchartsClient
+from chartline.soundcharts.limiter import NoLimiter
+from chartline_airflow.hook import SoundchartsHook
+from chartline_airflow.web import warehouse
+from chartline_airflow.web.access import Reader
+from chartline_airflow.web.warehouse import Connection
+
+router = APIRouter(prefix="/health", tags=["health"])
+
+SECONDS = 5.0
+"""For an answer of the API: whoever looks at health waits for it."""
+
+probe = ApiProbe()
+"""One for the process."""
+
+
+@router.get("/")
+def look(_: Reader) -> Health:
+    """Warehouse, schema, API (its free call, at most once a minute), credentials, quarantined, overdue and failing
+    charts, the last success, the quota. Always 200 where Airflow answers: `status` is the worst of the checks."""
+    hook = SoundchartsHook()
+    with ExitStack() as held:
+
+        def connect() -> Connection:
+            return held.enter_context(warehouse.pool(warehouse.url()).connection())
+
+        def reach(conn: Connection | None) -> Reached:
+            return probe.ask(lambda: _client(hook), conn)
+
+        return views.look(connect, reach if _has_account(hook) else None, settings(), datetime.now(UTC))
+
+
+def _has_account(hook: SoundchartsHook) -> bool:
+    try:
+        return bool(hook.account)
+    except NotConfigured:
+        return False
+
+
+def _client(hook: SoundchartsHook) -> SoundchartsClient:
+    """Of few patience: it asks once."""
+    own = settings().model_copy(update={"connect_timeout": SECONDS, "read_timeout": SECONDS, "call_retries": 0})
+    return SoundchartsClient(hook.account, limiter=NoLimiter(), session_factory=hook.get_conn, settings=own)

@@ -1,7 +1,23 @@
-"""Figures for Prometheus."""
+"""Numbers for Prometheus."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from fastapi import APIRouter
+from fastapi.responses import Response
+
+from chartline.operating import metrics as views
+from chartline.settings import settings
+from chartline_airflow.web.access import Reader
+from chartline_airflow.web.warehouse import Warehouse
 
 router = APIRouter(tags=["metrics"])
+
+MEDIA = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@router.get("/metrics", response_class=Response, responses={200: {"content": {MEDIA: {}}, "description": "Metrics"}})
+def metrics(conn: Warehouse, _: Reader) -> Response:
+    """Everything that is worth a graph or an alarm, in Prometheus' text format. Scrape it with a token of Airflow."""
+    return Response(views.text(conn, settings(), datetime.now(UTC)), media_type=MEDIA)

@@ -1,7 +1,65 @@
-"""Calls left, spent and foreseen."""
+"""The quota: what is left, what was spent for what, whether it lasts."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
-router = APIRouter(tags=["quota"])
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from chartline.operating import quota as views
+from chartline.operating.quota import Quota
+from chartline.warehouse import quota
+from chartline_airflow.web.access import Reader
+from chartline_airflow.web.paging import Page, PageQuery
+from chartline_airflow.web.warehouse import Warehouse
+
+router = APIRouter(prefix="/quota", tags=["quota"])
+
+MOST_DAYS = 366
+
+
+class QuotaQuery(BaseModel):
+    """How far back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    days: int = Field(31, ge=1, le=MOST_DAYS, description="days to sum up, today included")
+
+
+class ChartsQuery(PageQuery):
+    """Which part, and how far back."""
+
+    days: int = Field(31, ge=1, le=MOST_DAYS, description="days to sum up, today included")
+
+
+class ChartSpent(BaseModel):
+    """What a chart's runs spent; `chart` is empty for what belongs to none."""
+
+    chart: str
+    name: str | None
+    calls: int
+    billed: int
+    failed: int
+    regular: int
+
+
+class SpentPage(Page[ChartSpent]):
+    """A part of the charts, the dearest first."""
+
+
+@router.get("/")
+def look(query: Annotated[QuotaQuery, Query()], conn: Warehouse, _: Reader) -> Quota:
+    """What is left, what was spent by day, resource and chart, and the forecast to the month's end."""
+    return views.look(conn, datetime.now(UTC), query.days)
+
+
+@router.get("/charts/")
+def charts(query: Annotated[ChartsQuery, Query()], conn: Warehouse, _: Reader) -> SpentPage:
+    """What each chart spent, all of them."""
+    today = datetime.now(UTC).date()
+    found, total = quota.by_chart(
+        conn, today - timedelta(days=query.days - 1), today, limit=query.limit, offset=query.offset
+    )
+    return SpentPage(**dict(Page[ChartSpent].of([ChartSpent(**vars(one)) for one in found], total, query)))

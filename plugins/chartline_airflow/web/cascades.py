@@ -1,0 +1,132 @@
+"""Starting runs of charts that nobody needs to follow, healing and retrying: one of a kind at a time, as the person."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel
+
+from chartline.cascade.ask import CascadeAsk
+from chartline.operating import audit
+from chartline.schedules import service
+from chartline.schedules.model import DAG_PREFIX, dag_id
+from chartline.schedules.runs import is_past
+from chartline.schedules.snapshot import SnapshotLine
+from chartline.warehouse import chart_lists, schedule_lists, schedules
+from chartline_airflow.web import starting
+from chartline_airflow.web.access import Person
+from chartline_airflow.web.airflow_api import ACTIVE, Airflow
+from chartline_airflow.web.problems import Problem
+from chartline_airflow.web.starting import LOOK_AT, TRIGGER, Run
+from chartline_airflow.web.warehouse import Connection
+
+ON_DEMAND = "chart_cascade"
+GAP_AUDIT = "gap_audit"
+HEAL = "run.heal"
+RETRY = "run.retry"
+
+OF_SCHEDULE = frozenset({"day", "days", "force"})
+"""What a followed chart's own DAG can be asked."""
+
+
+class Started(BaseModel):
+    """A run that is started. `tracks_count`: tracks of the chart's newest stored ranking, 0 before the first."""
+
+    success: bool = True
+    message: str
+    chart: str
+    dag_id: str
+    run_id: str
+    state: str
+    tracks_count: int
+
+
+def fill(
+    conn: Connection, airflow: Airflow, chart_id: int, slug: str, config: dict[str, Any], person: Person
+) -> Started:
+    """Fetch a chart's ranking with all that follows, whether anybody follows it or not.
+
+    config: as of `chart_cascade`, without the chart. A followed chart that is asked for nothing that its schedule does
+    not say runs by its own DAG, unless that is paused, quarantined or not read yet. Raises BadInput, `Problem` 409 with
+    `run` while one of the chart is under way.
+    """
+    asked = {"chart": slug, **config}
+    CascadeAsk.from_config(asked)
+    rows = schedules.rows(conn, [slug])
+    if rows and SnapshotLine.of(rows[0]).schedule and set(config) <= OF_SCHEDULE:
+        _none_on_demand(airflow, slug)
+        try:
+            return _told(
+                conn, chart_id, starting.start(conn, airflow, slug, config, person), "by its schedule's settings"
+            )
+        except Problem as refused:
+            if refused.more["kind"] not in ("not_read_yet", "dag_paused"):
+                raise
+    with conn.transaction():
+        schedule_lists.lock_triggers(conn, slug)
+        _none_on_demand(airflow, slug)
+        own = dag_id(slug)
+        for run in airflow.runs(own, states=ACTIVE, limit=LOOK_AT) if rows else []:
+            if not is_past(run["dag_run_id"]):
+                raise _under_way(slug, own, run)
+        run = _start(conn, airflow, ON_DEMAND, asked, TRIGGER, slug, person)
+    return _told(conn, chart_id, run, "on demand")
+
+
+def heal(conn: Connection, airflow: Airflow, chart_id: int, slug: str, person: Person) -> Started:
+    """Have the gaps of a followed chart found and fetched. Raises NotFollowed, `Problem` 409 with `run` while its gaps
+    are looked for already."""
+    if not schedules.rows(conn, [slug]):
+        raise service.not_followed(slug)
+    with conn.transaction():
+        schedule_lists.lock_triggers(conn, slug)
+        for run in airflow.runs(GAP_AUDIT, states=ACTIVE, limit=LOOK_AT):
+            conf = run.get("conf") or {}
+            if conf.get("chart") in (slug, None) and conf.get("heal", True) and not conf.get("dry_run"):
+                raise _under_way(slug, GAP_AUDIT, run)
+        run = _start(conn, airflow, GAP_AUDIT, {"chart": slug, "heal": True}, HEAL, slug, person)
+    return _told(conn, chart_id, run, "to find and fetch what is missing")
+
+
+def again(conn: Connection, airflow: Airflow, slug: str, of: str, config: dict[str, Any], person: Person) -> Run:
+    """Start the run that a retry asks for. of: its DAG. Raises `Problem` 409 with `run` while it runs already."""
+    with conn.transaction():
+        schedule_lists.lock_triggers(conn, slug)
+        for run in airflow.runs(of, states=ACTIVE, limit=LOOK_AT):
+            if (run.get("conf") or {}) == config:
+                raise _under_way(slug, of, run)
+        return _start(conn, airflow, of, config, RETRY, slug, person)
+
+
+def _start(
+    conn: Connection, airflow: Airflow, of: str, config: dict[str, Any], action: str, slug: str, person: Person
+) -> Run:
+    audit.note(conn, person.name, action, slug, None, {"dag_id": of, **config})
+    started = airflow.trigger(of, config)
+    return Run(chart=slug, dag_id=of, run_id=started["dag_run_id"], state=started["state"])
+
+
+def _none_on_demand(airflow: Airflow, slug: str) -> None:
+    for run in airflow.runs(ON_DEMAND, states=ACTIVE, limit=LOOK_AT):
+        conf = run.get("conf") or {}
+        if conf.get("chart") == slug and not conf.get("dry_run"):
+            raise _under_way(slug, ON_DEMAND, run)
+
+
+def _under_way(slug: str, of: str, run: dict[str, Any]) -> Problem:
+    told = Run(chart=slug, dag_id=of, run_id=run["dag_run_id"], state=run["state"])
+    return Problem(
+        409, f"A run of {slug} is under way.", kind="runs_already", advice="Wait for its end.", run=told.model_dump()
+    )
+
+
+def _told(conn: Connection, chart_id: int, run: Run, how: str) -> Started:
+    tracks = chart_lists.track_count(conn, chart_id)
+    known = f"{tracks} tracks of its newest ranking are here" if tracks else "nothing of it is here yet"
+    return Started(message=f"A run of {run.chart} is started {how}; {known}.", tracks_count=tracks, **run.model_dump())
+
+
+def may_use_own_dag(conn: Connection, slug: str, of: str) -> bool:
+    """Whether the chart's own DAG can be asked: it is followed and its schedule can be used."""
+    rows = schedules.rows(conn, [slug]) if of.startswith(DAG_PREFIX) else []
+    return bool(rows) and SnapshotLine.of(rows[0]).schedule is not None
