@@ -90,10 +90,15 @@ export function confirmed(title, body, yes, { danger = false } = {}) {
   });
 }
 
-/** Put the reasons of a refusal beside the fields they are about; the rest above the form. */
-export function refuse(form, error) {
+/** Take the reasons of the last refusal away. */
+export function accept(form) {
   for (const old of form.querySelectorAll(".reason")) old.remove();
   for (const field of form.elements) field.removeAttribute("aria-invalid");
+}
+
+/** Put the reasons of a refusal beside the fields they are about; the rest above the form. */
+export function refuse(form, error) {
+  accept(form);
   const left = [];
   for (const [name, reason] of Object.entries(error.fields ?? {})) {
     const field = form.elements.namedItem(name.split(".").pop()) ?? form.elements.namedItem(name.split(".")[0]);
@@ -121,11 +126,11 @@ export function table(caption, columns, items, { row = () => ({}) } = {}) {
       h(`td${kind ? `.${kind}` : ""}`, { dataset: { name } }, cell(item))))))));
 }
 
-/** A list of the API, a part at a time: `show(items, whole)` makes the nodes. */
-export function paged(place, path, params, show, { limit = 25, none = "Nothing here." } = {}) {
+/** A list of the API, a part at a time: `show(items, whole)` makes the nodes; `within(answer)` is where the list is. */
+export function paged(place, path, params, show, { limit = 25, none = "Nothing here.", within = (answer) => answer } = {}) {
   let offset = 0;
   const draw = () => load(place, async () => {
-    const list = await get(path, { ...params(), limit, offset });
+    const list = within(await get(path, { ...params(), limit, offset }));
     if (!list.items.length && offset > 0) {
       offset = 0;
       return draw() && null;

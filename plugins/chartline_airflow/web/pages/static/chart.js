@@ -1,0 +1,292 @@
+// One chart: its state, days, rankings, runs and settings.
+
+import { Refused, get, mayEdit, page, part, send, subject } from "./api.js";
+import { byId, fill, h } from "./dom.js";
+import { between, day, fromNow, number, time, words } from "./format.js";
+import { accept, action, artistLink, badge, bar, confirmed, empty, failure, load, paged, poll, rate, refuse, table, tile, trackLink, whileBusy } from "./ui.js";
+import { runTable } from "./runtable.js";
+import { price, read, show, write } from "./settings.js";
+import { legend, said, year } from "./year.js";
+
+const own = `charts/${part(subject)}/`;
+const form = byId("settings");
+let chart, schedule = null, shown = null;
+
+// -- head ------------------------------------------------------------------------------------------------------
+
+async function head() {
+  chart = await get(own);
+  document.title = `${chart.name} · Chartline`;
+  fill("name", chart.name);
+  const where = [chart.city_name, chart.country_name].filter(Boolean).join(", ") || "worldwide";
+  fill("state", badge(chart.state), " ", h("span.soft", {}, `${chart.platform}, ${where}, ${chart.frequency}, ${chart.slug}`), chart.reason && h("p.note.warn", {}, chart.reason));
+  fill("totals",
+    tile("Complete", rate(chart.completeness), chart.listed === null ? "" : `${number(chart.missing)} of ${number(chart.listed)} days missing`),
+    tile("Newest ranking", day(chart.newest), chart.entries === null ? "" : `${number(chart.entries)} places`),
+    tile("Success", rate(chart.success_rate), `of ${number(chart.runs)} runs`),
+    tile("Last run", chart.last_run ? fromNow(chart.last_run.started_at) : "never", chart.last_run && badge(chart.last_run.status)),
+    tile("Next sync", fromNow(chart.next_sync), chart.next_sync ? `${time(chart.next_sync)} UTC` : ""));
+}
+
+function buttons() {
+  fill("actions",
+    schedule && action("Sync now", () => start("sync/trigger/", { chart: subject }, "Sync"), { kind: "primary" }),
+    action("Fill cascade", cascade, { title: "Fetch the latest ranking with all tracks, artists and audience" }),
+    schedule && action("Heal gaps", heal, { title: "Fetch the days that the source has and the warehouse lacks" }));
+}
+
+// -- doing -----------------------------------------------------------------------------------------------------
+
+async function start(path, body, name) {
+  try {
+    const run = await send("POST", path, body);
+    follow(name);
+    return run.message || `${name} is started: ${run.run_id}.`;
+  } catch (error) {
+    if (error.status === 409) follow(name);
+    throw error;
+  }
+}
+
+async function cascade() {
+  const said_ = h("p", {}, "The latest ranking is fetched with the metadata and audience of its tracks and artists. What is fresh is not fetched again.");
+  if (!(await confirmed("Fill cascade", said_, "Fill cascade"))) return "";
+  return start(`${own}trigger-cascade/`, {}, "Cascade");
+}
+
+async function heal() {
+  const days = await gaps();
+  if (!days.length) return "There is no gap to heal.";
+  const list = h("p", {}, `${number(days.length)} day${days.length > 1 ? "s are" : " is"} fetched again: ${days.slice(0, 12).join(", ")}${days.length > 12 ? " and more" : ""}.`);
+  if (!(await confirmed("Heal gaps", list, "Heal gaps"))) return "";
+  return start(`${own}heal/`, {}, "Healing");
+}
+
+async function gaps() {
+  const wanted = await get(`${own}completeness/`);
+  const years = [...new Set(wanted.months.filter((m) => m.missing + m.short).map((m) => m.month.slice(0, 4)))];
+  const calendars = await Promise.all(years.map((year) => get(`${own}calendar/`, { year })));
+  return calendars.flatMap(({ days }) => days)
+    .filter((one) => ["missing", "short"].includes(one.state) && (!wanted.wanted_first || (one.day >= wanted.wanted_first && one.day <= wanted.wanted_last)))
+    .map((one) => one.day).reverse();
+}
+
+let following = false;
+
+/** Show how far the newest run is until it has ended, then what came of it. */
+function follow(name) {
+  if (following) return;
+  following = true;
+  const began = Date.now();
+  fill("work", h("section", { ariaLabel: "Progress" }, bar(0, `${name}: waiting for Airflow`)));
+  poll(async () => {
+    let told;
+    try {
+      told = await get(`${own}status/`);
+    } catch (error) {
+      fill("work", failure(error));
+      return true;
+    }
+    const { run } = told;
+    const isNew = run && (run.status === "running" || Date.parse(run.started_at) > began - 5000);
+    if (!isNew && Date.now() - began < 120_000) return true;
+    if (!isNew) {
+      fill("work", h("p.note.warn", {}, "No run has begun within two minutes: Airflow is busy, or its scheduler does not run."));
+    } else if (run.status === "running") {
+      fill("work", steps(told.progress, run));
+      return true;
+    } else {
+      fill("work", outcome(await get(`executions/${run.id}/`, { limit: 1 })));
+      refresh();
+    }
+    following = false;
+    return false;
+  }, 1.5);
+}
+
+const steps = (progress, run) => h("section", { ariaLabel: "Progress" },
+  bar((progress?.percent ?? 0) / 100, `${progress?.percent ?? 0} %${progress?.step ? `, ${words(progress.step)}` : ""}`),
+  h("p.soft", {}, `Running for ${between(run.started_at)}. `, h("a", { href: page("runs", run.id) }, "Step by step")));
+
+function outcome(run) {
+  const tone = run.status === "complete" ? "good" : run.status === "failed" || run.status === "lost" ? "bad" : "warn";
+  return h(`p.note.${tone}`, {}, `The run is ${run.status}: ${number(run.rankings_created)} rankings, ${number(run.entries_stored)} places, ${number(run.audience_points)} audience values, ${number(run.calls)} calls, ${between(run.started_at, run.finished_at)}. `,
+    run.error, " ", h("a", { href: page("runs", run.id) }, "Details"));
+}
+
+function refresh() {
+  load("totals", async () => { await head(); return [...byId("totals").childNodes]; });
+  days.draw();
+  ranking(null);
+  runs.draw();
+}
+
+// -- days ------------------------------------------------------------------------------------------------------
+
+const days = {
+  year: null,
+  draw: () => load("days", async () => {
+    const calendar = await get(`${own}calendar/`, { year: days.year });
+    days.year = calendar.year;
+    const [first, last] = [calendar.first, calendar.last].map((one) => Number((one ?? `${calendar.year}`).slice(0, 4)));
+    const move = (by) => () => { days.year += by; days.draw(); };
+    fill("years",
+      h("button", { type: "button", ariaLabel: "The year before", disabled: calendar.year <= first, onclick: move(-1) }, "‹"),
+      h("strong", {}, calendar.year),
+      h("button", { type: "button", ariaLabel: "The year after", disabled: calendar.year >= Math.max(last, calendar.year), onclick: move(1) }, "›"));
+    const told = Object.fromEntries(calendar.days.map((one) => [one.day, { state: one.state, text: `${said(one.state)}${one.entries ? `, ${one.entries} places` : ""}` }]));
+    const { stored, short, missing, absent } = calendar.counts;
+    return [year(String(calendar.year), told, (chosen) => ranking(chosen), shown), legend(),
+      h("p.soft", {}, `${number(stored)} days stored, ${number(short)} short, ${number(missing)} missing, ${number(absent)} not at the source.`)];
+  }),
+};
+
+// -- ranking ---------------------------------------------------------------------------------------------------
+
+const MOVES = { new: "new", re_entry: "re-entry", up: "▲", down: "▼", same: "=", unknown: "" };
+
+function movement({ move, places }) {
+  if (move === "new" || move === "re_entry") return badge(move === "new" ? "running" : "partial", MOVES[move]);
+  const text = `${MOVES[move]}${places ? ` ${number(Math.abs(places))}` : ""}`;
+  const heard = { up: `up ${places}`, down: `down ${-places}`, same: "same place", unknown: "not known" }[move];
+  return h(`span${move === "up" ? ".up" : move === "down" ? ".down" : ".soft"}`, { ariaLabel: heard }, text);
+}
+
+const by = (one) => one.artists.length ? one.artists.flatMap(({ uuid, name }, i) => [i ? ", " : "", artistLink(uuid, name)]) : one.credit_name ?? "";
+
+async function ranking(asked) {
+  await load("ranking", async () => {
+    let found;
+    try {
+      found = await get(`${own}rankings/${part(asked ?? "latest")}/`, { limit: 200 });
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      byId("of-day").elements.day.value = asked ?? "";
+      return empty(asked ? `No ranking of ${asked} is stored.` : "No ranking is stored yet.");
+    }
+    shown = found.day;
+    byId("of-day").elements.day.value = found.day;
+    for (const [id, to] of [["before", found.before], ["after", found.after]]) {
+      byId(id).disabled = !to;
+      byId(id).onclick = () => ranking(to);
+    }
+    for (const square of document.querySelectorAll(".year [data-day]")) square.ariaCurrent = square.dataset.day === found.day ? "date" : null;
+    return [
+      !found.whole && h("p.note.warn", {}, `This ranking is short: ${number(found.total)} of ${number(found.source_total)} places are here. Heal gaps fetches it again.`),
+      places(found),
+      found.left.length > 0 && h("details", {}, h("summary", {}, `${number(found.left_total)} left since ${found.before}`),
+        table("Tracks that left", [
+          { name: "Was", kind: "number", cell: (one) => number(one.position) },
+          { name: "Track", cell: (one) => trackLink(one.track, one.name) },
+          { name: "Artists", cell: by },
+        ], found.left)),
+    ];
+  });
+}
+
+function places(found) {
+  const metric = found.items.some((one) => one.metric !== null);
+  const list = h("div", {}, rows(found.items, metric));
+  let next = found.next_offset;
+  const more = next && h("button", { type: "button", onclick: () => whileBusy(more, async () => {
+    const following_ = await get(`${own}rankings/${found.day}/`, { limit: 200, offset: next });
+    list.append(rows(following_.items, metric));
+    next = following_.next_offset;
+    if (!next) more.remove();
+  }) }, "More places");
+  return [list, more];
+}
+
+const rows = (items, metric) => table("The ranking", [
+  { name: "Place", kind: "number", cell: (one) => h("strong", {}, number(one.position)) },
+  { name: "Move", cell: movement },
+  { name: "Track", cell: (one) => trackLink(one.track, one.name) },
+  { name: "Artists", cell: by },
+  { name: "On chart", kind: "number", cell: (one) => one.time_on_chart === null ? "–" : `${number(one.time_on_chart)} ${words(one.time_on_chart_unit ?? "")}` },
+  ...(metric ? [{ name: words(chart?.metric_type || "metric"), kind: "number", cell: (one) => number(one.metric) }] : []),
+], items);
+
+byId("of-day").addEventListener("submit", (event) => event.preventDefault());
+byId("of-day").elements.day.addEventListener("change", ({ target }) => target.value && ranking(target.value));
+
+// -- runs ------------------------------------------------------------------------------------------------------
+
+const runs = paged("runs", "executions/", () => ({ chart: subject }), (items) => runTable(items, { chart: false }), { limit: 10, none: "It has not run yet." });
+
+// -- settings --------------------------------------------------------------------------------------------------
+
+async function settings() {
+  try {
+    schedule = await get(`sync/schedules/${part(subject)}/`);
+    write(form, schedule.settings);
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    schedule = null;
+    const known = [...form.elements.sync_frequency.options].map(({ value }) => value);
+    write(form, { sync_frequency: known.includes(chart.frequency) ? chart.frequency : "weekly" });
+  }
+  byId("not-followed").hidden = Boolean(schedule);
+  if (mayEdit) {
+    byId("remove").hidden = !schedule;
+    byId("save").textContent = schedule ? "Save" : "Follow";
+  }
+  buttons();
+}
+
+form.addEventListener("change", () => {
+  show(form);
+  if (mayEdit) price(byId("estimate"), subject, form);
+});
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  await whileBusy(byId("save"), async () => {
+    try {
+      const changed = schedule
+        ? await send("PUT", `sync/schedules/${part(subject)}/`, read(form))
+        : await send("POST", "sync/schedules/", { chart: subject, ...read(form) });
+      accept(form);
+      fill("estimate");
+      await Promise.all([head(), settings(), changes.draw()]);
+      return changed.message;
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      refuse(form, error);
+      return "";
+    }
+  });
+});
+
+byId("remove")?.addEventListener("click", ({ currentTarget }) => whileBusy(currentTarget, async () => {
+  if (!(await confirmed("Stop following", h("p", {}, `${chart.name} is followed no longer. What was stored of it stays.`), "Stop following", { danger: true }))) return "";
+  await send("DELETE", `sync/schedules/${part(subject)}/`);
+  await Promise.all([head(), settings(), changes.draw()]);
+  return "Nobody follows this chart any more; what was stored of it stays.";
+}));
+
+// -- changes ---------------------------------------------------------------------------------------------------
+
+const text = (values) => values ? Object.entries(values).map(([name, value]) => `${words(name)} ${Array.isArray(value) ? value.join(" ") : value ?? "–"}`).join(", ") : "–";
+
+const changes = paged("changes", "changes/", () => ({ subject }), (items) => table("Changes", [
+  { name: "When", cell: (one) => time(one.at) },
+  { name: "Who", cell: (one) => one.who || "not said" },
+  { name: "What", cell: (one) => words(one.action.replace(".", " ")) },
+  { name: "Before", cell: (one) => text(one.before) },
+  { name: "After", cell: (one) => text(one.after) },
+], items), { limit: 5, none: "Nobody has changed anything." });
+
+// -- begin -----------------------------------------------------------------------------------------------------
+
+try {
+  await head();
+  await settings();
+  days.draw();
+  ranking(null);
+  runs.draw();
+  changes.draw();
+  if (chart.last_run?.status === "running") follow("Run");
+} catch (error) {
+  if (!chart) for (const part_ of document.querySelectorAll("main > :not(.heading)")) part_.hidden = true;
+  fill("state", failure(error));
+}

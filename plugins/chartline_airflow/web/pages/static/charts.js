@@ -1,0 +1,183 @@
+// The followed charts, and the catalogue to add from.
+
+import { Refused, get, mayEdit, send } from "./api.js";
+import { byId, fill, h } from "./dom.js";
+import { day, fromNow, number, time } from "./format.js";
+import { price, read, show, write } from "./settings.js";
+import { accept, badge, bar, chartLink, confirmed, empty, load, paged, rate, refuse, settled, table, tell, whileBusy } from "./ui.js";
+
+const filter = byId("filter");
+const chosen = new Set();
+
+// -- the list --------------------------------------------------------------------------------------------------
+
+const asked = () => {
+  const { q, state, platform, country, sort } = Object.fromEntries(new FormData(filter));
+  return { text: q.trim(), state, platform, country, sort };
+};
+
+const followed = paged("list", "sync/schedules/", asked, (items, list) => {
+  const { all, ...states } = list.totals;
+  fill("counts", `${number(all)} followed: ${Object.entries(states).map(([state, n]) => `${number(n)} ${state}`).join(", ")}`);
+  return table("Followed charts", [
+    ...(mayEdit ? [{ name: "", head: everyone(items), cell: ({ slug, name }) => box(slug, name) }] : []),
+    { name: "Chart", cell: (one) => h("div", {}, chartLink(one.slug, one.name), h("br"), h("small", {}, place(one))) },
+    { name: "State", cell: (one) => h("div", {}, badge(one.state), one.history_held && badge("held", "past held"), one.reason && h("small", {}, h("br"), one.reason)) },
+    { name: "How often", cell: (one) => one.settings.sync_frequency ?? one.sync_frequency },
+    { name: "Last sync", cell: (one) => one.last_run ? h("div", {}, badge(one.last_run.status), h("br"), h("small", { title: `${time(one.last_run.started_at)} UTC` }, fromNow(one.last_run.started_at))) : "never" },
+    { name: "Next sync", cell: (one) => one.next_sync ? h("span", { title: `${time(one.next_sync)} UTC` }, fromNow(one.next_sync)) : "–" },
+    { name: "Success", kind: "number", cell: (one) => rate(one.success_rate) },
+    { name: "Complete", cell: (one) => one.completeness === null ? "–" : bar(one.completeness, undefined, one.completeness >= 0.999 ? "good" : one.completeness >= 0.9 ? "warn" : "bad") },
+  ], items, { row: ({ slug }) => ({ dataset: { slug } }) });
+}, { none: "No followed chart is like that." });
+
+const others = paged("list", "charts/", () => ({ ...asked(), state: "not_followed", sort: asked().sort === "platform" ? "platform" : "name" }), (items) =>
+  table("Charts nobody follows", [
+    { name: "Chart", cell: (one) => h("div", {}, chartLink(one.slug, one.name), h("br"), h("small", {}, one.slug)) },
+    { name: "Platform", cell: (one) => one.platform },
+    { name: "Where", cell: where },
+    { name: "How often", cell: (one) => one.frequency },
+    { name: "Stored", cell: (one) => day(one.newest) },
+    ...(mayEdit ? [{ name: "", cell: (one) => h("button", { type: "button", onclick: () => open(one) }, "Follow") }] : []),
+  ], items), { none: "No chart of the catalogue is like that." });
+
+const where = (one) => [one.city_name, one.country_name].filter(Boolean).join(", ") || "worldwide";
+const place = (one) => `${one.platform}, ${where(one)}${one.newest ? `, newest ${day(one.newest)}` : ""}`;
+const draw = () => (filter.elements.state.value === "not_followed" ? others : followed).restart();
+
+filter.addEventListener("submit", (event) => { event.preventDefault(); draw(); });
+filter.addEventListener("change", draw);
+filter.elements.q.addEventListener("input", settled(draw));
+
+async function choices() {
+  const { platforms, countries } = await get("charts/facets/");
+  for (const [name, found] of [["platform", platforms], ["country", countries]]) {
+    // An empty country means worldwide to the API, and every country to this form.
+    for (const one of found) if (one.value) filter.elements.namedItem(name).append(h("option", { value: one.value }, `${one.name || one.value} (${number(one.charts)})`));
+  }
+}
+
+// -- several at once -------------------------------------------------------------------------------------------
+
+const BULK = {
+  trigger: ["Sync now", "A run of each of these charts is started."],
+  activate: ["Activate", "These charts will run by themselves."],
+  deactivate: ["Deactivate", "These charts will run only by hand."],
+  remove: ["Stop following", "These charts are followed no longer. What was stored of them stays."],
+};
+
+function box(slug, name) {
+  return h("input", { type: "checkbox", checked: chosen.has(slug), ariaLabel: `Choose ${name}`, onchange: ({ target }) => {
+    chosen[target.checked ? "add" : "delete"](slug);
+    mark();
+  } });
+}
+
+function everyone(items) {
+  return h("input", { type: "checkbox", checked: items.every(({ slug }) => chosen.has(slug)), ariaLabel: "Choose all that are shown", onchange: ({ target }) => {
+    for (const { slug } of items) chosen[target.checked ? "add" : "delete"](slug);
+    for (const one of document.querySelectorAll("#list tbody input")) one.checked = target.checked;
+    mark();
+  } });
+}
+
+function mark() {
+  byId("bulk").hidden = !chosen.size;
+  fill("chosen", `${number(chosen.size)} chosen`);
+  for (const row of document.querySelectorAll("#list tr[data-slug]")) row.classList.toggle("chosen", chosen.has(row.dataset.slug));
+}
+
+async function several(name) {
+  const [text, meaning] = BULK[name], charts = [...chosen];
+  const list = h("ul", {}, charts.slice(0, 20).map((slug) => h("li", {}, slug)), charts.length > 20 && h("li", {}, `and ${number(charts.length - 20)} more`));
+  if (!(await confirmed(`${text}: ${number(charts.length)} chart${charts.length > 1 ? "s" : ""}`, [h("p", {}, meaning), list], text, { danger: name === "remove" }))) return "";
+  const answer = await send("POST", "sync/schedules/bulk/", { action: name, charts });
+  for (const one of answer.outcomes) {
+    if (one.done) chosen.delete(one.chart);
+    else tell(`${one.chart}: ${one.problem?.detail ?? "not done"}`, "bad");
+  }
+  mark();
+  await followed.draw();
+  return answer.done ? `${text}: done for ${number(answer.done)} of ${number(charts.length)}.` : "";
+}
+
+// -- following one more ----------------------------------------------------------------------------------------
+
+const dialog = byId("follow");
+let picked = null;
+
+function open(chart = null) {
+  const form = byId("settings");
+  form.hidden = true;
+  picked = null;
+  byId("look").reset();
+  fill("found", empty("Write a word or two."));
+  dialog.showModal();
+  if (chart) {
+    byId("look").elements.q.value = chart.slug;
+    fill("found", pick(chart));
+    choose(chart, byId("found").firstElementChild);
+  } else byId("look").elements.q.focus();
+}
+
+function pick(chart) {
+  const taken = chart.state !== "not_followed";
+  const button = h("button.pick", { type: "button", ariaPressed: "false", disabled: taken, onclick: () => choose(chart, button) },
+    h("strong", {}, chart.name), " ", taken && badge("active", "followed"), h("br"), h("small", {}, `${chart.platform}, ${where(chart)}, ${chart.frequency}, ${chart.slug}`));
+  return button;
+}
+
+function choose(chart, button) {
+  picked = chart;
+  for (const one of document.querySelectorAll("#found .pick")) one.ariaPressed = String(one === button);
+  const form = byId("settings");
+  form.reset();
+  accept(form);
+  const known = [...form.elements.sync_frequency.options].map(({ value }) => value);
+  write(form, { sync_frequency: known.includes(chart.frequency) ? chart.frequency : "weekly" });
+  fill("picked", chart.name);
+  form.hidden = false;
+  price(byId("estimate"), chart.slug, form);
+}
+
+async function follow(event) {
+  event.preventDefault();
+  await whileBusy(byId("save"), async () => {
+    try {
+      const { message } = await send("POST", "sync/schedules/", { chart: picked.slug, ...read(byId("settings")) });
+      dialog.close();
+      await draw();
+      return message;
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      refuse(byId("settings"), error);
+      return "";
+    }
+  });
+}
+
+if (mayEdit) {
+  const form = byId("settings");
+  for (const [name, [text]] of Object.entries(BULK)) {
+    const button = h(`button${name === "remove" ? ".danger" : ""}`, { type: "button", onclick: () => whileBusy(button, () => several(name)) }, text);
+    byId("bulk").append(button);
+  }
+  byId("add").addEventListener("click", () => open());
+  byId("cancel").addEventListener("click", () => dialog.close());
+  byId("look").addEventListener("submit", (event) => event.preventDefault());
+  byId("look").elements.q.addEventListener("input", settled(({ target }) => load("found", async () => {
+    const text = target.value.trim();
+    if (!text) return empty("Write a word or two.");
+    const { items, total } = await get("charts/", { text, limit: 20 });
+    if (!items.length) return empty("The catalogue has no such chart.");
+    return [items.map(pick), total > items.length && empty(`${number(total - items.length)} more: write another word.`)];
+  })));
+  form.addEventListener("change", () => { show(form); price(byId("estimate"), picked.slug, form); });
+  form.addEventListener("submit", follow);
+}
+
+filter.elements.q.value = new URLSearchParams(location.search).get("q") ?? "";
+const state = new URLSearchParams(location.search).get("state");
+if (state) filter.elements.state.value = state;
+draw();
+choices().catch((error) => tell(error.message, "bad"));

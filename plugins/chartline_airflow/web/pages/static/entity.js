@@ -1,0 +1,76 @@
+// What tracks and artists have in common: facts, audience as plots, positions, refresh.
+
+import { get, part, send, subject } from "./api.js";
+import { byId, fill, h } from "./dom.js";
+import { compact, fromNow, number, shift, signed, today, words } from "./format.js";
+import { curves } from "./plot.js";
+import { action, badge, empty, load, poll } from "./ui.js";
+
+/** kind: "tracks" or "artists"; series(answer): [{title, parts: [{name, points}]}], two figures each: value and gain;
+ * more(answer): what else there is to show. */
+export function audience(kind, series, more = () => null) {
+  const own = `${kind}/${part(subject)}/`;
+  const days = () => Number(byId("span").elements.days.value);
+
+  const draw = () => load("audience", async () => {
+    const answer = await get(`${own}audience/`, { from: shift(today(), -days()), resolution: "day" });
+    fill("age", age(answer));
+    if (["started", "running"].includes(answer.refresh.state)) wait();
+    const plots = series(answer);
+    if (!plots.length) return [empty("No audience of these days is stored. Refresh fetches it."), more(answer)];
+    return [h("div.columns", {}, plots.flatMap(({ title, parts }) => [
+      curves(title, parts.map(({ name, points }) => ({ name, points: points.map(({ day, value }) => [day, value]) }))),
+      curves(`${title}, gain since the day before`, parts.map(({ name, points }) => ({ name, points: points.map(({ day, gain }) => [day, gain]) })), { show: signed, axis: compact, none: "One day alone has no gain." }),
+    ])), more(answer)];
+  });
+
+  let waiting = false;
+  const wait = () => {
+    if (waiting) return;
+    waiting = true;
+    poll(async () => {
+      const { refresh, stale } = await get(`${own}audience/`, { from: shift(today(), -1) });
+      if (["started", "running"].includes(refresh.state) && stale) return true;
+      waiting = false;
+      draw();
+      return false;
+    }, 4);
+  };
+
+  byId("span").addEventListener("change", draw);
+  byId("span").addEventListener("submit", (event) => event.preventDefault());
+  fill("actions", action("Refresh audience", async () => {
+    const answer = await send("POST", `${own}refresh/`, {});
+    await draw();
+    return { started: "A refresh is started.", running: "A refresh is under way.", not_needed: "All of it is fresh." }[answer.state] ?? `Put off: ${answer.reason}`;
+  }, { kind: "primary" }));
+  return { draw };
+}
+
+function age(answer) {
+  const { state, reason } = answer.refresh;
+  const at_work = { started: "A refresh is started.", running: "A refresh is under way.", put_off: `The refresh is put off: ${reason}` }[state];
+  return [
+    h("p.soft", {}, answer.age_days === null ? "Never fetched." : `The oldest series is ${number(answer.age_days)} days old.`, " ", at_work && h("strong", {}, at_work)),
+    h("p", {}, answer.platforms.map((one) => [badge(one.stale ? "stale" : one.outcome, `${one.platform}: ${one.fetched_at ? fromNow(one.fetched_at) : words(one.outcome)}`), " "])),
+  ];
+}
+
+/** Places by day, a curve a chart; a day off the chart breaks it. */
+export const positions = (charts, title = "Place on the charts that are followed") => curves(title,
+  charts.map(({ name, frequency, positions: places }) => ({ name, points: broken(places, frequency) })),
+  { inverted: true, show: number, axis: number, none: "It stood on no followed chart." });
+
+const PERIOD = { daily: 1, weekly: 7, monthly: 31 };
+
+/** Points with a null where more than a period and a bit lies between two. */
+function broken(places, frequency) {
+  const most = (PERIOD[frequency] ?? 7) * 1.5;
+  return places.flatMap(({ day, position }, i) => {
+    const before = places[i - 1]?.day;
+    const away = before && Date.parse(day) - Date.parse(before) > most * 864e5;
+    return away ? [[shift(before, 1), null], [day, position]] : [[day, position]];
+  });
+}
+
+export const genres = (found) => found.map(({ root, name }) => (name ? `${root}: ${name}` : root)).join(", ");

@@ -1,0 +1,62 @@
+// How everything stands, at one look.
+
+import { get, page } from "./api.js";
+import { fill, h } from "./dom.js";
+import { compact, day, fromNow, number, percent, words } from "./format.js";
+import { bars } from "./plot.js";
+import { runTable } from "./runtable.js";
+import { badge, bar, chartLink, empty, load, poll, table, tile } from "./ui.js";
+
+const totals = () => load("totals", async () => {
+  const { totals: states } = await get("sync/schedules/", { limit: 1 });
+  return Object.entries({ all: "Followed charts", active: "Active", overdue: "Overdue", paused: "Paused", quarantined: "Quarantined" })
+    .map(([state, name]) => tile(name, number(states[state]), h("a", { href: `${page("charts")}${state === "all" ? "" : `?state=${state}`}` }, "show")));
+});
+
+const attention = () => load("attention", async () => {
+  const health = await get("health/");
+  const wrong = health.checks.filter(({ status }) => status !== "ok");
+  const last = h("p.soft", {}, `Last success: ${fromNow(health.last_success)}.`);
+  if (!wrong.length) return [h("p", {}, badge("ok", "all is well"), ` ${health.checks.length} checks.`), last];
+  return [h("ul.list", {}, wrong.map((check) => h("li", {},
+    badge({ error: "failed", warning: "overdue" }[check.status] ?? "unknown", words(check.name)), " ", check.detail,
+    check.advice && h("p.soft", {}, check.advice),
+    check.subjects.length > 0 && h("ul", {}, check.subjects.map((one) => h("li", {}, chartLink(one.chart), `: ${one.detail}`))),
+    check.count > check.subjects.length && h("p.soft", {}, `and ${number(check.count - check.subjects.length)} more`)))), last];
+});
+
+const quota = () => load("quota", async () => {
+  const told = await get("quota/", { days: 31 });
+  const { left, forecast } = told;
+  const known = left !== null;
+  const tone = !known ? "" : forecast.enough ? "good" : "bad";
+  const whole = known ? left + told.this_month : 1;
+  return [
+    known ? bar(told.this_month / Math.max(whole, 1), `${number(told.this_month)} spent, ${number(left)} left`, tone) : empty("No answer of the API has told yet what is left."),
+    h("p", {}, known && (forecast.enough ? badge("ok", "lasts") : badge("failed", "does not last")), " ",
+      `Until ${forecast.until} about ${number(forecast.need_regular)} calls are needed (${number(forecast.regular_a_day)} a day)`,
+      forecast.need_all > forecast.need_regular ? `, ${number(forecast.need_all)} if the past and runs by hand go on as they do.` : ".",
+      forecast.runs_out && h("strong", {}, ` At this pace it is spent on ${forecast.runs_out}.`)),
+    h("p.soft", {}, `Today: ${number(told.today)} calls.`, told.left_at && ` As told ${fromNow(told.left_at)}.`),
+    bars("Calls by day", told.by_day.map((one) => ({ day: one.day, value: one.billed, bad: one.failed }))),
+    h("details", {}, h("summary", {}, "By chart and kind"), h("div.columns", {},
+      table("By chart", [{ name: "Chart", cell: (one) => (one.chart ? chartLink(one.chart) : "no chart: catalogue, calendars") }, { name: "Calls", kind: "number", cell: (one) => number(one.billed) }], told.by_chart),
+      table("By kind", [{ name: "Kind", cell: (one) => words(one.resource) }, { name: "Calls", kind: "number", cell: (one) => number(one.billed) }], told.by_resource))),
+  ];
+});
+
+const activity = () => load("activity", async () => {
+  const { items } = await get("executions/activity/", { days: 31 });
+  return [
+    bars("Runs", items.map((one) => ({ day: one.day, value: one.good + one.failed + one.other, bad: one.failed }))),
+    bars("Rankings stored", items.map((one) => ({ day: one.day, value: one.rankings }))),
+  ];
+});
+
+const runs = () => load("runs", async () => {
+  const { items } = await get("executions/", { limit: 8 });
+  return items.length ? runTable(items) : empty("Nothing has run yet.");
+});
+
+for (const draw of [totals, attention, quota, activity, runs]) draw();
+poll(async () => { await Promise.all([totals(), runs()]); return true; }, 15);
