@@ -10,6 +10,7 @@ import psycopg
 from pydantic import BaseModel
 
 from chartline.warehouse import entity_lists
+from chartline.warehouse.entity_lists import Kind
 
 Connection = psycopg.Connection[Any]
 
@@ -147,7 +148,8 @@ class Place(BaseModel):
 
 
 class Stood(BaseModel):
-    """A track on a followed chart: `best` place and number of `days` in the range, and every place."""
+    """A track, or an artist's best track, on a followed chart: `best` place and number of `days` in the range, and
+    every place."""
 
     chart: str
     name: str
@@ -194,12 +196,13 @@ def artist(conn: Connection, uuid: str) -> Artist | None:
 
 
 def positions(
-    conn: Connection, uuid: str, first: date, last: date, *, limit: int = 20, offset: int = 0
+    conn: Connection, kind: Kind, uuid: str, first: date, last: date, *, limit: int = 20, offset: int = 0
 ) -> tuple[list[Stood], int]:
-    """The followed charts on which a track stood in these days, the latest first, with every place, and how many."""
-    charts, total = entity_lists.charts_of_track(conn, uuid, first, last, limit=limit, offset=offset)
+    """The followed charts on which a track (or any of an artist's) stood in these days, the latest first, with every
+    place, and how many."""
+    charts, total = entity_lists.charts_of(conn, kind, uuid, first, last, limit=limit, offset=offset)
     places: dict[int, list[Place]] = defaultdict(list)
     if charts:
-        for row in entity_lists.positions(conn, uuid, [chart["id"] for chart in charts], first, last):
+        for row in entity_lists.positions(conn, kind, uuid, [chart["id"] for chart in charts], first, last):
             places[row["chart_id"]].append(Place(**row))
     return [Stood(**chart, positions=places[chart["id"]]) for chart in charts], total

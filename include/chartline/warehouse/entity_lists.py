@@ -196,17 +196,25 @@ _STOOD: LiteralString = """
 """
 
 
-def charts_of_track(
-    conn: Connection, uuid: str, first: date, last: date, *, limit: int = 20, offset: int = 0
+_TRACK_IS: dict[Kind, LiteralString] = {
+    "tracks": "e.track = %s",
+    "artists": "e.track in (select track from chartline.track_artist where artist = %s)",
+}
+
+
+def charts_of(
+    conn: Connection, kind: Kind, uuid: str, first: date, last: date, *, limit: int = 20, offset: int = 0
 ) -> tuple[list[Row], int]:
-    """The followed charts on which a track stood in these days, the latest first, and how many there are."""
+    """The followed charts on which a track, or any track of an artist, stood in these days, the latest first, and how
+    many there are."""
+    wanted = f"{_TRACK_IS[kind]} and r.day between %s and %s"
     with conn.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(
             f"""select c.id, c.slug as chart, c.name, c.platform, c.country_code, c.frequency, stood.days, stood.best,
                     stood.first_day, stood.last_day, count(*) over () as total
                 from (select r.chart_id, count(distinct r.day) as days, min(e.position) as best,
                              min(r.day) as first_day, max(r.day) as last_day
-                      {_STOOD} where e.track = %s and r.day between %s and %s group by r.chart_id) as stood
+                      {_STOOD} where {wanted} group by r.chart_id) as stood
                 join chartline.chart as c on c.id = stood.chart_id
                 order by stood.last_day desc, stood.best, c.slug limit %s offset %s""",
             [uuid, first, last, limit, offset],
@@ -214,19 +222,20 @@ def charts_of_track(
         if rows or not offset:
             return rows, rows[0]["total"] if rows else 0
         counted = cursor.execute(
-            f"select count(distinct r.chart_id) as n {_STOOD} where e.track = %s and r.day between %s and %s",
+            f"select count(distinct r.chart_id) as n {_STOOD} where {wanted}",
             [uuid, first, last],
         ).fetchone()
     return [], counted["n"] if counted else 0
 
 
-def positions(conn: Connection, uuid: str, charts: Sequence[int], first: date, last: date) -> list[Row]:
-    """A track's places on these charts (ids), by chart and day; its best where it stood twice in one ranking."""
+def positions(conn: Connection, kind: Kind, uuid: str, charts: Sequence[int], first: date, last: date) -> list[Row]:
+    """Places of a track, or of an artist's best track, on these charts (ids), by chart and day; the best where it stood
+    twice in one ranking."""
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             f"""select distinct on (r.chart_id, r.day) r.chart_id, r.day, e.position, e.old_position,
                     e.position_evolution, e.entry_state, e.entry_date, e.time_on_chart, e.time_on_chart_unit, e.metric
-                {_STOOD} where e.track = %s and r.chart_id = any(%s) and r.day between %s and %s
+                {_STOOD} where {_TRACK_IS[kind]} and r.chart_id = any(%s) and r.day between %s and %s
                 order by r.chart_id, r.day, e.position""",
             [uuid, list(charts), first, last],
         ).fetchall()

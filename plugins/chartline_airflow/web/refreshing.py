@@ -27,7 +27,7 @@ from chartline.warehouse import entity_lists
 from chartline.warehouse.entity_lists import Kind
 from chartline_airflow.web.access import Person
 from chartline_airflow.web.airflow_api import Airflow
-from chartline_airflow.web.paging import Text
+from chartline_airflow.web.paging import PageQuery, Text
 from chartline_airflow.web.problems import Problem, unknown
 from chartline_airflow.web.warehouse import Connection, pool, url
 
@@ -59,6 +59,12 @@ class SpanQuery(BaseModel):
 
     first: Day | None = Field(None, alias="from", description="first day, YYYY-MM-DD; by default some periods back")
     last: Day | None = Field(None, alias="to", description="last day; by default today")
+
+
+class PositionsQuery(PageQuery, SpanQuery):
+    """Which days, and a part of the charts."""
+
+    limit: int = Field(20, ge=1, le=100, description="how many charts at most")
 
 
 class AudienceQuery(SpanQuery):

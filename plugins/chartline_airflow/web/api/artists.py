@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -9,14 +10,14 @@ from fastapi import APIRouter, BackgroundTasks, Query, Response
 from pydantic import Field
 
 from chartline.operating import entities
-from chartline.operating.entities import Artist, ArtistLine, TrackLine
+from chartline.operating.entities import Artist, ArtistLine, Stood, TrackLine
 from chartline.operating.refresh import Refresh
-from chartline.operating.series import ArtistAudience
+from chartline.operating.series import ArtistAudience, Span
 from chartline_airflow.web import refreshing
 from chartline_airflow.web.access import Editor
 from chartline_airflow.web.airflow_api import AirflowApi
 from chartline_airflow.web.paging import Page, PageQuery, Text
-from chartline_airflow.web.refreshing import AudienceQuery, RefreshBody
+from chartline_airflow.web.refreshing import AudienceQuery, PositionsQuery, RefreshBody
 from chartline_airflow.web.warehouse import Warehouse
 
 router = APIRouter(prefix="/artists", tags=["artists"])
@@ -49,6 +50,17 @@ def tracks(uuid: UUID, query: Annotated[PageQuery, Query()], conn: Warehouse) ->
     """The tracks that name the artist, by name."""
     refreshing.known(conn, "artists", uuid)
     found, total = entities.tracks_of_artist(conn, str(uuid), limit=query.limit, offset=query.offset)
+    return Page.of(found, total, query)
+
+
+@router.get("/{uuid}/positions/")
+def positions(uuid: UUID, query: Annotated[PositionsQuery, Query()], conn: Warehouse) -> Page[Stood]:
+    """Where the artist's best track stood, day by day, on every followed chart: up to a year, by default 90 days."""
+    refreshing.known(conn, "artists", uuid)
+    span = Span.of(query.first, query.last, "day", datetime.now(UTC).date())
+    found, total = entities.positions(
+        conn, "artists", str(uuid), span.first, span.last, limit=query.limit, offset=query.offset
+    )
     return Page.of(found, total, query)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
@@ -42,6 +42,33 @@ class FailuresQuery(PageQuery):
     """Which part of what failed."""
 
     kind: Text | None = Field(None, description="of this reason only, such as not_found")
+
+
+class ActivityQuery(BaseModel):
+    """How far back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    days: int = Field(31, ge=1, le=366, description="days, today included")
+
+
+class ActivityOfDay(BaseModel):
+    """The runs that began on a UTC day, by how they ended (`other`: at work, or put off), and what they stored."""
+
+    day: date
+    good: int
+    failed: int
+    other: int
+    rankings: int
+    calls: int
+
+
+class Activity(BaseModel):
+    """What was done, by day, in order of time; days without a run are left out."""
+
+    first: date
+    last: date
+    items: list[ActivityOfDay]
 
 
 class ExecutionPage(Page[ExecutionLine]):
@@ -85,6 +112,15 @@ def listed(query: Annotated[ExecutionQuery, Query()], conn: Warehouse, _: Reader
         oldest_first=query.oldest_first,
     )
     return ExecutionPage(**dict(Page[ExecutionLine].of(found, total, query)))
+
+
+@router.get("/activity/")
+def activity(query: Annotated[ActivityQuery, Query()], conn: Warehouse, _: Reader) -> Activity:
+    """Runs by the day on which they began."""
+    last = datetime.now(UTC).date()
+    first = last - timedelta(days=query.days - 1)
+    items = [ActivityOfDay(**vars(one)) for one in execution_lists.activity(conn, first, last)]
+    return Activity(first=first, last=last, items=items)
 
 
 @router.get("/{execution}/")

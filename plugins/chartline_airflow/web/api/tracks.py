@@ -17,7 +17,7 @@ from chartline_airflow.web import refreshing
 from chartline_airflow.web.access import Editor
 from chartline_airflow.web.airflow_api import AirflowApi
 from chartline_airflow.web.paging import Page, PageQuery, Text
-from chartline_airflow.web.refreshing import AudienceQuery, RefreshBody, SpanQuery
+from chartline_airflow.web.refreshing import AudienceQuery, PositionsQuery, RefreshBody
 from chartline_airflow.web.warehouse import Warehouse
 
 router = APIRouter(prefix="/tracks", tags=["tracks"])
@@ -28,12 +28,6 @@ class TracksQuery(PageQuery):
 
     name: Text = Field("", description="words of the name or the credit, or how they begin")
     isrc: Text = Field("", description="exactly this ISRC")
-
-
-class PositionsQuery(PageQuery, SpanQuery):
-    """Which days, and a part of the charts."""
-
-    limit: int = Field(20, ge=1, le=100, description="how many charts at most")
 
 
 @router.get("/")
@@ -59,7 +53,9 @@ def positions(uuid: UUID, query: Annotated[PositionsQuery, Query()], conn: Wareh
     """Where the track stood, day by day, on every followed chart: up to a year, by default 90 days."""
     refreshing.known(conn, "tracks", uuid)
     span = Span.of(query.first, query.last, "day", datetime.now(UTC).date())
-    found, total = entities.positions(conn, str(uuid), span.first, span.last, limit=query.limit, offset=query.offset)
+    found, total = entities.positions(
+        conn, "tracks", str(uuid), span.first, span.last, limit=query.limit, offset=query.offset
+    )
     return Page.of(found, total, query)
 
 
