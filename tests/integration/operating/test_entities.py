@@ -67,7 +67,7 @@ def found(conn: Conn, name: str = "", **more: Any) -> list[str]:
     ("asked", "names"),
     [
         ("bridge", [NAMES[1], NAMES[0]]),
-        ("BRI", [NAMES[1], NAMES[0]]),
+        ("BRID", [NAMES[1], NAMES[0]]),
         ("bridge water", [NAMES[1]]),
         ("water bridge nothing", []),
         ("ünd", [NAMES[0]]),
@@ -90,8 +90,7 @@ def test_tracks_are_found_by_isrc_and_listed_in_parts(conn: Conn) -> None:
     assert found(conn, isrc="frx202600002") == [NAMES[2]]
     assert found(conn, isrc="FRX20260000") == []
     everything = found(conn)
-    assert len(everything) == len(NAMES)
-    assert everything == sorted(everything, key=str.lower) or len(set(everything)) == len(NAMES)
+    assert sorted(everything) == sorted(NAMES)
     parts = [entities.tracks(conn, limit=2, offset=offset) for offset in (0, 2, 4, 6)]
     assert [row.name for rows, _ in parts for row in rows] == everything
     assert {total for _, total in parts} == {len(NAMES)}
