@@ -21,12 +21,14 @@ from chartline.soundcharts.redaction import REDACTION
 
 
 class SoundchartsHook(HttpHook):
-    """The Soundcharts account of an Airflow connection of type http.
+    """The Soundcharts account of an Airflow connection of type soundcharts, or http.
 
     Host, login, password and our extras (`auth`, `team_id`, `token_url`, `calls_per_minute`, `connections`) make the
     account; the HTTP provider's options (`verify`, `proxies`, `cert`, `trust_env`, `timeout`) shape its sessions.
     """
 
+    conn_type = "soundcharts"
+    conn_name_attr = "soundcharts_conn_id"
     default_conn_name = CONNECTION
     hook_name = "Soundcharts"
 
@@ -90,7 +92,7 @@ class SoundchartsHook(HttpHook):
         except AirflowNotFoundException:
             raise NotConfigured(
                 f"The Airflow connection {self.http_conn_id} is missing.",
-                advice="Add it under Admin > Connections (type http), or set AIRFLOW_CONN_SOUNDCHARTS.",
+                advice="Add it under Admin > Connections (type Soundcharts), or set AIRFLOW_CONN_SOUNDCHARTS.",
             ) from None
 
     @staticmethod

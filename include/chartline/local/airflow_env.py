@@ -76,6 +76,7 @@ def airflow_env(
         "AIRFLOW__API__HOST": LOOPBACK,
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__BASE_URL": web,
+        "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",  # the Test button: all who log in here own the machine
         "AIRFLOW__API__SECRET_KEY": secrets.api,
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.jwt,
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{web}/execution/",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -286,6 +286,7 @@ def _told(
 ) -> Outcome:
     number = f"{due.id}" if due else f"test-{time.time_ns()}"
     outcome = channel.send(message, number)
+    outcome = replace(outcome, error=redact(outcome.error)[:LONGEST_ERROR])
     rows.log_delivery(
         conn,
         alert_id=due.alert_id if due else None,
@@ -294,6 +295,6 @@ def _told(
         attempt=due.attempts + 1 if due else 1,
         status=outcome.status,
         ms=outcome.ms,
-        error=None if outcome.ok else redact(outcome.error)[:LONGEST_ERROR],
+        error=None if outcome.ok else outcome.error,
     )
     return outcome

@@ -2,6 +2,96 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from chartline.operating import alerts as telling
+from chartline.settings import settings
+from chartline.warehouse import alerts
+from chartline_airflow.channels import base_url, channels
+from chartline_airflow.web.access import Editor, Reader
+from chartline_airflow.web.paging import Page, PageQuery
+from chartline_airflow.web.warehouse import Warehouse
 
 router = APIRouter(tags=["alerts"])
+
+Kind = Literal["", "failed_run", "overdue", "quota", "quarantine", "credentials", "slow_run"]
+
+
+class Alert(BaseModel):
+    """What is or was wrong, and what to do. `details`: facts, by kind; `lines` in it are for people. All of it is
+    text, whatever it looks like."""
+
+    id: int
+    kind: str
+    subject: str
+    state: Literal["open", "solved"]
+    title: str
+    advice: str
+    details: dict[str, Any]
+    opened_at: datetime
+    last_seen_at: datetime
+    solved_at: datetime | None
+
+
+class Delivery(BaseModel):
+    """One attempt to tell somebody. `status`: the receiver's HTTP status; `error` is null where it went well."""
+
+    id: int
+    alert_id: int | None = Field(description="null: a test")
+    channel: str
+    event: str
+    attempt: int
+    at: datetime
+    status: int | None
+    ms: int | None
+    error: str | None
+
+
+class Tested(BaseModel):
+    """How a test went on one channel."""
+
+    channel: str
+    ok: bool
+    status: int | None
+    ms: int
+    error: str
+
+
+class AlertQuery(PageQuery):
+    """Which alerts."""
+
+    state: Literal["", "open", "solved"] = Field("", description="empty: both, open ones first")
+    kind: Kind = Field("", description="empty: all")
+
+
+class DeliveryQuery(PageQuery):
+    """Which attempts."""
+
+    alert: int | None = Field(None, ge=1, le=2**62, description="of this alert; default: all, tests too")
+
+
+@router.get("/alerts/")
+def find(query: Annotated[AlertQuery, Query()], conn: Warehouse, _: Reader) -> Page[Alert]:
+    """Alerts, open ones first, then the newest."""
+    found, total = alerts.page(conn, query.state, query.kind, query.limit, query.offset)
+    return Page[Alert].of([Alert.model_validate(vars(one)) for one in found], total, query)
+
+
+@router.get("/alerts/deliveries/")
+def deliveries(query: Annotated[DeliveryQuery, Query()], conn: Warehouse, _: Reader) -> Page[Delivery]:
+    """Attempts to tell somebody, the newest first."""
+    found, total = alerts.deliveries(conn, query.alert, query.limit, query.offset)
+    return Page[Delivery].of([Delivery.model_validate(vars(one)) for one in found], total, query)
+
+
+@router.post("/alerts/test/")
+def test(conn: Warehouse, person: Editor) -> list[Tested]:
+    """Send a test on every channel, once, and say how each went. An empty list: no channel is set."""
+    outcomes = telling.send_test(conn, channels(settings()), person.name, base_url())
+    return [
+        Tested(channel=name, ok=one.ok, status=one.status, ms=one.ms, error=one.error) for name, one in outcomes.items()
+    ]
