@@ -1,0 +1,157 @@
+"""Runs as people look at them, and what a retry asks for."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from psycopg.types.json import Jsonb
+
+from chartline.cascade.ask import CascadeAsk
+from chartline.operating import executions
+from chartline.operating.executions import NothingToRetry, Retry
+from chartline.settings import settings
+from chartline.warehouse import execution_lists
+from chartline.warehouse.execution_lists import Wanted
+
+from .conftest import uid
+
+
+def ids(story: Any, **wanted: Any) -> list[int]:
+    return [line.id for line in executions.find(story.conn, Wanted(**wanted), story.now)[0]]
+
+
+def retry(story: Any, execution: int, *, followed: bool = True) -> Retry:
+    row = execution_lists.get(story.conn, execution)
+    assert row is not None
+    asked = executions.retry(story.conn, row, followed=followed)
+    if asked.dag_id == "chart_cascade":
+        CascadeAsk.from_config(asked.config)
+    return asked
+
+
+def test_the_newest_come_first_and_can_be_narrowed(story: Any) -> None:
+    old = story.run("day", "failed", started_at=story.now - timedelta(days=2), trigger="manual")
+    new = story.run("week", "complete")
+    assert ids(story) == [new, old]
+    assert ids(story, chart="day") == ids(story, statuses=["failed", "lost"]) == ids(story, trigger="manual") == [old]
+    assert ids(story, since=story.now - timedelta(days=1)) == ids(story, text="WEE") == [new]
+    assert ids(story, until=story.now - timedelta(days=1)) == [old]
+    assert ids(story, dag_id="chart_sync.week") == [new]
+    assert ids(story, text="%") == []
+    found, total = executions.find(story.conn, Wanted(), story.now, limit=1, offset=1)
+    assert ([line.id for line in found], total) == ([old], 2)
+    found, _ = executions.find(story.conn, Wanted(), story.now, oldest_first=True)
+    assert found[0].id == old
+
+
+def test_a_run_with_what_failed_and_what_it_spent(story: Any) -> None:
+    ranking = story.rank("day", story.ago(1), [1, 2])
+    execution = story.run("day", "partial", rankings=[ranking], failures=Jsonb({"server_trouble": 1, "not_found": 1}))
+    story.fail(execution, "track_metadata", uid(1))
+    story.fail(execution, "track_audience", uid(2), "spotify", "not_found")
+    story.call(story.now - timedelta(minutes=58), "song", execution=execution, times=3)
+    story.call(story.now - timedelta(minutes=58), "song_audience", execution=execution, status=404)
+    found = executions.detail(story.conn, execution, settings(), story.now)
+    assert found is not None
+    assert (found.failed, found.not_there, found.seconds, found.progress.percent) == (2, 1, 300, 100)
+    assert [(item.name, item.kind, item.open) for item in found.failed_items.items] == [
+        ("Track 2", "not_found", False),
+        ("Track 1", "server_trouble", True),
+    ]
+    assert [(of.endpoint, of.resource, of.calls, of.failed) for of in found.calls_by_endpoint] == [
+        ("song", "track_metadata", 3, 0),
+        ("song_audience", "track_audience", 1, 1),
+    ]
+    assert found.retryable
+    narrowed = executions.detail(story.conn, execution, settings(), story.now, kind="not_found", limit=1)
+    assert narrowed is not None
+    assert narrowed.failed_items.total == 1
+
+
+def test_an_unknown_id_is_none(story: Any) -> None:
+    assert executions.detail(story.conn, 404, settings(), story.now) is None
+
+
+def test_a_retry_asks_only_for_steps_and_platforms_that_failed(story: Any) -> None:
+    ranking = story.rank("day", story.ago(1), [1, 2])
+    execution = story.run("day", "partial", rankings=[ranking])
+    story.fail(execution, "track_audience", uid(1), "spotify")
+    story.ledger("track_audience", uid(1), "spotify", outcome="failed", due_in=-1)
+    story.fail(execution, "artist_metadata", uid(100))
+    story.fail(execution, "track_airplay", uid(2), "airplay", "not_found")
+    assert retry(story, execution) == Retry(
+        "chart_cascade",
+        {
+            "chart": "day",
+            "steps": ["artist_metadata", "track_audience"],
+            "day": story.ago(1).isoformat(),
+            "track_platforms": ["spotify"],
+            "audience_days": 90,
+        },
+        2,
+    )
+
+
+def test_there_is_nothing_to_retry_where_all_has_come_or_is_not_there(story: Any) -> None:
+    execution = story.run("day", "partial", rankings=[story.rank("day", story.ago(1), [1, 2])])
+    story.fail(execution, "track_metadata", uid(1))
+    story.ledger("track_metadata", uid(1))
+    story.fail(execution, "track_metadata", uid(2), kind="not_found")
+    with pytest.raises(NothingToRetry):
+        retry(story, execution)
+    found = executions.detail(story.conn, execution, settings(), story.now)
+    assert found is not None
+    assert not found.retryable
+    assert not any(item.open for item in found.failed_items.items)
+
+
+def test_the_past_is_asked_for_by_its_days(story: Any) -> None:
+    days = [story.ago(number) for number in (5, 4, 3)]
+    rankings = [story.rank("day", day, tracks) for day, tracks in zip(days[1:], ([1, 2], [2, 3]), strict=True)]
+    story.credit(3, 100)
+    asked = {"interval": [day.isoformat() for day in days], "current": False, "steps": ["track_metadata"]}
+    execution = story.run("day", "partial", rankings=rankings, settings=asked, days_left=[days[0]])
+    story.fail(execution, "track_metadata", uid(1))
+    story.fail(execution, "artist_metadata", uid(100))
+    story.fail(execution, "ranking", "day", days[0].isoformat())
+    wanted = [day.isoformat() for day in days]
+    assert retry(story, execution) == Retry("chart_sync.day", {"days": wanted}, 3)
+    assert retry(story, execution, followed=False) == Retry(
+        "chart_cascade", {"chart": "day", "steps": ["track_metadata"], "days": wanted}, 3
+    )
+
+
+def test_the_fewest_days_that_hold_what_failed(story: Any) -> None:
+    rankings = [story.rank("day", story.ago(number), [1, 2]) for number in (4, 3)]
+    asked = {"days": [story.ago(4).isoformat(), story.ago(3).isoformat()]}
+    execution = story.run("day", "partial", rankings=rankings, settings=asked)
+    story.fail(execution, "track_metadata", uid(1))
+    assert retry(story, execution).config == {"days": [story.ago(3).isoformat()]}
+
+
+@pytest.mark.parametrize("status", ["failed", "lost", "deferred"])
+def test_a_run_that_did_not_end_well_is_asked_for_as_it_was(story: Any, status: str) -> None:
+    execution = story.run("day", status, settings={"interval": [story.ago(1).isoformat()], "current": True})
+    assert retry(story, execution) == Retry("chart_sync.day", {}, 0)
+    by_hand = story.run("week", status, dag_id="chart_cascade", settings={"day": story.ago(9).isoformat()})
+    asked = retry(story, by_hand)
+    assert (asked.dag_id, asked.config["chart"], asked.config["day"]) == (
+        "chart_cascade",
+        "week",
+        story.ago(9).isoformat(),
+    )
+
+
+def test_once_its_ranking_is_here_a_run_is_asked_for_by_that_day(story: Any) -> None:
+    execution = story.run("day", "failed", rankings=[story.rank("day", story.ago(2), [1])])
+    assert retry(story, execution).config == {"day": story.ago(2).isoformat()}
+
+
+def test_as_many_queries_whatever_failed(story: Any, queries: Any) -> None:
+    execution = story.run("day", "partial", rankings=[story.rank("day", story.ago(1), list(range(1, 30)))])
+    for number in range(1, 30):
+        story.fail(execution, "track_metadata", uid(number))
+    assert queries(lambda: executions.detail(story.conn, execution, settings(), story.now)) <= 8
+    assert queries(lambda: executions.find(story.conn, Wanted(), story.now)) == 2
