@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import psycopg
 import typer
 
-from chartline.cli import catalogue, docs, estimate, gaps, schedules, system, verify
+from chartline.cli import catalogue, docs, doctor, estimate, gaps, schedules, system, verify
 from chartline.errors import BadInput, ChartlineError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ docs.add_to(app)
 verify.add_to(app)
 estimate.add_to(app)
 gaps.add_to(app)
+doctor.add_to(app)
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(catalogue.charts_app, name="charts")
 app.add_typer(catalogue.catalogue_app, name="catalogue")

@@ -1,0 +1,311 @@
+"""What keeps an installation from working, looked for one thing after the other. Nothing here is billed or changed."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import psycopg
+import requests
+from packaging.requirements import InvalidRequirement, Requirement
+
+from chartline.errors import ChartlineError, CredentialsRefused, NotInPlan, QuotaSpent, TryLater
+from chartline.operating import quota
+from chartline.settings import Settings, settings
+from chartline.soundcharts.account import ApiAccount
+from chartline.soundcharts.client import SoundchartsClient
+from chartline.soundcharts.endpoints import TEAM_USAGE
+from chartline.soundcharts.limiter import NoLimiter
+from chartline.warehouse import privileges, schema
+from chartline.warehouse.connect import connect
+
+State = Literal["ok", "warning", "problem"]
+OK: State = "ok"
+WARNING: State = "warning"
+PROBLEM: State = "problem"
+
+POSTGRES = 15
+"""The first version with `nulls not distinct`."""
+PYTHON = ((3, 11), (3, 14))
+LATE, WRONG = 5.0, 60.0
+"""Seconds that clocks may differ: above the first a warning, above the second a problem."""
+REQUIREMENTS = Path(__file__).parents[3] / "requirements.txt"
+AIRFLOW_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that was looked at: how it is, and what to do where it is not well."""
+
+    check: str
+    state: State
+    what: str
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Airflow:
+    """Airflow's web server. `login`: user and password, where one is known."""
+
+    url: str
+    login: tuple[str, str] | None
+
+    @classmethod
+    def from_environment(cls, env: Mapping[str, str] = os.environ) -> Airflow:
+        """By `AIRFLOW__API__BASE_URL` and the file of logins that `bin/up` and Docker use."""
+        home = Path(env.get("CHARTLINE_HOME") or Path(__file__).parents[3] / ".chartline")
+        file = env.get("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE") or home / "secrets" / "airflow-logins.json"
+        try:
+            logins = json.loads(Path(file).read_text())
+        except (OSError, ValueError):
+            logins = {}
+        login = ("admin", str(logins["admin"])) if isinstance(logins, dict) and "admin" in logins else None
+        return cls(env.get("AIRFLOW__API__BASE_URL", "").rstrip("/"), login)
+
+
+def examine(warehouse_url: Callable[[], str], account: Callable[[], ApiAccount], airflow: Airflow) -> Iterator[Line]:
+    """All checks, a line or more each, as they are done. The callables may raise named errors: these are lines too."""
+    yield from _versions()
+    given, line = _settings()
+    yield line
+    with ExitStack() as open_:
+        conn, line = _connect(warehouse_url, open_)
+        yield line
+        if conn is not None:
+            yield from _warehouse(conn)
+        usable = conn is not None and schema.current(conn) == schema.head()
+        yield from _source(account, given, conn if usable else None)
+    yield from _airflow(airflow, given)
+    told = given.alert_webhooks.strip() or given.alert_notifiers.strip()
+    yield (
+        Line("alerts", OK, "Channels are set.")
+        if told
+        else Line(
+            "alerts", WARNING, "Nobody is told of alerts.",
+            "Set CHARTLINE_ALERT_WEBHOOKS or CHARTLINE_ALERT_NOTIFIERS: docs/howto/alerts.md.",
+        )
+    )  # fmt: skip
+
+
+def _settings() -> tuple[Settings, Line]:
+    try:
+        return settings(), Line("settings", OK, "Every CHARTLINE_ variable is as it should be.")
+    except ChartlineError as wrong:
+        return Settings.model_construct(), _told("settings", wrong)
+
+
+def _versions() -> Iterator[Line]:
+    version = sys.version_info[:2]
+    good = PYTHON[0] <= version <= PYTHON[1]
+    yield Line(
+        "python", OK if good else PROBLEM, f"Python {platform.python_version()}.",
+        "" if good else f"Use {PYTHON[0][0]}.{PYTHON[0][1]} to {PYTHON[1][0]}.{PYTHON[1][1]}.",
+    )  # fmt: skip
+    differing = _differing()
+    if differing is None:
+        yield Line("packages", WARNING, f"{REQUIREMENTS} is not here, so versions were not compared.")
+    elif differing:
+        shown = ", ".join(differing[:5]) + (f" and {len(differing) - 5} more" if len(differing) > 5 else "")
+        yield Line(
+            "packages", WARNING, f"Installed otherwise than locked: {shown}.",
+            "Install what was tested together: pip install -r requirements.txt",
+        )  # fmt: skip
+    else:
+        yield Line("packages", OK, f"As locked; Airflow {metadata.version('apache-airflow-core')}.")
+
+
+def _differing() -> list[str] | None:
+    """Packages that are not as locked, as `name found (locked)`."""
+    if not REQUIREMENTS.exists():
+        return None
+    found = []
+    for line in REQUIREMENTS.read_text().splitlines():
+        try:
+            wanted = Requirement(line.split(" #")[0].strip())
+        except InvalidRequirement:
+            continue  # a comment, an option
+        if wanted.marker is not None and not wanted.marker.evaluate():
+            continue
+        try:
+            version = metadata.version(wanted.name)
+        except metadata.PackageNotFoundError:
+            version = "missing"
+        if version == "missing" or not wanted.specifier.contains(version, prereleases=True):
+            found.append(f"{wanted.name} {version} ({wanted.specifier})")
+    return found
+
+
+def _connect(url: Callable[[], str], open_: ExitStack) -> tuple[psycopg.Connection[Any] | None, Line]:
+    try:
+        conn = open_.enter_context(connect(url()))
+    except ChartlineError as trouble:
+        return None, _told("warehouse", trouble)
+    conn.autocommit = True
+    major = conn.info.server_version // 10000
+    place = f"PostgreSQL {major} answers at {conn.info.host}:{conn.info.port}/{conn.info.dbname}, as {conn.info.user}."
+    if major < POSTGRES:
+        return conn, Line("warehouse", PROBLEM, place, f"Use PostgreSQL {POSTGRES} or later.")
+    return conn, Line("warehouse", OK, place)
+
+
+def _warehouse(conn: psycopg.Connection[Any]) -> Iterator[Line]:
+    try:
+        schema.check(conn)
+        yield Line("schema", OK, f"At {schema.head()}, as this code needs.")
+    except ChartlineError as wrong:
+        yield _told("schema", wrong)
+    except psycopg.Error as refused:
+        yield Line("schema", PROBLEM, f"It cannot be read: {_first(refused)}.", "See the permissions.")
+    try:
+        missing = privileges.lacking(conn) if schema.current(conn) else []
+    except psycopg.Error as refused:
+        missing = [_first(refused)]
+    if missing:
+        shown = "; ".join(missing[:5]) + (f"; and {len(missing) - 5} more" if len(missing) > 5 else "")
+        yield Line(
+            "permissions", PROBLEM, f"{conn.info.user} lacks: {shown}.",
+            "Connect as the owner of the schema (the user that ran chartline migrate), or make this user a member of "
+            "that role: grant <owner> to <user>.",
+        )  # fmt: skip
+    else:
+        yield Line("permissions", OK, f"{conn.info.user} may do all that is needed.")
+    yield _clock("warehouse clock", privileges.clock(conn), "the warehouse's host")
+
+
+def _source(account: Callable[[], ApiAccount], given: Settings, conn: psycopg.Connection[Any] | None) -> Iterator[Line]:
+    try:
+        own = account()
+    except ChartlineError as wrong:
+        yield _told("connection", wrong)
+        return
+    yield Line("connection", OK, f"soundcharts leads to {own.base_url}, with {own.auth}.")
+    dates: list[datetime] = []
+    quick = given.model_copy(update={"call_retries": 1})
+    try:
+        with SoundchartsClient(
+            own, limiter=NoLimiter(), session_factory=lambda: _dating(dates), settings=quick
+        ) as client:
+            left = client.get(TEAM_USAGE).calls[-1].quota_left
+    except QuotaSpent as spent:
+        yield Line("credentials", OK, "Soundcharts accepts them.")
+        yield _told("quota", spent)
+    except ChartlineError as trouble:
+        unknown = isinstance(trouble, TryLater)
+        yield _told("credentials", trouble, "Nothing is known of them: " if unknown else "")
+        if isinstance(trouble, CredentialsRefused | NotInPlan):
+            yield Line("quota", WARNING, "It was not told.", "Mend the credentials first.")
+    else:
+        yield Line("credentials", OK, "Soundcharts accepts them.")
+        yield _quota(left, conn)
+    if dates:
+        yield _clock("API clock", dates[-1], "this machine (Soundcharts' is right)")
+
+
+def _quota(left: int | None, conn: psycopg.Connection[Any] | None) -> Line:
+    if left is None:
+        return Line("quota", WARNING, "Soundcharts does not say what is left.", "Look at the account's page there.")
+    if left <= 0:
+        return Line("quota", PROBLEM, "No call is left.", "Wait for the next billing cycle, or have the quota raised.")
+    told = quota.forecast(conn, datetime.now(UTC)) if conn else None
+    if told and told.need_regular > left:
+        return Line(
+            "quota", WARNING, f"{left:,} calls are left; to {told.until} about {told.need_regular:,} are needed.",
+            "Follow fewer charts, sync them less often, fetch less of them, or have the quota raised.",
+        )  # fmt: skip
+    return Line("quota", OK, f"{left:,} calls are left.")
+
+
+def _dating(dates: list[datetime]) -> requests.Session:
+    """A session that notes the time that each answer says it has."""
+    session = requests.Session()
+
+    def note(answer: requests.Response, *_: Any, **__: Any) -> None:
+        try:
+            dates.append(parsedate_to_datetime(answer.headers["Date"]))
+        except (KeyError, ValueError):
+            return  # it does not say
+
+    session.hooks["response"].append(note)
+    return session
+
+
+def _clock(check: str, theirs: datetime, whose: str) -> Line:
+    apart = (theirs - datetime.now(UTC)).total_seconds()
+    words = f"{abs(apart):.0f} s {'ahead of' if apart > 0 else 'behind'} this machine's"
+    if abs(apart) <= LATE:
+        return Line(check, OK, "The same as this machine's.")
+    state: State = WARNING if abs(apart) <= WRONG else PROBLEM
+    return Line(check, state, f"It is {words}.", f"Keep the time of {whose} by NTP: leases and limits go by it.")
+
+
+def _airflow(airflow: Airflow, given: Settings) -> Iterator[Line]:
+    if not airflow.url:
+        yield Line(
+            "airflow", WARNING, "AIRFLOW__API__BASE_URL is not set, so neither Airflow nor its pools were looked at.",
+            "Use bin/chartline after bin/up, or set it.",
+        )  # fmt: skip
+        return
+    with requests.Session() as http:
+        http.trust_env = not airflow.url.startswith(("http://127.0.0.1", "http://localhost"))
+        try:
+            yield _components(http, airflow)
+            yield _pools(http, airflow, given)
+        except (requests.RequestException, ValueError, KeyError) as trouble:
+            yield Line(
+                "airflow", PROBLEM, f"{airflow.url} gives no usable answer ({type(trouble).__name__}).",
+                "Start it (bin/up), or set AIRFLOW__API__BASE_URL to where it is.",
+            )  # fmt: skip
+
+
+def _components(http: requests.Session, airflow: Airflow) -> Line:
+    answer = http.get(f"{airflow.url}/api/v2/monitor/health", timeout=AIRFLOW_SECONDS)
+    answer.raise_for_status()
+    sick = [name for name, part in answer.json().items() if part and part.get("status") not in ("healthy", None)]
+    if sick:
+        return Line("airflow", PROBLEM, f"Not healthy: {', '.join(sick)}.", "Restart it, and see its log.")
+    return Line("airflow", OK, f"All parts are healthy at {airflow.url}.")
+
+
+def _pools(http: requests.Session, airflow: Airflow, given: Settings) -> Line:
+    if airflow.login is None:
+        return Line(
+            "pools", WARNING, "No login of Airflow is known here, so they were not looked at.",
+            "See in Admin > Pools that chartline_rankings and chartline_fetch exist: without them tasks wait for ever.",
+        )  # fmt: skip
+    user, password = airflow.login
+    body = {"username": user, "password": password}
+    token = http.post(f"{airflow.url}/auth/token", json=body, timeout=AIRFLOW_SECONDS)
+    token.raise_for_status()
+    headers = {"Authorization": f"Bearer {token.json()['access_token']}"}
+    answer = http.get(f"{airflow.url}/api/v2/pools", params={"limit": 100}, headers=headers, timeout=AIRFLOW_SECONDS)
+    answer.raise_for_status()
+    slots = {pool["name"]: int(pool["slots"]) for pool in answer.json()["pools"]}
+    wanted = {"chartline_rankings": given.pool_rankings, "chartline_fetch": given.pool_fetch}
+    if missing := [name for name in wanted if not slots.get(name)]:
+        return Line(
+            "pools", PROBLEM, f"Missing, or without a slot: {', '.join(missing)}. Their tasks wait for ever.",
+            "Make them under Admin > Pools, or start bin/up again.",
+        )  # fmt: skip
+    told = ", ".join(f"{name} {slots[name]}" for name in wanted)
+    if any(slots[name] != number for name, number in wanted.items()):
+        return Line("pools", OK, f"Slots: {told} (the settings say {', '.join(map(str, wanted.values()))}).")
+    return Line("pools", OK, f"Slots: {told}.")
+
+
+def _told(check: str, error: ChartlineError, before: str = "") -> Line:
+    advice = "Check the network, the proxy settings and the address, then try again."
+    return Line(check, PROBLEM, f"{before}{error.what}", error.advice or advice)
+
+
+def _first(error: psycopg.Error) -> str:
+    return (error.diag.message_primary or str(error).partition("\n")[0]).rstrip(".")
