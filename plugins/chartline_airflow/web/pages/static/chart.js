@@ -126,7 +126,7 @@ function refresh() {
 const days = {
   year: null,
   draw: () => load("days", async () => {
-    const calendar = await get(`${own}calendar/`, { year: days.year });
+    const [calendar, wanted] = await Promise.all([get(`${own}calendar/`, { year: days.year }), get(`${own}completeness/`)]);
     days.year = calendar.year;
     const [first, last] = [calendar.first, calendar.last].map((one) => Number((one ?? `${calendar.year}`).slice(0, 4)));
     const move = (by) => () => { days.year += by; days.draw(); };
@@ -134,15 +134,20 @@ const days = {
       h("button", { type: "button", ariaLabel: "The year before", disabled: calendar.year <= first, onclick: move(-1) }, "‹"),
       h("strong", {}, calendar.year),
       h("button", { type: "button", ariaLabel: "The year after", disabled: calendar.year >= Math.max(last, calendar.year), onclick: move(1) }, "›"));
-    const told = Object.fromEntries(calendar.days.map((one) => [one.day, { state: one.state, text: `${said(one.state)}${one.entries ? `, ${one.entries} places` : ""}` }]));
-    const { stored, short, missing, absent } = calendar.counts;
+    const unasked = ({ day: on, state }) => state === "missing" && wanted.wanted_first && (on < wanted.wanted_first || on > wanted.wanted_last);
+    const told = Object.fromEntries(calendar.days.map((one) => [one.day, unasked(one)
+      ? { state: "unasked", text: said("unasked") }
+      : { state: one.state, text: `${said(one.state)}${one.entries ? `, ${one.entries} places` : ""}` }]));
+    const { stored, short, missing, absent } = wanted.wanted ?? calendar.counts;
+    const of = wanted.wanted ? `Of what the settings ask for, ${wanted.wanted_first} to ${wanted.wanted_last}` : `Of ${calendar.year}`;
     return [year(String(calendar.year), told, (chosen) => ranking(chosen), shown), legend(),
-      h("p.soft", {}, `${number(stored)} days stored, ${number(short)} short, ${number(missing)} missing, ${number(absent)} not at the source.`)];
+      h("p.soft", {}, `${of}: ${number(stored)} days stored, ${number(short)} short, ${number(missing)} missing, ${number(absent)} not at the source.`)];
   }),
 };
 
 // -- ranking ---------------------------------------------------------------------------------------------------
 
+const UNITS = { DOC: "days", WOC: "weeks", MOC: "months" };
 const MOVES = { new: "new", re_entry: "re-entry", up: "▲", down: "▼", same: "=", unknown: "" };
 
 function movement({ move, places }) {
@@ -158,7 +163,7 @@ async function ranking(asked) {
   await load("ranking", async () => {
     let found;
     try {
-      found = await get(`${own}rankings/${part(asked ?? "latest")}/`, { limit: 200 });
+      found = await get(`${own}rankings/${part(asked ?? "latest")}/`, { limit: 50 });
     } catch (error) {
       if (error.status !== 404) throw error;
       byId("of-day").elements.day.value = asked ?? "";
@@ -189,7 +194,7 @@ function places(found) {
   const list = h("div", {}, rows(found.items, metric));
   let next = found.next_offset;
   const more = next && h("button", { type: "button", onclick: () => whileBusy(more, async () => {
-    const following_ = await get(`${own}rankings/${found.day}/`, { limit: 200, offset: next });
+    const following_ = await get(`${own}rankings/${found.day}/`, { limit: 100, offset: next });
     list.append(rows(following_.items, metric));
     next = following_.next_offset;
     if (!next) more.remove();
@@ -202,9 +207,9 @@ const rows = (items, metric) => table("The ranking", [
   { name: "Move", cell: movement },
   { name: "Track", cell: (one) => trackLink(one.track, one.name) },
   { name: "Artists", cell: by },
-  { name: "On chart", kind: "number", cell: (one) => one.time_on_chart === null ? "–" : `${number(one.time_on_chart)} ${words(one.time_on_chart_unit ?? "")}` },
+  { name: "On chart", kind: "number", cell: (one) => one.time_on_chart === null ? "–" : `${number(one.time_on_chart)} ${UNITS[one.time_on_chart_unit] ?? words(one.time_on_chart_unit ?? "")}` },
   ...(metric ? [{ name: words(chart?.metric_type || "metric"), kind: "number", cell: (one) => number(one.metric) }] : []),
-], items);
+], items, { kind: "ranking" });
 
 byId("of-day").addEventListener("submit", (event) => event.preventDefault());
 byId("of-day").elements.day.addEventListener("change", ({ target }) => target.value && ranking(target.value));

@@ -51,7 +51,7 @@ function age(answer) {
   const { state, reason } = answer.refresh;
   const at_work = { started: "A refresh is started.", running: "A refresh is under way.", put_off: `The refresh is put off: ${reason}` }[state];
   return [
-    h("p.soft", {}, answer.age_days === null ? "Never fetched." : `The oldest series is ${number(answer.age_days)} days old.`, " ", at_work && h("strong", {}, at_work)),
+    h("p.soft", {}, answer.age_days === null ? "Never fetched." : answer.age_days < 1 ? "All of it is less than a day old." : `The oldest series is ${number(answer.age_days)} days old.`, " ", at_work && h("strong", {}, at_work)),
     h("p", {}, answer.platforms.map((one) => [badge(one.stale ? "stale" : one.outcome, `${one.platform}: ${one.fetched_at ? fromNow(one.fetched_at) : words(one.outcome)}`), " "])),
   ];
 }

@@ -26,19 +26,28 @@ export function bytes(value) {
 
 export function duration(seconds) {
   return given(seconds, (s) => {
-    if (s < 60) return `${Math.round(s)} s`;
-    if (s < 3600) return `${Math.floor(s / 60)} min ${Math.round(s % 60)} s`;
-    if (s < 172800) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
-    return `${Math.round(s / 86400)} days`;
+    const rounded = Math.round(s);
+    if (rounded < 60) return `${rounded} s`;
+    if (rounded < 3600) return `${Math.floor(rounded / 60)} min ${rounded % 60} s`;
+    return about(s);
   });
 }
 
-/** "in 3 h 2 min", "5 min 4 s ago". */
+/** Rounded: "50 s", "5 min", "3 h 2 min", "4 days". */
+function about(s) {
+  if (s < 60) return `${Math.round(s)} s`;
+  const minutes = Math.round(s / 60);
+  if (minutes < 60) return `${minutes} min`;
+  if (minutes < 2880) return `${Math.floor(minutes / 60)} h${minutes % 60 ? ` ${minutes % 60} min` : ""}`;
+  return `${Math.round(minutes / 1440)} days`;
+}
+
+/** "in 3 h 2 min", "5 min ago". */
 export function fromNow(value) {
   return given(value, (text) => {
     const seconds = (new Date(text) - Date.now()) / 1000;
     if (Math.abs(seconds) < 5) return "now";
-    return seconds > 0 ? `in ${duration(seconds)}` : `${duration(-seconds)} ago`;
+    return seconds > 0 ? `in ${about(seconds)}` : `${about(-seconds)} ago`;
   });
 }
 

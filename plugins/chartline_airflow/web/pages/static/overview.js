@@ -2,10 +2,10 @@
 
 import { get, page } from "./api.js";
 import { fill, h } from "./dom.js";
-import { compact, day, fromNow, number, percent, words } from "./format.js";
+import { fromNow, number, words } from "./format.js";
 import { bars } from "./plot.js";
 import { runTable } from "./runtable.js";
-import { badge, bar, chartLink, empty, load, poll, table, tile } from "./ui.js";
+import { badge, chartLink, empty, load, poll, table, tile } from "./ui.js";
 
 const totals = () => load("totals", async () => {
   const { totals: states } = await get("sync/schedules/", { limit: 1 });
@@ -29,27 +29,37 @@ const quota = () => load("quota", async () => {
   const told = await get("quota/", { days: 31 });
   const { left, forecast } = told;
   const known = left !== null;
-  const tone = !known ? "" : forecast.enough ? "good" : "bad";
-  const whole = known ? left + told.this_month : 1;
   return [
-    known ? bar(told.this_month / Math.max(whole, 1), `${number(told.this_month)} spent, ${number(left)} left`, tone) : empty("No answer of the API has told yet what is left."),
+    known ? gauge(told.this_month, left, forecast) : empty("No answer of the API has told yet what is left."),
     h("p", {}, known && (forecast.enough ? badge("ok", "lasts") : badge("failed", "does not last")), " ",
       `Until ${forecast.until} about ${number(forecast.need_regular)} calls are needed (${number(forecast.regular_a_day)} a day)`,
       forecast.need_all > forecast.need_regular ? `, ${number(forecast.need_all)} if the past and runs by hand go on as they do.` : ".",
       forecast.runs_out && h("strong", {}, ` At this pace it is spent on ${forecast.runs_out}.`)),
     h("p.soft", {}, `Today: ${number(told.today)} calls.`, told.left_at && ` As told ${fromNow(told.left_at)}.`),
-    bars("Calls by day", told.by_day.map((one) => ({ day: one.day, value: one.billed, bad: one.failed }))),
+    bars("Calls by day", told.by_day.map((one) => ({ day: one.day, value: one.billed, bad: one.failed })), { first: told.first, last: told.last }),
     h("details", {}, h("summary", {}, "By chart and kind"), h("div.columns", {},
       table("By chart", [{ name: "Chart", cell: (one) => (one.chart ? chartLink(one.chart) : "no chart: catalogue, calendars") }, { name: "Calls", kind: "number", cell: (one) => number(one.billed) }], told.by_chart),
       table("By kind", [{ name: "Kind", cell: (one) => words(one.resource) }, { name: "Calls", kind: "number", cell: (one) => number(one.billed) }], told.by_resource))),
   ];
 });
 
+/** What is spent this month, what will be needed of the rest, what remains. */
+function gauge(spent, left, { need_regular: need, enough }) {
+  const whole = Math.max(spent + left, 1);
+  const share = (calls) => `${Math.min(100, (100 * calls) / whole)}%`;
+  const text = `${number(spent)} spent, ${number(Math.min(need, left))} to come, ${number(Math.max(left - need, 0))} spare`;
+  return h("div", {},
+    h(`div.progress.gauge${enough ? "" : ".bad"}`, { role: "img", ariaLabel: text },
+      h("div", { style: { width: share(spent) } }), h("div.need", { style: { width: share(need) } })),
+    h("p.legend", {}, h("span", {}, h("i.spent"), `${number(spent)} spent this month`), h("span", {}, h("i.need"), `${number(need)} to come`),
+      h("span", {}, h("i.spare"), `${number(left)} left`)));
+}
+
 const activity = () => load("activity", async () => {
-  const { items } = await get("executions/activity/", { days: 31 });
+  const { items, first, last } = await get("executions/activity/", { days: 31 });
   return [
-    bars("Runs", items.map((one) => ({ day: one.day, value: one.good + one.failed + one.other, bad: one.failed }))),
-    bars("Rankings stored", items.map((one) => ({ day: one.day, value: one.rankings }))),
+    bars("Runs", items.map((one) => ({ day: one.day, value: one.good + one.failed + one.other, bad: one.failed })), { first, last }),
+    bars("Rankings stored", items.map((one) => ({ day: one.day, value: one.rankings })), { first, last }),
   ];
 });
 

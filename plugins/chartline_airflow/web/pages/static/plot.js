@@ -62,18 +62,18 @@ export function curves(title, series, { inverted = false, show = number, axis = 
     one.on = !one.on;
     event.currentTarget.ariaPressed = String(one.on);
     draw();
-  } }, one.name)) : h("small", {}, known[0].name);
+  } }, one.name)) : null;
   return h("figure", {}, h("figcaption", {}, title, keys), place, values(days, known, show));
 }
 
-/** Bars, one a day; `bad` is the part of a bar that went wrong. points: [{day, value, bad?}]. */
-export function bars(title, points, { show = number, height = 140 } = {}) {
+/** Bars, one a day from `first` to `last`; `bad` is the part of a bar that went wrong. points: [{day, value, bad?}]. */
+export function bars(title, points, { first, last, show = number, height = 140 } = {}) {
   if (!points.length) return h("figure", {}, h("figcaption", {}, title), h("p.empty", {}, "Nothing yet."));
-  const days = points.map(({ day }) => day);
+  const days = [first ?? points[0].day, last ?? points.at(-1).day];
   const place = h("div.plot", {});
   watch(place, (width) => {
     const view = frame(days, [0, ...points.map(({ value }) => value)], width, height, { axis: compact, zero: true, margin: 0.5 });
-    const wide = Math.max(1, Math.min(28, (width - PAD.left - PAD.right) / Math.max(1, days.length) - 2));
+    const wide = Math.max(1, Math.min(28, (width - PAD.left - PAD.right) / ((at(days[1]) - at(days[0])) / DAY + 1) - 2));
     fill(place, svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": `${title}, ${days[0]} to ${days.at(-1)}` },
       view.marks,
       svg("g", { class: "bars" }, points.flatMap(({ day, value, bad = 0 }) => {
@@ -83,15 +83,6 @@ export function bars(title, points, { show = number, height = 140 } = {}) {
       }))));
   });
   return h("figure", {}, h("figcaption", {}, title), place);
-}
-
-/** [[day, value]] → gain since the day before; null where that day is not known. */
-export function gains(points) {
-  const found = new Map(points);
-  return points.map(([day, value]) => {
-    const before = found.get(shift(day, -1)) ?? null;
-    return [day, value === null || before === null ? null : value - before];
-  });
 }
 
 /** The curve's parts between days without a value. */
@@ -117,10 +108,11 @@ function frame(days, values, width, height, { inverted = false, axis, zero = fal
     const up = (v - low) / (high - low);
     return PAD.top + (inverted ? up : 1 - up) * (height - PAD.top - PAD.bottom);
   };
+  const short = steps.map(axis), told = new Set(short).size < short.length ? steps.map(number) : short;
   const marks = [
-    ...steps.map((v) => [
+    ...steps.map((v, i) => [
       svg("line", { class: "grid", x1: PAD.left, x2: width - PAD.right, y1: y(v), y2: y(v) }),
-      svg("text", { x: PAD.left - 6, y: y(v) + 4, "text-anchor": "end" }, axis(v)),
+      svg("text", { x: PAD.left - 6, y: y(v) + 4, "text-anchor": "end" }, told[i]),
     ]),
     ...dates(days[0], days.at(-1), Math.max(2, Math.floor(width / 95))).map((day) =>
       svg("text", { x: x(day), y: height - 6, "text-anchor": "middle" }, label(day, days))),
@@ -131,7 +123,7 @@ function frame(days, values, width, height, { inverted = false, axis, zero = fal
 
 function ticks(low, high, count) {
   const rough = (high - low) / count, size = 10 ** Math.floor(Math.log10(rough));
-  const step = Math.max([1, 2, 5, 10].map((n) => n * size).find((n) => n >= rough), high - low >= 2 ? 1 : 0);
+  const step = Math.max([1, 2, 5, 10].map((n) => n * size).find((n) => n >= rough), 1); // all values are whole
   const found = [];
   for (let v = Math.ceil(low / step) * step; v <= high + step / 1e6; v += step) found.push(Number(v.toPrecision(12)));
   return found;

@@ -118,12 +118,12 @@ export function refuse(form, error) {
 // -- showing ---------------------------------------------------------------------------------------------------
 
 /** A table; `columns`: [{name, cell(item), kind?: "number"}]. On narrow screens each row becomes a card. */
-export function table(caption, columns, items, { row = () => ({}) } = {}) {
-  return h("div.scroll", {}, h("table", {},
+export function table(caption, columns, items, { row = () => ({}), kind = "" } = {}) {
+  return h("div.scroll", {}, h(`table${kind ? `.${kind}` : ""}`, {},
     h("caption.unseen", {}, caption),
-    h("thead", {}, h("tr", {}, columns.map(({ name, head, kind }) => h(`th${kind ? `.${kind}` : ""}`, { scope: "col" }, head ?? name)))),
-    h("tbody", {}, items.map((item) => h("tr", row(item), columns.map(({ name, cell, kind }) =>
-      h(`td${kind ? `.${kind}` : ""}`, { dataset: { name } }, cell(item))))))));
+    h("thead", {}, h("tr", {}, columns.map(({ name, head, kind: align }) => h(`th${align ? `.${align}` : ""}`, { scope: "col" }, head ?? name)))),
+    h("tbody", {}, items.map((item) => h("tr", row(item), columns.map(({ name, cell, kind: align }) =>
+      h(`td${align ? `.${align}` : ""}`, { dataset: { name } }, h("div", {}, cell(item)))))))));
 }
 
 /** A list of the API, a part at a time: `show(items, whole)` makes the nodes; `within(answer)` is where the list is. */

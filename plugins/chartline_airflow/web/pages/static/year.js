@@ -5,7 +5,7 @@ import { shift } from "./format.js";
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const SAID = {
-  stored: "stored", short: "short: rows are missing", missing: "missing: the source has it", absent: "not at the source",
+  stored: "stored", short: "short: rows are missing", missing: "missing: the source has it", unasked: "at the source, not asked for", absent: "not at the source",
 };
 
 /** days: {day: {state, text}}; choose(day): a stored day was pressed; chosen: the day that is shown. */
@@ -31,6 +31,10 @@ export function year(number, days, choose, chosen) {
   });
   const place = h("div.year", { role: "group", ariaLabel: `The days of ${number}; arrow keys move, Enter opens a day` }, names, squares);
   (squares.find((one) => one.ariaCurrent) ?? squares[0]).tabIndex = 0;
+  requestAnimationFrame(() => { // a narrow screen begins at the end
+    const last = squares.findLast((one) => !one.classList.contains("unwanted"));
+    if (last) place.scrollLeft = last.offsetLeft - place.offsetLeft - place.clientWidth + 40;
+  });
   place.addEventListener("keydown", (event) => {
     const step = { ArrowUp: -1, ArrowDown: 1, ArrowLeft: -7, ArrowRight: 7 }[event.key];
     const from = squares.indexOf(document.activeElement);
