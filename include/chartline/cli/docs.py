@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -56,10 +57,19 @@ def warehouse_schema() -> tuple[str, str]:
             return "docs/schema.md", docs.render(conn)
 
 
+def openapi() -> tuple[str, str]:
+    """The REST API, from its routes."""
+    from chartline_airflow.web.app import create_app  # Airflow, as for the DAGs
+
+    described = json.dumps(create_app().openapi(), indent=1, ensure_ascii=False, sort_keys=True)
+    return "docs/reference/openapi.json", described + "\n"
+
+
 GENERATORS: dict[str, Generator] = {
     "schedule-settings": schedule_settings,
     "dags": dags,
     "schema": warehouse_schema,
+    "openapi": openapi,
 }
 
 

@@ -11,14 +11,15 @@ import psycopg
 from pydantic import BaseModel
 
 from chartline.errors import BadInput
-from chartline.operating import charts, standing
+from chartline.operating import charts, executions, standing
 from chartline.operating.charts import ChartLine
+from chartline.operating.executions import ExecutionLine
 from chartline.operating.standing import State
 from chartline.schedules import service
 from chartline.schedules.model import ScheduleSettings
 from chartline.schedules.snapshot import SnapshotLine
 from chartline.settings import Settings
-from chartline.warehouse import chart_lists, schedule_lists, schedules
+from chartline.warehouse import chart_lists, execution_lists, schedule_lists, schedules
 from chartline.warehouse.chart_lists import Wanted
 
 Connection = psycopg.Connection[Any]
@@ -53,26 +54,6 @@ class ScheduleLine(ChartLine):
     history_held: bool
 
 
-class RunOfChart(BaseModel):
-    """One execution of a chart."""
-
-    id: int
-    dag_id: str
-    run_id: str
-    trigger: str
-    status: str
-    started_at: datetime
-    finished_at: datetime | None
-    rankings_created: int
-    rankings_updated: int
-    entries_stored: int
-    audience_points: int
-    calls: int
-    deferred: int
-    failures: dict[str, int]
-    error: str | None
-
-
 class Statistics(BaseModel):
     """What all executions of a chart came to. `success_rate`: of all that ended, 0 to 1."""
 
@@ -88,7 +69,7 @@ class Statistics(BaseModel):
 class ScheduleDetail(ScheduleLine):
     """A followed chart with its newest executions."""
 
-    executions: list[RunOfChart]
+    executions: list[ExecutionLine]
     statistics: Statistics
 
 
@@ -155,7 +136,7 @@ def detail(conn: Connection, slug: str, settings: Settings, now: datetime) -> Sc
     ended = sums.good + sums.failed
     return ScheduleDetail(
         **one.model_dump(),
-        executions=[RunOfChart(**vars(run)) for run in schedule_lists.recent(conn, slug, RECENT)],
+        executions=executions.find(conn, execution_lists.Wanted(chart=slug), now, limit=RECENT)[0],
         statistics=Statistics(**vars(sums), success_rate=round(sums.good / ended, 3) if ended else None),
     )
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, LiteralString
+from typing import Any
 
 import psycopg
 from psycopg.rows import class_row
@@ -20,40 +19,6 @@ def slug_of(conn: Connection, key: str) -> str | None:
         {"key": key, "id": number},
     ).fetchone()
     return str(row[0]) if row else None
-
-
-@dataclass(frozen=True)
-class RecentRun:
-    """One execution of a chart, by whatever DAG."""
-
-    id: int
-    dag_id: str
-    run_id: str
-    trigger: str
-    status: str
-    started_at: datetime
-    finished_at: datetime | None
-    rankings_created: int
-    rankings_updated: int
-    entries_stored: int
-    audience_points: int
-    calls: int
-    deferred: int
-    failures: dict[str, int]
-    error: str | None
-
-
-_RECENT: LiteralString = """
-    select id, dag_id, run_id, trigger, status, started_at, finished_at, rankings_created, rankings_updated,
-           entries_stored, audience_points, calls, deferred, failures, error
-    from chartline.chart_sync_execution where chart_slug = %s order by started_at desc, id desc limit %s
-"""
-
-
-def recent(conn: Connection, slug: str, limit: int) -> list[RecentRun]:
-    """The newest executions of a chart."""
-    with conn.cursor(row_factory=class_row(RecentRun)) as cursor:
-        return cursor.execute(_RECENT, [slug, limit]).fetchall()
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,8 @@ def create_app() -> FastAPI:
         generate_unique_id_function=lambda route: f"{(route.tags or ['chartline'])[0]}_{route.name}",
     )
     for router in ROUTERS:
-        app.include_router(router, prefix="/api", dependencies=[Depends(known_parameters)], responses=problems.SCHEMAS)
+        below = [Depends(access.reader), Depends(known_parameters)]
+        app.include_router(router, prefix="/api", dependencies=below, responses=problems.SCHEMAS)
     app.include_router(pages.router, include_in_schema=False)
     app.mount("/static", pages.static, name="static")
     problems.add_to(app)

@@ -76,7 +76,6 @@ class ProblemBody(BaseModel):
 
 SCHEMAS: dict[int | str, dict[str, Any]] = {
     status: {
-        "model": ProblemBody,
         "description": HTTPStatus(status).phrase,
         "content": {MEDIA: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
     }
@@ -173,6 +172,8 @@ def _chartline(request: Request, error: Exception) -> JSONResponse:
 
 def _http(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # FastAPI's word for a body that its JSON parser gave up on
+        return wrong("body", "is not JSON").response
     return of_http(error).response
 
 

@@ -9,10 +9,13 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from chartline.cascade.ask import MAX_DAYS
+from chartline.operating import executions, progress
 from chartline.operating import schedules as views
-from chartline.operating.schedules import RunOfChart, ScheduleLine
+from chartline.operating.executions import ExecutionLine
+from chartline.operating.progress import Progress
+from chartline.operating.schedules import ScheduleLine
 from chartline.settings import settings
-from chartline.warehouse import schedule_lists
+from chartline.warehouse import execution_lists
 from chartline_airflow.web import starting
 from chartline_airflow.web.access import Editor, Reader
 from chartline_airflow.web.airflow_api import AirflowApi
@@ -45,9 +48,9 @@ class Status(BaseModel):
     chart: str
     followed: bool
     schedule: ScheduleLine | None
-    last_execution: RunOfChart | None
+    last_execution: ExecutionLine | None
     next_sync: datetime | None
-    progress: dict[str, Any] | None
+    progress: Progress | None
 
 
 @router.post("/trigger/", status_code=202)
@@ -61,14 +64,14 @@ def status(
     chart: Annotated[str, Path(description="the chart's slug or id", max_length=250)], conn: Warehouse, _: Reader
 ) -> Status:
     """How a chart is doing: its schedule, its newest execution, when it runs next, how far it is."""
-    slug = views.slug_of(conn, chart)
-    schedule = views.line_if_followed(conn, slug, settings(), datetime.now(UTC))
-    newest = schedule_lists.recent(conn, slug, 1)
+    slug, now = views.slug_of(conn, chart), datetime.now(UTC)
+    schedule = views.line_if_followed(conn, slug, settings(), now)
+    newest = execution_lists.newest(conn, slug)
     return Status(
         chart=slug,
         followed=schedule is not None,
         schedule=schedule,
-        last_execution=RunOfChart(**vars(newest[0])) if newest else None,
+        last_execution=executions.line(newest, now) if newest else None,
         next_sync=schedule.next_sync if schedule else None,
-        progress=None,
+        progress=progress.of(conn, newest, settings()) if newest else None,
     )

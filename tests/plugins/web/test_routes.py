@@ -1,0 +1,100 @@
+"""Every route of the app, present or to come, by every kind of caller: the app's own routes are walked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+from starlette.routing import Mount, Route
+from tests.plugins.web.conftest import CALLERS, Caller
+
+from chartline.schedules import service
+
+PARAMETERS = {
+    "key": "day",
+    "chart": "day",
+    "day": "latest",
+    "uuid": "11111111-1111-1111-1111-111111111111",
+    "execution": "1",
+    "path": "nothing.js",
+}
+"""An example for each parameter of a path."""
+
+READS, WRITES = ("GET", "HEAD"), ("POST", "PUT", "PATCH", "DELETE")
+
+
+def routes(app: FastAPI) -> Iterator[tuple[str, str]]:
+    """Method and path of every route; raises for a kind of route that this test does not know how to ask."""
+    for route in app.routes:
+        if isinstance(route, Mount):
+            yield "GET", f"{route.path}/{{path}}"
+        elif isinstance(route, Route | APIRoute):
+            for method in sorted(route.methods or ()):
+                yield method, route.path
+        else:
+            raise TypeError(f"{route!r} is of a kind that nobody has thought of")
+
+
+def example(path: str) -> str:
+    return re.sub(r"{(\w+)[^}]*}", lambda found: PARAMETERS[found[1]], path)
+
+
+def ask(client: TestClient, method: str, path: str, **more: Any) -> int:
+    json = {} if method in ("POST", "PUT", "PATCH") else None
+    return client.request(method, f"http://testserver/chartline{example(path)}", json=json, **more).status_code
+
+
+def test_every_route_by_every_caller(
+    app: FastAPI, own: FastAPI, conn: psycopg.Connection[Any], airflow: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service.add(conn, "day")
+    callers = [Caller(app, role) for role in CALLERS]
+    table = []
+    for method, path in routes(own):
+        told = [ask(caller, method, path) for caller in callers]
+        table.append((method, path, *told))
+    widths = [max(len(str(row[column])) for row in table) for column in range(2)]
+    with capsys.disabled():
+        print()
+        print(f"{'':{widths[0]}}  {'route below /chartline':{widths[1]}}  {'  '.join(CALLERS)}")
+        for method, path, *told in table:
+            cells = "  ".join(f"{status:<{len(role)}}" for status, role in zip(told, CALLERS, strict=True))
+            print(f"{method:{widths[0]}}  {path:{widths[1]}}  {cells}".rstrip())
+    assert len(table) > 30
+    for method, path, anonymous, viewer, editor in table:
+        assert anonymous == 401, (method, path)
+        assert editor not in (401, 403), (method, path)
+        assert editor < 500 or path in ("/api/health/",), (method, path, editor)
+        if method in READS:
+            assert viewer == editor, (method, path)
+        else:
+            assert method in WRITES
+            assert viewer == 403, (method, path)
+
+
+def test_a_route_that_is_added_later_is_guarded_too(app: FastAPI, own: FastAPI) -> None:
+    own.add_api_route("/api/later/", lambda: {"open": True}, methods=["GET", "POST"])
+    anonymous, viewer, editor = (Caller(app, role) for role in CALLERS)
+    assert [ask(caller, "GET", "/api/later/") for caller in (anonymous, viewer, editor)] == [401, 200, 200]
+    assert [ask(caller, "POST", "/api/later/") for caller in (anonymous, viewer, editor)] == [401, 403, 200]
+
+
+def test_paths_that_are_not_there_tell_strangers_nothing(anonymous: TestClient, viewer: TestClient) -> None:
+    assert anonymous.get("no/such/thing").status_code == 401
+    assert viewer.get("no/such/thing").status_code == 404
+
+
+def test_routes_are_described_with_their_refusals(own: FastAPI) -> None:
+    described = own.openapi()
+    for path, methods in described["paths"].items():
+        for method, said in methods.items():
+            assert {"401", "403", "422"} <= set(said["responses"]), (method, path)
+            assert said["security"], (method, path)
+    ids = [said["operationId"] for methods in described["paths"].values() for said in methods.values()]
+    assert len(ids) == len(set(ids))
