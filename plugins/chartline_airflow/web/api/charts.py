@@ -63,9 +63,6 @@ class YearQuery(BaseModel):
     year: int | None = Field(None, ge=1950, le=2200)
 
 
-Words = Annotated[list[Text], Field(min_length=1, max_length=50)]
-
-
 class EstimateQuery(BaseModel):
     """Settings of the schedule to be estimated; what is not given stays as it is, or has its default."""
 
@@ -82,8 +79,8 @@ class EstimateQuery(BaseModel):
     fetch_artist_metadata: bool | None = None
     fetch_track_audience: bool | None = None
     fetch_artist_audience: bool | None = None
-    track_platforms: Words | None = None
-    artist_platforms: Words | None = None
+    track_platforms: list[Text] | None = Field(None, min_length=1, max_length=50)
+    artist_platforms: list[Text] | None = Field(None, min_length=1, max_length=50)
 
 
 assert set(EstimateQuery.model_fields) == set(ScheduleSettings.model_fields)
