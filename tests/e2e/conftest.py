@@ -7,6 +7,7 @@ a small world. Airflow itself goes on running. All waiting has a deadline and sa
 from __future__ import annotations
 
 import itertools
+import json
 import secrets
 import shutil
 import tempfile
@@ -40,6 +41,18 @@ PARSE_ON_REQUEST = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "86400"
 IMPATIENT = {"CHARTLINE_CALL_RETRIES": "2"}  # a cut answer is not asked for again as often as in real life
 WINDOW = 10
 WINDOWS = {"CHARTLINE_HISTORY_WINDOW": str(WINDOW)}  # several runs of the past in few days
+CHANNELS = {  # the connections are made by the test that listens
+    "CHARTLINE_ALERT_WEBHOOKS": "e2e_pager",
+    "CHARTLINE_ALERT_NOTIFIERS": json.dumps(
+        [
+            {
+                "name": "mail",
+                "class": "airflow.providers.smtp.notifications.smtp.SmtpNotifier",
+                "kwargs": {"to": "people@example.org", "smtp_conn_id": "e2e_mail"},
+            }
+        ]
+    ),
+}
 ENDED = ("success", "failed")
 
 Value = TypeVar("Value")
@@ -259,6 +272,11 @@ class Chartline:
         assert state == "success", self.troubles(dag_id, run_id)
         return self.execution(dag_id, run_id)
 
+    def succeed_plainly(self, dag_id: str) -> None:
+        """A run of a DAG that leaves no execution, which must succeed."""
+        run_id = self.trigger(dag_id)
+        assert self.end_of(dag_id, run_id) == "success", self.troubles(dag_id, run_id)
+
     def run(self, **conf: Any) -> dict[str, Any]:
         """`chart_cascade` with this config, which must succeed; its execution."""
         return self.succeed(ON_DEMAND, self.trigger(ON_DEMAND, **conf))
@@ -306,7 +324,7 @@ def installation() -> Iterator[Chartline]:
         home,
         durable=False,
         ports=Ports(simulator=simulator),
-        extra_env=account.env | PARSE_ON_REQUEST | IMPATIENT | WINDOWS,
+        extra_env=account.env | PARSE_ON_REQUEST | IMPATIENT | WINDOWS | CHANNELS,
     )
     try:
         with stack:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import hmac
 import json
-import socketserver
-import threading
 from collections.abc import Callable, Iterator
-from email import message_from_string
 from email.header import decode_header, make_header
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from airflow.sdk import DAG, BaseHook, BaseNotifier
 from psycopg.conninfo import conninfo_to_dict
+from tests.receivers import MailServer, Receiver, html_of, served
 
 from chartline.errors import BadInput
 from chartline.operating import alerts
@@ -29,72 +26,9 @@ SECRET = "hook-secret-of-tests"
 SCRIPT = '<script>alert("x")</script> & {{ 7 * 7 }}'
 
 
-class MailServer(socketserver.ThreadingTCPServer):
-    """Speaks as much SMTP as a client needs; `mails` keeps what came."""
-
-    daemon_threads = allow_reuse_address = True
-
-    def __init__(self) -> None:
-        self.mails: list[Any] = []
-        super().__init__(("127.0.0.1", 0), MailSession)
-
-
-class MailSession(socketserver.StreamRequestHandler):
-    def handle(self) -> None:
-        self.say("220 tests")
-        while line := self.rfile.readline():
-            word = line.decode().strip().upper()
-            if word == "DATA":
-                self.say("354 go on")
-                lines = iter(self.rfile.readline, b".\r\n")
-                self.server.mails.append(message_from_string(b"".join(lines).decode()))  # type: ignore[attr-defined]
-                self.say("250 kept")
-            elif word == "QUIT":
-                self.say("221 bye")
-                return
-            else:
-                self.say("250 fine")
-
-    def say(self, words: str) -> None:
-        self.wfile.write(f"{words}\r\n".encode())
-
-
-class Receiver(ThreadingHTTPServer):
-    """A webhook's receiver; answers `status`."""
-
-    daemon_threads = True
-
-    def __init__(self, port: int = 0) -> None:
-        self.status, self.came = 204, []  # type: ignore[var-annotated]
-        super().__init__(("127.0.0.1", port), Receiving)
-
-
-class Receiving(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
-        self.server.came.append((dict(self.headers.items()), body))
-        self.send_response(self.server.status)
-        self.send_header("Location", "http://127.0.0.1:1/")
-        self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Quiet."""
-
-
-def served(server: socketserver.BaseServer) -> Iterator[Any]:
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
 @pytest.fixture
 def mail(monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:
-    for server in served(MailServer()):
+    with served(MailServer()) as server:
         connection = {
             "conn_type": "smtp", "host": "127.0.0.1", "port": server.server_address[1],
             "extra": {"disable_ssl": True, "disable_tls": True, "from_email": "chartline@example.org"},
@@ -105,7 +39,7 @@ def mail(monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:
 
 @pytest.fixture
 def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[Receiver]:
-    for server in served(Receiver()):
+    with served(Receiver()) as server:
         connect_hook(monkeypatch, server)
         yield server
 
@@ -140,8 +74,7 @@ def test_a_mail_by_airflows_own_notifier_with_a_script_as_text(mail: MailServer,
     assert (outcome.ok, outcome.error) == (True, "")
     (got,) = mail.mails
     assert str(make_header(decode_header(got["Subject"]))) == f"[Chartline] A run of {SCRIPT} failed"
-    (part,) = [part for part in got.walk() if part.get_content_type() == "text/html"]
-    html = part.get_payload(decode=True).decode()
+    html = html_of(got)
     assert "<script" not in html
     assert "&lt;script&gt;" in html
     assert "{{ 7 * 7 }}" in html  # text, not a template

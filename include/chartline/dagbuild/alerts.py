@@ -12,6 +12,7 @@ from chartline.dagbuild import docs, runtime
 from chartline.dagbuild.cascade import DEFAULT_ARGS
 from chartline.operating import alerts
 from chartline.settings import settings
+from chartline.warehouse import alerts as rows
 from chartline.warehouse import schema
 from chartline_airflow.channels import base_url, channels
 from chartline_airflow.notifier import ChartlineNotifier
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 DAG_ID = "alerts"
 EVERY = timedelta(minutes=5)
+KEPT_DAYS = 90
 
 
 def build() -> DAG:
@@ -47,6 +49,7 @@ def build() -> DAG:
                     log.info("%s: %s", event.event, event.alert.title)
                 alerts.run_succeeded(conn, DAG_ID, channels=ways, base_url=base_url())
                 done = alerts.deliver(conn, ways)
+                rows.prune(conn, KEPT_DAYS)
             log.info("%d told, %d to be tried again, %d given up", done.told, done.failed, done.given_up)
             if done.next_due is not None and done.next_due < EVERY.total_seconds():
                 raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=max(done.next_due, 1.0)))

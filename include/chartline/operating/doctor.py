@@ -22,7 +22,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from chartline.errors import ChartlineError, CredentialsRefused, NotInPlan, QuotaSpent, TryLater
 from chartline.operating import quota
 from chartline.settings import Settings, settings
-from chartline.soundcharts.account import ApiAccount
+from chartline.soundcharts.account import CONNECTION, ENVIRONMENT, ApiAccount
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.soundcharts.endpoints import TEAM_USAGE
 from chartline.soundcharts.limiter import NoLimiter
@@ -84,7 +84,13 @@ def examine(warehouse_url: Callable[[], str], account: Callable[[], ApiAccount],
         if conn is not None:
             yield from _warehouse(conn)
         usable = conn is not None and schema.current(conn) == schema.head()
-        yield from _source(account, given, conn if usable else None)
+        if not os.environ.get(ENVIRONMENT) and _has_connection(airflow):
+            yield Line(
+                "connection", WARNING, "It is one of Airflow's own, which only tasks can read.",
+                "Press Test in Admin > Connections, or set AIRFLOW_CONN_SOUNDCHARTS for the command line too.",
+            )  # fmt: skip
+        else:
+            yield from _source(account, given, conn if usable else None)
     yield from _airflow(airflow, given)
     told = given.alert_webhooks.strip() or given.alert_notifiers.strip()
     yield (
@@ -248,6 +254,32 @@ def _clock(check: str, theirs: datetime, whose: str) -> Line:
     return Line(check, state, f"It is {words}.", f"Keep the time of {whose} by NTP: leases and limits go by it.")
 
 
+def _ask(http: requests.Session, airflow: Airflow, login: tuple[str, str], path: str) -> requests.Response:
+    """Airflow's REST API with its own login."""
+    body = dict(zip(("username", "password"), login, strict=True))
+    token = http.post(f"{airflow.url}/auth/token", json=body, timeout=AIRFLOW_SECONDS)
+    token.raise_for_status()
+    headers = {"Authorization": f"Bearer {token.json()['access_token']}"}
+    return http.get(f"{airflow.url}/api/v2/{path}", headers=headers, timeout=AIRFLOW_SECONDS)
+
+
+def _has_connection(airflow: Airflow) -> bool:
+    """Whether Airflow keeps the connection itself; False where that cannot be told."""
+    if not airflow.url or airflow.login is None:
+        return False
+    try:
+        with _session(airflow) as http:
+            return _ask(http, airflow, airflow.login, f"connections/{CONNECTION}").ok
+    except (requests.RequestException, ValueError, KeyError):
+        return False
+
+
+def _session(airflow: Airflow) -> requests.Session:
+    session = requests.Session()
+    session.trust_env = not airflow.url.startswith(("http://127.0.0.1", "http://localhost"))
+    return session
+
+
 def _airflow(airflow: Airflow, given: Settings) -> Iterator[Line]:
     if not airflow.url:
         yield Line(
@@ -255,8 +287,7 @@ def _airflow(airflow: Airflow, given: Settings) -> Iterator[Line]:
             "Use bin/chartline after bin/up, or set it.",
         )  # fmt: skip
         return
-    with requests.Session() as http:
-        http.trust_env = not airflow.url.startswith(("http://127.0.0.1", "http://localhost"))
+    with _session(airflow) as http:
         try:
             yield _components(http, airflow)
             yield _pools(http, airflow, given)
@@ -282,12 +313,7 @@ def _pools(http: requests.Session, airflow: Airflow, given: Settings) -> Line:
             "pools", WARNING, "No login of Airflow is known here, so they were not looked at.",
             "See in Admin > Pools that chartline_rankings and chartline_fetch exist: without them tasks wait for ever.",
         )  # fmt: skip
-    user, password = airflow.login
-    body = {"username": user, "password": password}
-    token = http.post(f"{airflow.url}/auth/token", json=body, timeout=AIRFLOW_SECONDS)
-    token.raise_for_status()
-    headers = {"Authorization": f"Bearer {token.json()['access_token']}"}
-    answer = http.get(f"{airflow.url}/api/v2/pools", params={"limit": 100}, headers=headers, timeout=AIRFLOW_SECONDS)
+    answer = _ask(http, airflow, airflow.login, "pools?limit=100")
     answer.raise_for_status()
     slots = {pool["name"]: int(pool["slots"]) for pool in answer.json()["pools"]}
     wanted = {"chartline_rankings": given.pool_rankings, "chartline_fetch": given.pool_fetch}

@@ -31,6 +31,7 @@ class Airflow(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answers)
         self.health = {"metadatabase": {"status": "healthy"}, "scheduler": {"status": "healthy"}, "triggerer": None}
+        self.connection = False
         self.pools = {"default_pool": 128, "chartline_rankings": 2, "chartline_fetch": 2}
 
 
@@ -40,10 +41,12 @@ class Answers(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/api/v2/monitor/health":
             self.answer(200, self.server.health)
-        elif self.headers["Authorization"] == "Bearer good":
-            self.answer(200, {"pools": [{"name": name, "slots": n} for name, n in self.server.pools.items()]})
-        else:
+        elif self.headers["Authorization"] != "Bearer good":
             self.answer(401, {})
+        elif self.path == "/api/v2/connections/soundcharts":
+            self.answer(200 if self.server.connection else 404, {})
+        else:
+            self.answer(200, {"pools": [{"name": name, "slots": n} for name, n in self.server.pools.items()]})
 
     def do_POST(self) -> None:
         given = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -129,6 +132,13 @@ def test_without_an_account(ask: Any) -> None:
     assert states(found)["connection"] == "problem"
     assert "credentials" not in found
     assert found["alerts"]["state"] == "warning"
+
+
+def test_an_account_that_only_airflow_has_is_no_problem(ask: Any, airflow: Airflow) -> None:
+    airflow.connection = True
+    found = ask()
+    assert found["connection"]["state"] == "warning"
+    assert "Test" in found["connection"]["advice"]
 
 
 @pytest.mark.usefixtures("airflow")
