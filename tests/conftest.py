@@ -32,13 +32,6 @@ TEST_MONTHS = [date(2026, month, 1) for month in range(8, 13)]  # fixed days in 
 REPOSITORY = Path(__file__).parents[1]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """The first process names the server's folder; xdist's workers inherit the name with the environment."""
-    if not hasattr(config, "workerinput"):
-        os.environ[FOLDER] = tempfile.mkdtemp(prefix="chartline-tests-")
-        _airflow_of_our_own(Path(os.environ[FOLDER]) / "airflow")
-
-
 def _airflow_of_our_own(home: Path) -> None:
     """Airflow reads its settings when it is first imported: none of the machine's may reach the tests."""
     for name in [name for name in os.environ if name.startswith(("AIRFLOW", "CHARTLINE_WAREHOUSE"))]:
@@ -49,6 +42,13 @@ def _airflow_of_our_own(home: Path) -> None:
         "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
     }
+
+
+# The first process names the server's folder; xdist's workers inherit the name with the environment. Not in a hook:
+# a conftest further down, which may import Airflow, is read before any hook is called.
+if FOLDER not in os.environ:
+    os.environ[FOLDER] = tempfile.mkdtemp(prefix="chartline-tests-")
+    _airflow_of_our_own(Path(os.environ[FOLDER]) / "airflow")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, date, datetime
+from re import fullmatch
 from typing import Annotated
 from uuid import UUID
 
@@ -25,6 +26,7 @@ from chartline.operating.series import Resolution, Span
 from chartline.settings import settings
 from chartline.warehouse import entity_lists
 from chartline.warehouse.entity_lists import Kind
+from chartline_airflow.web import starting
 from chartline_airflow.web.access import Person
 from chartline_airflow.web.airflow_api import Airflow
 from chartline_airflow.web.paging import PageQuery, Text
@@ -41,7 +43,7 @@ def _day(given: object) -> object:
     """Only as YYYY-MM-DD: a number is no day."""
     if isinstance(given, str):
         try:
-            if len(given) == len("YYYY-MM-DD"):  # else ISO weeks and the like would pass
+            if fullmatch(r"\d{4}-\d\d-\d\d", given):  # else weeks and the like would pass
                 return date.fromisoformat(given)
         except ValueError:
             pass
@@ -150,6 +152,7 @@ def by_hand(conn: Connection, airflow: Airflow, kind: Kind, uuid: UUID, body: Re
     """Refresh what is due, or with `force` all, as that person. Raises Problem: 404, 409 with the run at work."""
     codes = refresh.chosen(kind, _split(body.platforms))
     known(conn, kind, uuid)
+    starting.must_be_ready(airflow, DAG_ID)
     now = datetime.now(UTC)
     ages = refresh.ages(conn, kind, str(uuid), codes)
     told, start = refresh.ask_by_hand(conn, kind, str(uuid), ages, now, settings(), force=body.force)
@@ -165,7 +168,7 @@ def by_hand(conn: Connection, airflow: Airflow, kind: Kind, uuid: UUID, body: Re
             refresh.not_started(conn, start, settings())
             raise
         subject = f"{kind[:-1]} {uuid}"
-        audit.note(conn, person.name, "run.trigger", subject, None, {"run_id": start.run_id, **start.config})
+        audit.note(conn, person.name, starting.TRIGGER, subject, None, {"run_id": start.run_id, **start.config})
     return told
 
 

@@ -41,7 +41,7 @@ def start(conn: Connection, airflow: Airflow, slug: str, config: dict[str, Any],
     CascadeAsk.from_schedule(schedule, config)
     with conn.transaction():
         schedule_lists.lock_triggers(conn, slug)
-        _must_be_ready(airflow, schedule.dag_id)
+        must_be_ready(airflow, schedule.dag_id)
         running = next((run for run in airflow.runs(schedule.dag_id, states=ACTIVE, limit=LOOK_AT) if _new(run)), None)
         if running is not None:
             raise Problem(
@@ -62,7 +62,8 @@ def _new(run: dict[str, Any]) -> bool:
     return not is_past(run["dag_run_id"])
 
 
-def _must_be_ready(airflow: Airflow, dag_id: str) -> None:
+def must_be_ready(airflow: Airflow, dag_id: str) -> None:
+    """Raises `Problem` 409 where Airflow has not read the DAG yet, or it is paused."""
     try:
         dag = airflow.dag(dag_id)
     except Problem as refused:
