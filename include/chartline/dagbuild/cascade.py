@@ -34,6 +34,7 @@ from chartline.cascade.run import Run
 from chartline.dagbuild import runtime
 from chartline.errors import NotYet
 from chartline.warehouse.ledger import Batch
+from chartline_airflow.notifier import ChartlineNotifier
 from chartline_airflow.retry_policy import ByName
 
 log = logging.getLogger(__name__)
@@ -124,7 +125,13 @@ def add_cascade(dag: DAG, open_run: OpenRun, asset: Asset | AssetAlias) -> None:
             with runtime.found_run(get_current_context()) as run:
                 return handles(artists.plan_artist_audience(_needed(run)))
 
-        @task(outlets=[asset], trigger_rule=TriggerRule.ALL_DONE, priority_weight=100)
+        # The DAG tells of a failed run too, should this task never come to it, but some seconds later.
+        @task(
+            outlets=[asset],
+            trigger_rule=TriggerRule.ALL_DONE,
+            priority_weight=100,
+            on_failure_callback=ChartlineNotifier(),
+        )
         def report_run(**context: Any) -> None:
             with runtime.found_run(get_current_context()) as run:
                 if run is None:  # skipped, it would end the Airflow run green
