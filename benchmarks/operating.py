@@ -166,8 +166,8 @@ SEED: dict[str, LiteralString] = {
             (schedule_id, chart_id, chart_slug, dag_id, run_id, trigger, status, settings, started_at, finished_at,
              rankings_created, entries_stored, calls, failures, error)
         select s.id, c.id, c.slug, 'chart_sync.' || c.slug, 'scheduled__' || n, 'scheduled',
-               case when n > %(executions)s - 5 then 'running' when n %% 23 = 0 then 'failed' when n %% 7 = 0 then 'partial'
-                    else 'complete' end,
+               case when n > %(executions)s - 5 then 'running' when n %% 23 = 0 then 'failed'
+                    when n %% 7 = 0 then 'partial' else 'complete' end,
                jsonb_build_object('chart', c.slug, 'day', null, 'days', null, 'interval', null, 'current', false,
                    'steps', array['track_metadata', 'artist_metadata', 'track_audience', 'artist_audience'],
                    'track_platforms', %(platforms)s::text[], 'artist_platforms', array['spotify', 'youtube'],

@@ -72,8 +72,9 @@ While it is red nothing is noticed and nothing told again; nothing else depends 
 {_TRIAGE}"""
 
 HOUSEKEEPING = f"""
-Removes raw answers older than `CHARTLINE_RAW_DAYS` (30) and makes the partitions of the coming months. Without it the
-warehouse grows, and rows of months without a partition are made room for one by one; nothing else depends on it.
+Removes raw answers older than `CHARTLINE_RAW_DAYS` (30), makes the partitions of the coming months and sums up the
+calls of past days. Without it the warehouse grows, rows of months without a partition are made room for one by one,
+and the quota is counted call by call, which takes longer; nothing else depends on it.
 {_TRIAGE}"""
 
 CATALOGUE = f"""

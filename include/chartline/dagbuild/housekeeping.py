@@ -10,7 +10,7 @@ from airflow.sdk import DAG, CronTriggerTimetable, task
 from chartline.dagbuild import docs, runtime
 from chartline.dagbuild.cascade import DEFAULT_ARGS
 from chartline.settings import settings
-from chartline.warehouse import partitions, raw, schema
+from chartline.warehouse import partitions, quota, raw, schema
 from chartline_airflow.notifier import ChartlineNotifier
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ def build() -> DAG:
     dag = DAG(
         DAG_ID,
         schedule=CronTriggerTimetable("30 3 * * *", timezone="UTC", run_immediately=False),
-        description="Old raw answers go, the coming months' partitions come",
+        description="Old raw answers go, the coming months' partitions come, past calls are summed up",
         doc_md=docs.HOUSEKEEPING,
         tags={"chartline", "housekeeping"},
         default_args=DEFAULT_ARGS,
@@ -48,6 +48,13 @@ def build() -> DAG:
                 schema.check(conn)
                 partitions.ensure_standing(conn, datetime.now(UTC).date())
 
+        @task
+        def sum_up_calls() -> None:
+            with runtime.warehouse() as conn:
+                schema.check(conn)
+                log.info("The calls of %d days summed up", quota.roll_up(conn, datetime.now(UTC).date()))
+
         prune_raw_answers()
         make_partitions()
+        sum_up_calls()
     return dag

@@ -166,19 +166,24 @@ def coverage(conn: Connection, ranges: dict[str, tuple[date, date]]) -> dict[str
     One query; reads the calendars of these charts only. Short rankings count as here: see the calendar of a chart.
     """
     found = conn.execute(
-        """select w.slug, days.listed - days.refused, days.lacking - days.refused
+        r"""select w.slug, days.listed - refused.n, days.lacking - refused.n
            from unnest(%(slugs)s::text[], %(firsts)s::date[], %(lasts)s::date[]) as w (slug, first, last)
            join chartline.chart c on c.slug = w.slug
            cross join lateral (
-               select count(*)::int as listed, (count(*) filter (where r.id is null))::int as lacking,
-                      (count(*) filter (where r.id is null and exists (
-                           select from chartline.fetch_ledger l
-                           where l.resource = 'ranking' and l.entity = c.slug and l.facet = listed.day::text
-                             and l.outcome = 'absent' and l.due_at > now())))::int as refused
+               select count(*)::int as listed, (count(*) filter (where r.id is null))::int as lacking
                from chartline.chart_calendar listed
                left join chartline.chart_ranking r on r.chart_id = listed.chart_id and r.day = listed.day
                where listed.chart_id = c.id and listed.day between w.first and w.last
-           ) days""",
+           ) days
+           cross join lateral (
+               select count(*)::int as n
+               from (select case when facet ~ '^\d{4}-\d\d-\d\d$' then facet::date end as day
+                     from chartline.fetch_ledger
+                     where resource = 'ranking' and entity = c.slug and outcome = 'absent' and due_at > now()) absent
+               join chartline.chart_calendar listed on listed.chart_id = c.id and listed.day = absent.day
+               where absent.day between w.first and w.last and not exists (
+                   select from chartline.chart_ranking r where r.chart_id = c.id and r.day = absent.day)
+           ) refused""",
         {
             "slugs": list(ranges),
             "firsts": [first for first, _ in ranges.values()],

@@ -39,7 +39,7 @@ class Standing:
         return Ended(self.last_status, self.last_started, self.last_error)
 
 
-MOST = 50
+MOST = 20
 """Runs of a chart that are looked at for the last that went well."""
 
 

@@ -8,7 +8,6 @@ from datetime import date, datetime, timedelta
 from typing import Any, Literal, LiteralString
 
 import psycopg
-from psycopg.rows import class_row
 
 Connection = psycopg.Connection[Any]
 
@@ -133,20 +132,22 @@ def by_chart(
     conn: Connection, first: date, last: date, *, limit: int = 50, offset: int = 0
 ) -> tuple[list[ChartSpent], int]:
     """All charts that cost something, the dearest first: a page of them, and how many there are."""
-    with conn.cursor(row_factory=class_row(ChartSpent)) as cursor:
-        values = _range(conn, first, last) | {"limit": limit, "offset": offset}
-        found = cursor.execute(
-            _USAGE
-            + """select u.chart, c.name, u.calls, u.billed, u.failed, u.regular
-            from (select chart, sum(calls)::int as calls, sum(billed)::int as billed, sum(failed)::int as failed,
-                         coalesce(sum(billed) filter (where regular), 0)::int as regular
-                  from usage group by chart order by billed desc, chart limit %(limit)s offset %(offset)s) u
-            left join chartline.chart c on c.slug = u.chart order by u.billed desc, u.chart""",
-            values,
-        ).fetchall()
-    row = conn.execute(_USAGE + "select count(distinct chart) from usage", values).fetchone()
-    assert row is not None
-    return found, int(row[0])
+    rows = conn.execute(
+        _USAGE
+        + """, summed as materialized (
+            select chart, sum(calls)::int as calls, sum(billed)::int as billed, sum(failed)::int as failed,
+                   coalesce(sum(billed) filter (where regular), 0)::int as regular
+            from usage group by chart
+        ), page as (
+            select * from summed order by billed desc, chart limit %(limit)s offset %(offset)s
+        )
+        select p.chart, c.name, p.calls, p.billed, p.failed, p.regular, all_of.n
+        from (select count(*)::int as n from summed) all_of
+        left join page p on true
+        left join chartline.chart c on c.slug = p.chart order by p.billed desc, p.chart""",
+        _range(conn, first, last) | {"limit": limit, "offset": offset},
+    ).fetchall()
+    return [ChartSpent(*row[:-1]) for row in rows if row[0] is not None], rows[0][-1]
 
 
 @dataclass(frozen=True)

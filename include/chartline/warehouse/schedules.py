@@ -4,7 +4,8 @@ by hand must still be readable."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any, LiteralString
 
 import psycopg
@@ -110,8 +111,16 @@ def _learned(row: dict[str, Any]) -> dict[str, Any]:
         )
     except (ValueError, TypeError):
         return row  # made invalid by hand: the model says how
-    row["publication_delay"] = learned_delay(zip(days, first_seen, not_yet, strict=True), grid)
+    row["publication_delay"] = _delay(tuple(days), tuple(first_seen), tuple(not_yet), grid)
     return row
+
+
+@lru_cache(maxsize=8192)
+def _delay(
+    days: tuple[date, ...], first_seen: tuple[datetime, ...], not_yet: tuple[datetime | None, ...], grid: Grid
+) -> timedelta:
+    """The same until a further day comes, and asked for at every look at all schedules."""
+    return learned_delay(zip(days, first_seen, not_yet, strict=True), grid)
 
 
 def _values(settings: Mapping[str, Any]) -> dict[str, Any]:

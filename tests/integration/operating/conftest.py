@@ -78,7 +78,9 @@ class Story:
         self.conn.execute(
             "insert into artist (uuid, name) values (%s, %s) on conflict do nothing", [uid(artist), f"Artist {artist}"]
         )
-        self.conn.execute("insert into track_artist (track, artist, position) values (%s, %s, 1)", [uid(track), uid(artist)])  # fmt: skip
+        self.conn.execute(
+            "insert into track_artist (track, artist, position) values (%s, %s, 1)", [uid(track), uid(artist)]
+        )
 
     def run(self, slug: str, status: str = "complete", *, rankings: Sequence[int] = (), **fields: Any) -> int:
         """An execution that began an hour ago, of the chart's own DAG."""

@@ -35,7 +35,8 @@ def test_a_warehouse_where_all_is_well(story: Any) -> None:
     story.call(story.now, left=1_000_000)
     found = look(story)
     assert {check.name: check.status for check in found.checks} == dict.fromkeys(
-        ("warehouse", "schema", "api", "credentials", "quarantined", "overdue", "failing", "last_success", "quota"), "ok"
+        ("warehouse", "schema", "api", "credentials", "quarantined", "overdue", "failing", "last_success", "quota"),
+        "ok",
     )
     assert found.status == "ok"
     assert not [check.name for check in found.checks if check.advice]
@@ -169,5 +170,5 @@ def test_the_text_format_is_kept_to() -> None:
     odd = metrics.Metric("m", "gauge", "Back\\slash,\nline.").add(1.5, chart='a"b\\c\nd').add(float("nan"))
     none = metrics.Metric("empty", "gauge", "Nothing.").add(None)
     assert metrics.render([odd, none]) == (
-        "# HELP m Back\\\\slash,\\nline.\n# TYPE m gauge\n" 'm{chart="a\\"b\\\\c\\nd"} 1.5\n' "m NaN\n"
+        '# HELP m Back\\\\slash,\\nline.\n# TYPE m gauge\nm{chart="a\\"b\\\\c\\nd"} 1.5\nm NaN\n'
     )
