@@ -2,7 +2,7 @@
 
 import { Refused, get, mayEdit, page, part, send, subject } from "./api.js";
 import { byId, fill, h } from "./dom.js";
-import { between, day, fromNow, number, time, words } from "./format.js";
+import { day, duration, fromNow, number, time, words } from "./format.js";
 import { accept, action, artistLink, badge, bar, confirmed, empty, failure, load, paged, poll, rate, refuse, table, tile, trackLink, whileBusy } from "./ui.js";
 import { runTable } from "./runtable.js";
 import { price, read, show, write } from "./settings.js";
@@ -30,28 +30,35 @@ async function head() {
 
 function buttons() {
   fill("actions",
-    schedule && action("Sync now", () => start("sync/trigger/", { chart: subject }, "Sync"), { kind: "primary" }),
+    schedule && action("Sync now", () => start("sync/trigger/", "Sync"), { kind: "primary" }),
     action("Fill cascade", cascade, { title: "Fetch the latest ranking with all tracks, artists and audience" }),
     schedule && action("Heal gaps", heal, { title: "Fetch the days that the source has and the warehouse lacks" }));
 }
 
 // -- doing -----------------------------------------------------------------------------------------------------
 
-async function start(path, body, name) {
+async function start(path, name, find) {
+  const began = new Date(Date.now() - 5000).toISOString();
   try {
-    const run = await send("POST", path, body);
-    follow(name);
-    return run.message || `${name} is started: ${run.run_id}.`;
+    const run = await send("POST", path, path === "sync/trigger/" ? { chart: subject } : {});
+    follow(name, find ? () => find(began) : () => byRun(run.run_id));
+    return run.message ?? `${name} is started: ${run.run_id}.`;
   } catch (error) {
-    if (error.status === 409) follow(name);
+    const running = error.body?.run?.run_id;
+    if (error.status === 409 && running) follow(name, () => byRun(running));
     throw error;
   }
 }
 
+// The execution to look at, once there is one: a run has none before its first task begins.
+const first = async (params) => (await get("executions/", { chart: subject, limit: 1, ...params })).items[0]?.id ?? null;
+const byRun = (run) => first({ text: run });
+const since = (moment) => first({ since: moment, oldest_first: true });
+
 async function cascade() {
   const said_ = h("p", {}, "The latest ranking is fetched with the metadata and audience of its tracks and artists. What is fresh is not fetched again.");
   if (!(await confirmed("Fill cascade", said_, "Fill cascade"))) return "";
-  return start(`${own}trigger-cascade/`, {}, "Cascade");
+  return start(`${own}trigger-cascade/`, "Cascade");
 }
 
 async function heal() {
@@ -59,7 +66,7 @@ async function heal() {
   if (!days.length) return "There is no gap to heal.";
   const list = h("p", {}, `${number(days.length)} day${days.length > 1 ? "s are" : " is"} fetched again: ${days.slice(0, 12).join(", ")}${days.length > 12 ? " and more" : ""}.`);
   if (!(await confirmed("Heal gaps", list, "Heal gaps"))) return "";
-  return start(`${own}heal/`, {}, "Healing");
+  return start(`${own}heal/`, "Healing", since);
 }
 
 async function gaps() {
@@ -71,46 +78,39 @@ async function gaps() {
     .map((one) => one.day).reverse();
 }
 
+const PATIENCE = 180;
 let following = false;
 
-/** Show how far the newest run is until it has ended, then what came of it. */
-function follow(name) {
+/** Show how far a run is until it has ended, then what came of it. find(): the id of its execution, null before. */
+function follow(name, find) {
   if (following) return;
   following = true;
   const began = Date.now();
+  let id = null;
   fill("work", h("section", { ariaLabel: "Progress" }, bar(0, `${name}: waiting for Airflow`)));
   poll(async () => {
-    let told;
     try {
-      told = await get(`${own}status/`);
+      id ??= await find();
+      const run = id && (await get(`executions/${id}/`, { limit: 1 }));
+      if (run?.status === "running") fill("work", steps(run));
+      else if (run) fill("work", outcome(run));
+      else if (Date.now() - began > PATIENCE * 1000) fill("work", h("p.note.warn", {}, `No run has begun within ${PATIENCE / 60} minutes: there is nothing to do, or Airflow is busy.`));
+      following = run?.status === "running" || (!run && Date.now() - began <= PATIENCE * 1000);
     } catch (error) {
       fill("work", failure(error));
-      return true;
     }
-    const { run } = told;
-    const isNew = run && (run.status === "running" || Date.parse(run.started_at) > began - 5000);
-    if (!isNew && Date.now() - began < 120_000) return true;
-    if (!isNew) {
-      fill("work", h("p.note.warn", {}, "No run has begun within two minutes: Airflow is busy, or its scheduler does not run."));
-    } else if (run.status === "running") {
-      fill("work", steps(told.progress, run));
-      return true;
-    } else {
-      fill("work", outcome(await get(`executions/${run.id}/`, { limit: 1 })));
-      refresh();
-    }
-    following = false;
-    return false;
-  }, 1.5);
+    if (!following) refresh();
+    return following;
+  }, 1);
 }
 
-const steps = (progress, run) => h("section", { ariaLabel: "Progress" },
-  bar((progress?.percent ?? 0) / 100, `${progress?.percent ?? 0} %${progress?.step ? `, ${words(progress.step)}` : ""}`),
-  h("p.soft", {}, `Running for ${between(run.started_at)}. `, h("a", { href: page("runs", run.id) }, "Step by step")));
+const steps = ({ id, progress, seconds, calls }) => h("section", { ariaLabel: "Progress" },
+  bar(progress.percent / 100, `${progress.percent} %${progress.step ? `, ${words(progress.step)}` : ""}`),
+  h("p.soft", {}, `Running for ${duration(seconds)}, ${number(calls)} calls. `, h("a", { href: page("runs", id) }, "Step by step")));
 
 function outcome(run) {
   const tone = run.status === "complete" ? "good" : run.status === "failed" || run.status === "lost" ? "bad" : "warn";
-  return h(`p.note.${tone}`, {}, `The run is ${run.status}: ${number(run.rankings_created)} rankings, ${number(run.entries_stored)} places, ${number(run.audience_points)} audience values, ${number(run.calls)} calls, ${between(run.started_at, run.finished_at)}. `,
+  return h(`p.note.${tone}`, {}, `The run is ${run.status}: ${number(run.rankings_created)} rankings, ${number(run.entries_stored)} places, ${number(run.audience_points)} audience values, ${number(run.calls)} calls, ${duration(run.seconds)}. `,
     run.error, " ", h("a", { href: page("runs", run.id) }, "Details"));
 }
 
@@ -253,6 +253,7 @@ form.addEventListener("submit", async (event) => {
       accept(form);
       fill("estimate");
       await Promise.all([head(), settings(), changes.draw()]);
+      if (!chart.last_run && schedule.settings.is_active) follow("First run", () => since(schedule.created_at));
       return changed.message;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
@@ -290,7 +291,8 @@ try {
   ranking(null);
   runs.draw();
   changes.draw();
-  if (chart.last_run?.status === "running") follow("Run");
+  if (chart.last_run?.status === "running") follow("Run", async () => chart.last_run.id);
+  else if (!chart.last_run && schedule?.settings.is_active) follow("First run", () => since(schedule.created_at));
 } catch (error) {
   if (!chart) for (const part_ of document.querySelectorAll("main > :not(.heading)")) part_.hidden = true;
   fill("state", failure(error));

@@ -51,8 +51,5 @@ export function fromNow(value) {
   });
 }
 
-export const between = (start, end) =>
-  start ? duration(((end ? new Date(end) : new Date()) - new Date(start)) / 1000) : NONE;
-
 export const today = () => new Date().toISOString().slice(0, 10);
 export const shift = (text, days) => new Date(Date.parse(`${text}T00:00:00Z`) + days * 864e5).toISOString().slice(0, 10);
