@@ -1,4 +1,4 @@
-"""Followed charts as people look at them: state by what the warehouse holds, and as many queries for many as for few."""
+"""Followed charts as people look at them: their state, their order, and as many queries for many as for few."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def conn(warehouse_url: str) -> Iterator[Connection]:
 
 def follow(conn: Connection, *slugs: str, **settings: Any) -> None:
     for slug in slugs:
-        charts.upsert_chart(
-            conn, ChartLight(slug=slug, name=slug.title(), platform="spotify", frequency="daily", country_code="FR")
-        )
+        chart = ChartLight(slug=slug, name=slug.title(), platform="spotify", frequency="daily", country_code="FR")
+        with conn.transaction():
+            charts.upsert_chart(conn, chart)
         service.add(conn, slug, settings)
 
 
@@ -70,7 +70,7 @@ def test_a_sort_that_is_worked_out_pages_as_a_stored_one(conn: Connection) -> No
         whole = [one.slug for one in views.find(conn, FOLLOWED, OWN, now, sort=sort)[0]]
         parts = [views.find(conn, FOLLOWED, OWN, now, sort=sort, limit=1, offset=n)[0][0].slug for n in range(3)]
         assert parts == whole, sort
-    assert [one.slug for one in views.find(conn, FOLLOWED, OWN, now, sort="-state")[0]][0] == "c"
+    assert views.find(conn, FOLLOWED, OWN, now, sort="-state")[0][0].slug == "c"
     with pytest.raises(BadInput, match="sort"):
         views.find(conn, FOLLOWED, OWN, now, sort="luck")
 

@@ -155,7 +155,7 @@ def follow(
     """Follow a chart. One that the catalogue does not know is asked of Soundcharts (one call)."""
     slug = _slug_to_add(conn, str(body.chart))
     changed = _follow(conn, slug, _given(body), account, person)
-    response.headers["Location"] = request.url_for("one", key=slug).path
+    response.headers["Location"] = f"{request.scope['root_path']}/api{router.prefix}/{slug}/"
     return changed
 
 
