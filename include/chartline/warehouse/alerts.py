@@ -339,8 +339,9 @@ def credentials_refused(conn: Connection) -> Refused | None:
         return cursor.execute(
             """with refused as (
                    select coalesce(finished_at, started_at) as at, error from chartline.chart_sync_execution
-                   where error like 'credentials_refused:%%'
-                     and coalesce(finished_at, started_at) > now() - make_interval(days => %(days)s)
+                   where error like 'credentials_refused:%%' and (
+                       finished_at > now() - make_interval(days => %(days)s)
+                       or status = 'running' and started_at > now() - make_interval(days => %(days)s))
                ), newest as (
                    select * from refused order by at desc limit 1
                )
