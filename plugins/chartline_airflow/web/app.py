@@ -68,6 +68,7 @@ def create_app() -> FastAPI:
     app.include_router(pages.router, include_in_schema=False)
     app.mount("/static", pages.static, name="static")
     problems.add_to(app)
+    app.openapi()  # now, once: first requests side by side, as a page makes, would each do it and fail
     app.add_middleware(access.Guard)
     app.add_middleware(etags.Etags)
     app.add_middleware(Headers)

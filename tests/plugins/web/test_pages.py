@@ -102,3 +102,8 @@ def test_what_scripts_import_is_there() -> None:
     for script in STATIC.glob("*.js"):
         for name in re.findall(r'from "\./([\w.]+)"', script.read_text()):
             assert (STATIC / name).exists(), f"{script.name} imports {name}"
+
+
+def test_the_first_requests_of_a_page_may_come_side_by_side(app: FastAPI, warehouse_url: str) -> None:
+    """Each looks up which parameters its route has, in a description of the app that must be ready by then."""
+    assert app.state.chartline.openapi_schema is not None
