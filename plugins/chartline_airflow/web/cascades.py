@@ -93,7 +93,7 @@ def again(conn: Connection, airflow: Airflow, slug: str, of: str, config: dict[s
     with conn.transaction():
         schedule_lists.lock_triggers(conn, slug)
         for run in airflow.runs(of, states=ACTIVE, limit=LOOK_AT):
-            if (run.get("conf") or {}) == config:
+            if (run.get("conf") or {}) == config and (config or not is_past(run["dag_run_id"])):
                 raise _under_way(slug, of, run)
         return _start(conn, airflow, of, config, RETRY, slug, person)
 
@@ -101,6 +101,7 @@ def again(conn: Connection, airflow: Airflow, slug: str, of: str, config: dict[s
 def _start(
     conn: Connection, airflow: Airflow, of: str, config: dict[str, Any], action: str, slug: str, person: Person
 ) -> Run:
+    starting.must_be_ready(airflow, of)
     audit.note(conn, person.name, action, slug, None, {"dag_id": of, **config})
     started = airflow.trigger(of, config)
     return Run(chart=slug, dag_id=of, run_id=started["dag_run_id"], state=started["state"])

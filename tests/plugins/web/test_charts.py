@@ -301,6 +301,20 @@ def test_healing_is_the_gap_audits(editor: TestClient, conn: Connection, airflow
     assert (again.status_code, again.json()["run"]["run_id"]) == (409, "manual__1")
 
 
+@pytest.mark.parametrize(
+    ("dags", "kind"), [({}, "not_read_yet"), ({"gap_audit": True, "chart_cascade": True}, "dag_paused")]
+)
+def test_a_run_that_would_only_wait_is_not_started(
+    editor: TestClient, conn: Connection, airflow: Any, dags: dict[str, bool], kind: str
+) -> None:
+    service.add(conn, "day")
+    airflow.dags = dags
+    for path in ("charts/week/trigger-cascade/", "charts/day/heal/"):
+        answer = editor.post(path)
+        assert (answer.status_code, answer.json()["kind"]) == (409, kind), path
+    assert airflow.triggered == []
+
+
 def test_a_viewer_starts_nothing(viewer: TestClient, conn: Connection, airflow: Any) -> None:
     for path in ("charts/day/trigger-cascade/", "charts/day/heal/"):
         assert viewer.post(path).status_code == 403

@@ -86,6 +86,16 @@ def test_a_failed_run_of_a_followed_chart_is_repeated_by_its_own_dag(
     assert editor.post(f"executions/{execute(conn, 'failed')}/retry/").json()["dag_id"] == "chart_sync.day"
 
 
+def test_the_past_that_is_filled_meanwhile_is_no_hindrance(editor: TestClient, conn: Connection, airflow: Any) -> None:
+    service.add(conn, "day")
+    airflow.dags["chart_sync.day"] = False
+    past = {"dag_run_id": "scheduled__2026-01-01_to_2026-01-31_1", "state": "running", "conf": {}}
+    airflow.runs["chart_sync.day"] = [past]
+    execution = execute(conn, "failed")
+    assert editor.post(f"executions/{execution}/retry/").status_code == 202
+    assert editor.post(f"executions/{execution}/retry/").status_code == 409
+
+
 def test_there_may_be_nothing_to_retry(editor: TestClient, conn: Connection, airflow: Any) -> None:
     execution = execute(conn, "partial")
     fail(conn, execution, "not_found")
