@@ -8,18 +8,21 @@ A few connections are kept per process; a route that gets none within `WAIT` sec
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
 import threading
+import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Annotated, Any
 
 import psycopg
 from fastapi import Depends
+from fastapi.concurrency import run_in_threadpool
 from psycopg.pq import TransactionStatus
 
 from chartline.dagbuild import runtime
@@ -32,6 +35,7 @@ Connection = psycopg.Connection[Any]
 
 SIZE = 8
 WAIT = 10.0
+LOOK_AGAIN = 0.01
 STATEMENT_SECONDS = 20
 URL = "CHARTLINE_WAREHOUSE_URL"
 
@@ -48,9 +52,26 @@ class Pool:
     def connection(self) -> Iterator[Connection]:
         """A connection for one request. Raises WarehouseUnavailable, SchemaMismatch."""
         if not self._places.acquire(timeout=self._wait):
-            raise WarehouseUnavailable("All connections to the warehouse are in use.", after=5.0)
+            raise _busy()
         try:
             conn = self._take()
+            try:
+                yield conn
+            finally:
+                self._give_back(conn)
+        finally:
+            self._places.release()
+
+    @asynccontextmanager
+    async def waited(self) -> AsyncIterator[Connection]:
+        """The same, for a coroutine: no thread is held while it waits."""
+        deadline = time.monotonic() + self._wait
+        while not self._places.acquire(blocking=False):
+            if time.monotonic() > deadline:
+                raise _busy()
+            await asyncio.sleep(LOOK_AGAIN)
+        try:
+            conn = await run_in_threadpool(self._take)
             try:
                 yield conn
             finally:
@@ -89,6 +110,10 @@ class Pool:
             conn.close()
 
 
+def _busy() -> WarehouseUnavailable:
+    return WarehouseUnavailable("All connections to the warehouse are in use.", after=5.0)
+
+
 def _is_quiet(conn: Connection) -> bool:
     """Whether it is alive: a server that goes away says so, and an idle connection has nothing else to hear."""
     if conn.closed:
@@ -109,9 +134,10 @@ def pool(of: str) -> Pool:
     return Pool(of)
 
 
-def warehouse() -> Iterator[Connection]:
-    """Dependency: a connection in autocommit."""
-    with pool(url()).connection() as conn:
+async def warehouse() -> AsyncIterator[Connection]:
+    """Dependency: a connection in autocommit. Waited for without a thread: those who have one need threads to go on."""
+    own = pool(await run_in_threadpool(url))
+    async with own.waited() as conn:
         yield conn
 
 
