@@ -46,7 +46,9 @@ def report_run(run: Run, failed_tasks: Sequence[str]) -> dict[str, Any]:
             _note_left_behind(conn, run)
         spent = executions.spent(conn, run.execution.id)
         absent, left = executions.days(conn, run.execution.id)
-        nothing = executions.ranking_count(conn, run.execution.id) == 0 and not _all_absent(run, absent)
+        nothing = (  # a run whose ask was refused has none to look at: its first task failed
+            not failed_tasks and executions.ranking_count(conn, run.execution.id) == 0 and not _all_absent(run, absent)
+        )
         reason = _reason(spent, failed_tasks, nothing, run.settings)
         if reason:
             status = "failed"
