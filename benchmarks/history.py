@@ -55,6 +55,7 @@ DAGS = "chart\\_sync.%"
 MAPPED = ("track_metadata", "artist_metadata", "track_audience", "artist_audience")
 PROBES = 2
 LEAD = 60.0  # seconds of filling before the new day
+SETTING_UP = 60.0  # seconds, at the most, to follow ten charts, each with its estimate
 QUARTER = timedelta(minutes=15)
 AIM = 1.3
 
@@ -88,7 +89,7 @@ def plan_new_day(stack: Stack, slugs: Sequence[str]) -> NewDay:
     """Keep yesterday's ranking of these charts back."""
     now = datetime.now(UTC)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    due = midnight + -(-(now + timedelta(seconds=LEAD + 15) - midnight) // QUARTER) * QUARTER
+    due = midnight + -(-(now + timedelta(seconds=LEAD + SETTING_UP) - midnight) // QUARTER) * QUARTER
     day = midnight.date() - timedelta(days=1)
     stack.simulator_api(
         "POST",
