@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING
 
 from airflow.task.priority_strategy import PriorityWeightStrategy
@@ -21,9 +22,9 @@ by; done first, they would leave these to come last, when each costs more time t
 NO_POOL = 100
 """For a task of the past that calls nobody: it is short, never waits for a slot, and others wait for it."""
 
-LAST = -1_000_000
+LAST = -4_000_000
 """For the past's first task, with the day of its window, so that newer ones go first (Airflow takes equal weights
-oldest first). In each loop Airflow 3.3 looks at no more waiting tasks than it has room for, and goes on to other pools
+oldest first), and backfills and healing, which somebody asked for, before these. In each loop Airflow 3.3 looks at no more waiting tasks than it has room for, and goes on to other pools
 only when it could start none of them: a hundred windows waiting for the two slots of the rankings must stand behind
 all else, or nothing but one of them would start in a loop."""
 
@@ -38,5 +39,5 @@ class NewestFirst(PriorityWeightStrategy):
         if not is_past(ti.run_id):
             return weight if ti.task.task_id in BULK else weight + NEW
         if ti.task.task_id == "fetch_ranking":
-            return LAST + window_day(ti.run_id)
+            return LAST + (window_day(ti.run_id) or date.max.toordinal())
         return weight + NO_POOL if ti.task.pool == "default_pool" else weight
