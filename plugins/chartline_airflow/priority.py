@@ -24,9 +24,10 @@ NO_POOL = 100
 
 LAST = -4_000_000
 """For the past's first task, with the day of its window, so that newer ones go first (Airflow takes equal weights
-oldest first), and backfills and healing, which somebody asked for, before these. In each loop Airflow 3.3 looks at no more waiting tasks than it has room for, and goes on to other pools
-only when it could start none of them: a hundred windows waiting for the two slots of the rankings must stand behind
-all else, or nothing but one of them would start in a loop."""
+oldest first), and backfills and healing, which somebody asked for, before these. In each loop Airflow 3.3 looks at no
+more waiting tasks than it has room for, and goes on to other pools only when it could start none of them: a hundred
+windows waiting for the two slots of the rankings must stand behind all else, or nothing but one of them would start.
+"""
 
 
 class NewestFirst(PriorityWeightStrategy):
