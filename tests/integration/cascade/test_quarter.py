@@ -1,4 +1,4 @@
-"""A quarter of each kind of schedule, on the simulator's clock: the timetable says when, the run fetches what it owns."""
+"""A quarter of each kind of schedule by the simulator's clock: the timetable says when, the run fetches its days."""
 
 from __future__ import annotations
 
@@ -134,6 +134,7 @@ def test_a_monthly_chart(cascade: Cascade, query: Any, monkeypatch: Any) -> None
     assert quarter.runs <= 5
 
 
+@pytest.mark.timeout(400)
 def test_every_six_hours(cascade: Cascade, query: Any, monkeypatch: Any) -> None:
     quarter = live(cascade, query, monkeypatch, DAILY, custom_interval_hours=6)
     assert quarter.stored.keys() == days_of(cascade, DAILY, FOLLOWED)
@@ -141,6 +142,7 @@ def test_every_six_hours(cascade: Cascade, query: Any, monkeypatch: Any) -> None
     assert quarter.calls["ranking_latest"] <= 1.5 * len(quarter.stored), "no call where nothing new can be"
 
 
+@pytest.mark.timeout(400)
 def test_a_cron(cascade: Cascade, query: Any, monkeypatch: Any) -> None:
     quarter = live(cascade, query, monkeypatch, DAILY, cron="30 6 * * 1,4")
     out = {day for day in days_of(cascade, DAILY, FOLLOWED) if day <= max(quarter.stored)}
