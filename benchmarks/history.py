@@ -54,7 +54,7 @@ PARTS = ("one", "windows", "many")
 DAGS = "chart\\_sync.%"
 MAPPED = ("track_metadata", "artist_metadata", "track_audience", "artist_audience")
 PROBES = 2
-LEAD = 60.0  # seconds of filling before the new day
+SETTING_UP = 20.0  # seconds, at the most, to follow ten charts, each with its estimate
 QUARTER = timedelta(minutes=15)
 AIM = 1.3
 
@@ -84,11 +84,11 @@ def follow(stack: Stack, slugs: Sequence[str], days: int) -> None:
     stack.chartline("schedules", "apply", str(file))
 
 
-def plan_new_day(stack: Stack, slugs: Sequence[str]) -> NewDay:
+def plan_new_day(stack: Stack, slugs: Sequence[str], lead: float) -> NewDay:
     """Keep yesterday's ranking of these charts back."""
     now = datetime.now(UTC)
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    due = midnight + -(-(now + timedelta(seconds=LEAD + 15) - midnight) // QUARTER) * QUARTER
+    due = midnight + -(-(now + timedelta(seconds=lead + SETTING_UP) - midnight) // QUARTER) * QUARTER
     day = midnight.date() - timedelta(days=1)
     stack.simulator_api(
         "POST",
@@ -114,7 +114,9 @@ def make_followed_yesterday(stack: Stack, new: NewDay) -> None:
                 day, seen = new.day - timedelta(days=back), new.due - timedelta(days=back, seconds=30)
                 conn.execute(
                     """insert into chart_calendar (chart_id, day, stamp, first_seen_at, not_yet_at)
-                       select id, %s, %s, %s, %s from chart where slug = %s""",
+                       select id, %s, %s, %s, %s from chart where slug = %s
+                       on conflict (chart_id, day) do update
+                           set first_seen_at = excluded.first_seen_at, not_yet_at = excluded.not_yet_at""",
                     (day, f"{day}T12:00:00+00:00", seen, seen - timedelta(minutes=10), slug),
                 )
 
@@ -170,20 +172,23 @@ def _all_made(stack: Stack, slugs: Sequence[str]) -> bool:
 # -- one fill ------------------------------------------------------------------------------------------------
 
 
-def fill(stack: Stack, slugs: Sequence[str], days: int, latency_ms: float, *, new_day: bool = False) -> dict[str, Any]:
-    """Follow charts with their past, wait until they are full, compare with the truth, measure the floor."""
+def fill(stack: Stack, slugs: Sequence[str], days: int, latency_ms: float, lead: float | None = None) -> dict[str, Any]:
+    """Follow charts with their past, wait until they are full, compare with the truth, measure the floor.
+
+    `lead`: seconds of filling before a new day is published; None: none is.
+    """
     stack.simulator_api("POST", "/_control/reset", None)
-    estimated = [estimate(stack, slug, days) for slug in slugs[: 1 if not new_day else 0]]
+    estimated = [estimate(stack, slug, days) for slug in slugs[: 1 if lead is None else 0]]
     looked_up = stack.simulator_api("GET", "/_control/counts")["total"]
     new = None
-    if new_day:
+    if lead is not None:
         stack.airflow.stop("dag-processor")  # nothing begins before all is ready
-        new = plan_new_day(stack, slugs[:PROBES])
+        new = plan_new_day(stack, slugs[:PROBES], lead)
     follow(stack, slugs, days)
-    if new:
+    if new and lead is not None:
         make_followed_yesterday(stack, new)
         say(f"A new day is due at {new.due:%H:%M}")
-        time.sleep(max(0.0, new.due.timestamp() - LEAD - time.time()))
+        time.sleep(max(0.0, new.due.timestamp() - lead - time.time()))
         stack.airflow.start("dag-processor")
     before = {name: cpu_seconds(pid) for name, pid in processes(stack).items()}
     followed = time.time()
@@ -340,7 +345,7 @@ def run_part(folder: Path, part: str, given: Any) -> dict[str, Any]:
         stack.simulator_api("POST", "/_control/world", {"demo_charts": given.charts + 1})
         more = [f"demo-more-{number}-daily" for number in range(4, given.charts + 2)]
         slugs = ["demo-global-daily", "demo-france-daily", *more][: given.charts]
-        return fill(stack, slugs, given.days, given.latency_ms, new_day=True)
+        return fill(stack, slugs, given.days, given.latency_ms, given.lead)
 
 
 def show(part: str, got: dict[str, Any]) -> None:
@@ -389,6 +394,7 @@ def main() -> None:
     own.add_argument("--days", type=int, default=365)
     own.add_argument("--charts", type=int, default=10, help="of the part many")
     own.add_argument("--window", type=int, default=1, help="days of a run, of the part windows")
+    own.add_argument("--lead", type=float, default=60, help="seconds of filling before the new day, of the part many")
     own.add_argument("--latency-ms", type=float, default=200)
     given = own.parse_args()
     on = machine()

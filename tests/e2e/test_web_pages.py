@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -74,16 +75,13 @@ class Person:
 
         return self._wait.until(usable, f"no button {label}")
 
-    def write(self, field: WebElement, value: str) -> None:
-        """Fill a date and time in, whatever order the browser's language has for them."""
-        self.driver.execute_script(
-            """const value = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value');
-               value.set.call(arguments[0], arguments[1]);  // as the page's own script knows it
-               arguments[0].dispatchEvent(new Event('input', {bubbles: true}));
-               arguments[0].dispatchEvent(new FocusEvent('focusout', {bubbles: true}));""",
-            field,
-            value,
-        )
+    def pick_day(self, number: int, day: date) -> None:
+        """Fill a day into the dialog's date field of that number, as a person types it."""
+        field = self.driver.find_elements(By.CSS_SELECTOR, "[role=dialog] [data-testid=datetime-input]")[number]
+        field.click()
+        self.see_element("input[placeholder='YYYY/MM/DD']").send_keys(f"{day:%Y/%m/%d}")
+        field.click()  # the calendar closes
+        self._wait.until(lambda driver: not driver.find_elements(By.CSS_SELECTOR, "input[placeholder='YYYY/MM/DD']"))
 
     def picture(self, name: str) -> None:
         self.driver.save_screenshot(str(self._shots / f"{name}.png"))

@@ -477,4 +477,4 @@ def test_airflow_loads_exactly_one_file_and_knows_the_timetable_by_one_path(tmp_
     assert found["same"]
     assert found["bare"] == ["chartline_plugin"]
     assert found["preloaded"]
-    assert found["weights"] == [1007, 7, 7, 1007]
+    assert found["weights"] == [1007, 107, 107, 1007]

@@ -26,7 +26,8 @@ class CascadeAsk(BaseModel):
 
     Its days are one of four: `day`; exactly `days`; the days that a data interval owns (`interval`, possibly none);
     with none of these the latest ranking. `current`: the interval is the newest complete one, so that its ranking is
-    the latest or is about to come. Runs of the past fetch no audience: each would ask for the same series again.
+    the latest or is about to come; `due`: the newest day that had ended with it, for one that owns no day itself. Runs
+    of the past fetch no audience: each would ask for the same series again.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,6 +37,7 @@ class CascadeAsk(BaseModel):
     days: tuple[date, ...] | None = Field(default=None, min_length=1, max_length=MAX_DAYS)
     interval: tuple[date, ...] | None = None
     current: bool = False
+    due: date | None = None
     steps: tuple[Step, ...] = STEPS
     track_platforms: TrackPlatforms = platforms.DEFAULT_TRACK_PLATFORMS
     artist_platforms: ArtistPlatforms = platforms.DEFAULT_ARTIST_PLATFORMS
@@ -65,19 +67,23 @@ class CascadeAsk(BaseModel):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """A person's config. Raises BadInput naming every wrong or unknown key."""
-        ours = sorted({"interval", "current"} & set(config))
+        ours = sorted({"interval", "current", "due"} & set(config))
         if ours:
             raise BadInput(f"{ours[0]}: there is no such setting", field=ours[0])
         return cls._checked(config)
 
     @classmethod
     def from_schedule(
-        cls, schedule: Schedule, config: dict[str, Any], interval: tuple[Sequence[date], bool] | None = None
+        cls,
+        schedule: Schedule,
+        config: dict[str, Any],
+        interval: tuple[Sequence[date], bool] | None = None,
+        due: date | None = None,
     ) -> Self:
         """A schedule's run; `config` may name a day or days, and force. Raises BadInput for any other key.
 
-        interval: the days that the run's data interval owns, and whether it is the newest complete one; it yields to
-        a day or days in the config.
+        interval: the days that the run's data interval owns, and whether it is the newest complete one; due: the
+        newest day that had ended with it. Both yield to a day or days in the config.
         """
         unknown = sorted(set(config) - {"day", "days", "force"})
         if unknown:
@@ -96,7 +102,7 @@ class CascadeAsk(BaseModel):
         }
         if interval is not None and config.get("day") is None and config.get("days") is None:
             days, current = interval
-            asked |= {"interval": tuple(sorted(days)), "current": current}
+            asked |= {"interval": tuple(sorted(days)), "current": current, "due": due}
         return cls._checked(asked)
 
     @classmethod

@@ -146,7 +146,7 @@ class _Fetch:
         chart = self.chart()
         newest = self._newest_known()
         asked = self.run.ask.interval is None
-        if asked or not interval or newest is None or cadence.expected(self._frequency(), newest, interval):
+        if asked or newest is None or self._may_be_out(newest, interval):
             newest = self._latest()
             late = cadence.expected(self._frequency(), newest, interval)
             if late and chart and rankings.newest(self.conn, chart.id):
@@ -162,6 +162,13 @@ class _Fetch:
             self.absent.update(day for day in self._possible(missing, stamps) if day in interval and day not in stamps)
             have |= self._take({day: stamps[day] for day in missing if day in stamps})
         return have
+
+    def _may_be_out(self, newest: date, interval: Sequence[date]) -> bool:
+        """Whether the interval, or one that ended before it and owns a day, expects a ranking after the newest."""
+        due = self.run.ask.due
+        if not interval:
+            interval = [newest + timedelta(days=1), due] if due else [newest + timedelta(days=1)]
+        return bool(cadence.expected(self._frequency(), newest, interval))
 
     def _missed_before(self, newest: date, chart: ChartRow | None) -> set[date]:
         """The days between the newest stored ranking and this one, when they are few."""

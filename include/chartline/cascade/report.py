@@ -68,8 +68,11 @@ def close(
             executions.note_left_behind(conn, run.execution.id, resources, platforms, entities)
         spent = executions.spent(conn, run.execution.id)
         absent, left = executions.days(conn, run.execution.id)
-        nothing = (
-            needs_ranking and executions.ranking_count(conn, run.execution.id) == 0 and not _all_absent(run, absent)
+        nothing = (  # a run whose ask was refused has none to look at: its first task failed
+            needs_ranking
+            and not failed_tasks
+            and executions.ranking_count(conn, run.execution.id) == 0
+            and not _all_absent(run, absent)
         )
         reason = _reason(spent, failed_tasks, nothing, run.settings)
         if reason:

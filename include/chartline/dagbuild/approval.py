@@ -32,7 +32,8 @@ XCOM = "estimate"
 class EstimateGate(ApprovalOperator):
     """Lets the run go on when its `estimate` is small, or when a person approves.
 
-    `estimate` works it out from the task's context; None means that there is nothing to do, which passes. The XCom
+    `estimate` works it out from the task's context; None passes: there is nothing to do, or nothing that can
+    be estimated. The XCom
     `estimate` of the task holds it as JSON. With the param `dry_run` what follows is skipped whatever it costs.
     `ignore_downstream_trigger_rules` (True): all that follows is skipped, else only what comes next.
     """
@@ -57,7 +58,7 @@ class EstimateGate(ApprovalOperator):
         """Estimate; skip the rest (dry run), pass, or wait for an answer."""
         found = self._estimate(context)
         if found is None:
-            log.info("There is nothing to do.")
+            log.info("There is nothing to estimate.")
             return None
         context["ti"].xcom_push(key=XCOM, value=found.model_dump(mode="json"))
         log.info("%s", text(found))

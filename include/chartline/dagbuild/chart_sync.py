@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +125,8 @@ def _opener(slug: str) -> Any:
                 raise UnknownChart(
                     f"{slug} is not followed any more.", advice=f"Follow it with: chartline schedules add {slug}"
                 )
-            return CascadeAsk.from_schedule(schedule, config, _interval(schedule.grid, context["dag_run"]))
+            dag_run = context["dag_run"]
+            return CascadeAsk.from_schedule(schedule, config, _interval(schedule.grid, dag_run), _due(dag_run))
 
         with runtime.opened_run(context, slug, ask) as run:
             yield run
@@ -142,6 +143,12 @@ def _interval(grid: Grid, dag_run: Any) -> tuple[list[date], bool] | None:
         return None
     following = grid.next(end) + grid.publication_delay
     return grid.days(start, end), not is_past(dag_run.run_id) and datetime.now(UTC) < following
+
+
+def _due(dag_run: Any) -> date | None:
+    """The newest day that had ended with the run's data interval."""
+    end = dag_run.data_interval_end
+    return end.date() - timedelta(days=1) if end else None
 
 
 def quarantine(slug: str, error: str) -> DAG:

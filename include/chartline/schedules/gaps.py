@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from itertools import groupby, islice, pairwise
+from itertools import groupby, islice
 from typing import Any
 
 import psycopg
@@ -28,9 +28,6 @@ from chartline.warehouse import charts, gaps, rankings, schedules
 from chartline.warehouse.gaps import Ended, Unclosed
 
 DAY = timedelta(days=1)
-PERIOD = {"daily": DAY, "weekly": timedelta(weeks=1), "monthly": timedelta(days=31)}
-SHIFT = {"daily": timedelta(0), "weekly": timedelta(days=3), "monthly": timedelta(days=14)}
-"""How far a ranking's day may stray from its chart's rhythm and still be the expected one."""
 AT_WORK = ("queued", "running")
 
 RunState = Callable[[str, str], str | None]
@@ -243,7 +240,7 @@ def _of_chart(
 
 
 def _absent(schedule: Schedule, listed: Sequence[date], first: date, last: date) -> tuple[date, ...]:
-    return tuple(day for day in absent_days(listed, schedule.frequency) if first <= day <= last)
+    return tuple(day for day in cadence.absent(schedule.frequency, listed) if first <= day <= last)
 
 
 def _by_month(*days: Iterable[date]) -> tuple[Month, ...]:
@@ -257,29 +254,6 @@ def days_of(run: Unclosed) -> set[date]:
     asked = run.settings
     named = [asked["day"]] if asked.get("day") else asked.get("days") or asked.get("interval") or []
     return set(map(date.fromisoformat, named))
-
-
-def absent_days(listed: Sequence[date], frequency: str) -> list[date]:
-    """The days between those listed on which a chart of this frequency (its own, as the API words it) should have a
-    ranking and has none. In order of time; none for a frequency without a rhythm in days."""
-    rhythm = frequency.strip().lower()
-    if rhythm not in PERIOD:
-        return []
-    found = []
-    for before, after in pairwise(listed):
-        periods = 1
-        while after - (day := _later(before, rhythm, periods)) > SHIFT[rhythm]:
-            found.append(day)
-            periods += 1
-    return found
-
-
-def _later(day: date, rhythm: str, periods: int) -> date:
-    if rhythm != "monthly":
-        return day + periods * PERIOD[rhythm]
-    years, month = divmod(day.year * 12 + day.month - 1 + periods, 12)
-    following = date(years + month // 11, (month + 1) % 12 + 1, 1)
-    return min(date(years, month + 1, 1) + (day.day - 1) * DAY, following - DAY)
 
 
 def _begins(schedule: Schedule, listed: Sequence[date], first: date) -> date | None:
@@ -343,10 +317,9 @@ def _expected(schedule: Schedule, here: date | None, listed: Sequence[date], new
     if here is None:
         return newest
     owed = [day for day in listed if here < day <= newest]
-    rhythm = schedule.frequency.strip().lower()
-    if rhythm in PERIOD:
-        next_day = _later(here, rhythm, 1)
-        owed += [next_day] if next_day <= newest else []
+    following = cadence.later(schedule.frequency, here)
+    if following and following <= newest:
+        owed.append(following)
     return max(owed, default=None)
 
 

@@ -42,5 +42,12 @@ def is_past(run_id: str) -> bool:
     return run_id.startswith((BACKFILL, HEAL)) or (run_id.startswith(f"{SCHEDULED}__") and _TO in run_id)
 
 
+def window_day(run_id: str) -> int:
+    """Which day a window begins on, as a number that grows by one a day; 0 for other runs."""
+    if not run_id.startswith(f"{SCHEDULED}__") or _TO not in run_id:
+        return 0
+    return date.fromisoformat(run_id.removeprefix(f"{SCHEDULED}__")[:10]).toordinal()
+
+
 def _moment(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d}" if moment.time() == time() else f"{moment:%Y-%m-%dT%H:%M}"

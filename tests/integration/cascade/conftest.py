@@ -92,12 +92,17 @@ class Cascade:
         return SoundchartsClient(account, limiter=limiter, settings=self.settings, sleep=lambda seconds: None)
 
     def open(
-        self, chart: str, run_id: str = "r1", interval: tuple[Sequence[date], bool] | None = None, **config: Any
+        self,
+        chart: str,
+        run_id: str = "r1",
+        interval: tuple[Sequence[date], bool] | None = None,
+        due: date | None = None,
+        **config: Any,
     ) -> Run:
-        """A run by config, or of an interval: its days, and whether it is the newest."""
+        """A run by config, or of an interval: its days, whether it is the newest, the newest day that was over."""
         ask = CascadeAsk.from_config({"chart": chart, **config})
         if interval is not None:
-            ask = ask.model_copy(update={"interval": tuple(sorted(interval[0])), "current": interval[1]})
+            ask = ask.model_copy(update={"interval": tuple(sorted(interval[0])), "current": interval[1], "due": due})
         with self.connect() as conn:
             execution = executions.open_execution(
                 conn, dag_id="chart_cascade", run_id=run_id, chart_slug=chart, trigger="manual"
