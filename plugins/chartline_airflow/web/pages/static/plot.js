@@ -7,7 +7,7 @@ import { fill, h, svg } from "./dom.js";
 import { compact, number, shift } from "./format.js";
 
 const DAY = 864e5;
-const PAD = { left: 52, right: 14, top: 10, bottom: 24 };
+const PAD = { left: 52, right: 24, top: 10, bottom: 24 };
 const TONES = 6;
 const at = (day) => Date.parse(`${day}T00:00:00Z`);
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
