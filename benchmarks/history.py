@@ -182,7 +182,8 @@ def fill(
 ) -> dict[str, Any]:
     """Follow charts with their past, wait until they are full, compare with the truth, measure the floor.
 
-    `steps`: those of the schedules that are switched off. `lead`: seconds of filling before a new day is published; None: none is.
+    `steps`: those of the schedules that are switched off. `lead`: seconds of filling before a new day is published;
+    None: none is.
     """
     stack.simulator_api("POST", "/_control/reset", None)
     estimated = [estimate(stack, slug, days) for slug in slugs[: 1 if lead is None else 0]]
