@@ -76,10 +76,10 @@ def say(text: str) -> None:
 # -- following -----------------------------------------------------------------------------------------------
 
 
-def follow(stack: Stack, slugs: Sequence[str], days: int) -> None:
+def follow(stack: Stack, slugs: Sequence[str], days: int, steps: dict[str, bool]) -> None:
     """Follow the charts with their past, as a person does by a file."""
     file = stack.home / "followed.yaml"
-    asked = {"sync_historical_data": True, "history_days": days}
+    asked = {"sync_historical_data": True, "history_days": days, **steps}
     file.write_text(yaml.safe_dump({"charts": [{"chart": slug, **asked} for slug in slugs]}))
     stack.chartline("schedules", "apply", str(file))
 
@@ -172,10 +172,18 @@ def _all_made(stack: Stack, slugs: Sequence[str]) -> bool:
 # -- one fill ------------------------------------------------------------------------------------------------
 
 
-def fill(stack: Stack, slugs: Sequence[str], days: int, latency_ms: float, lead: float | None = None) -> dict[str, Any]:
+def fill(
+    stack: Stack,
+    slugs: Sequence[str],
+    days: int,
+    latency_ms: float,
+    steps: dict[str, bool],
+    lead: float | None = None,
+) -> dict[str, Any]:
     """Follow charts with their past, wait until they are full, compare with the truth, measure the floor.
 
-    `lead`: seconds of filling before a new day is published; None: none is.
+    `steps`: those of the schedules that are switched off. `lead`: seconds of filling before a new day is published;
+    None: none is.
     """
     stack.simulator_api("POST", "/_control/reset", None)
     estimated = [estimate(stack, slug, days) for slug in slugs[: 1 if lead is None else 0]]
@@ -184,7 +192,7 @@ def fill(stack: Stack, slugs: Sequence[str], days: int, latency_ms: float, lead:
     if lead is not None:
         stack.airflow.stop("dag-processor")  # nothing begins before all is ready
         new = plan_new_day(stack, slugs[:PROBES], lead)
-    follow(stack, slugs, days)
+    follow(stack, slugs, days, steps)
     if new and lead is not None:
         make_followed_yesterday(stack, new)
         say(f"A new day is due at {new.due:%H:%M}")
@@ -233,7 +241,7 @@ def fill(stack: Stack, slugs: Sequence[str], days: int, latency_ms: float, lead:
         "estimated": estimated,
         "looked_up": looked_up,
         "calls": calls,
-        "needed": needed(stack, slugs, days),
+        "needed": needed(stack, slugs, days, steps),
         "verified": verified,
         "verify_seconds": verify_seconds,
         "cpu_seconds": cpu,
@@ -272,9 +280,9 @@ def made(stack: Stack) -> dict[str, Any]:
     }
 
 
-def needed(stack: Stack, slugs: Sequence[str], days: int) -> dict[str, Any]:
+def needed(stack: Stack, slugs: Sequence[str], days: int, steps: dict[str, bool]) -> dict[str, Any]:
     """Calls that the truth says are needed, all charts together; metadata in full batches."""
-    asks = [{"slug": slug, "history_days": days} for slug in slugs]
+    asks = [{"slug": slug, "history_days": days, **steps} for slug in slugs]
     found = stack.simulator_api("POST", "/_truth/needed-history", {"charts": asks})
     together = sum((Counter(own) for own in found["charts"].values()), Counter()) + Counter(found["at_least"])
     return {"calls": together.total(), "by_endpoint": dict(together), **found}
@@ -340,12 +348,13 @@ def run_part(folder: Path, part: str, given: Any) -> dict[str, Any]:
     with installation(folder, part, given.latency_ms, env) as stack:
         wait_for_dags(stack, EMPTY)
         run_many(stack, EMPTY, [dict.fromkeys(MAPPED, 1)])  # Airflow is slow the first time
+        steps = dict.fromkeys(("fetch_track_audience", "fetch_artist_audience"), False) if given.no_audience else {}
         if part != "many":
-            return fill(stack, ["demo-global-daily"], given.days, given.latency_ms)
+            return fill(stack, ["demo-global-daily"], given.days, given.latency_ms, steps)
         stack.simulator_api("POST", "/_control/world", {"demo_charts": given.charts + 1})
         more = [f"demo-more-{number}-daily" for number in range(4, given.charts + 2)]
         slugs = ["demo-global-daily", "demo-france-daily", *more][: given.charts]
-        return fill(stack, slugs, given.days, given.latency_ms, given.lead)
+        return fill(stack, slugs, given.days, given.latency_ms, steps, given.lead)
 
 
 def show(part: str, got: dict[str, Any]) -> None:
@@ -395,6 +404,7 @@ def main() -> None:
     own.add_argument("--charts", type=int, default=10, help="of the part many")
     own.add_argument("--window", type=int, default=1, help="days of a run, of the part windows")
     own.add_argument("--lead", type=float, default=60, help="seconds of filling before the new day, of the part many")
+    own.add_argument("--no-audience", action="store_true", help="rankings and metadata alone")
     own.add_argument("--latency-ms", type=float, default=200)
     given = own.parse_args()
     on = machine()

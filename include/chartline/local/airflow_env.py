@@ -39,6 +39,9 @@ TUNING = {
     "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
     "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "300",
     "AIRFLOW__DAG_PROCESSOR__PRINT_STATS_INTERVAL": "300",
+    # The default, 30 s, leaves a DAG that is changed twice within it as it was, until the next parse: with a past that
+    # was just approved, the scheduler would go on from the new runs by the old schedule.
+    "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
     # A thousand charts on a busy machine take most of the default, 30 s; past it they all would go stale at once.
     "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "180",
     "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": LOGINS,
