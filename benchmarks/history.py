@@ -403,7 +403,9 @@ def main() -> None:
     own.add_argument("--days", type=int, default=365)
     own.add_argument("--charts", type=int, default=10, help="of the part many")
     own.add_argument("--window", type=int, default=1, help="days of a run, of the part windows")
-    own.add_argument("--lead", type=float, default=60, help="seconds of filling before the new day, of the part many; 0: no new day")
+    own.add_argument(
+        "--lead", type=float, default=60, help="seconds of filling before the new day, of the part many; 0: no new day"
+    )
     own.add_argument("--no-audience", action="store_true", help="rankings and metadata alone")
     own.add_argument("--latency-ms", type=float, default=200)
     given = own.parse_args()
