@@ -354,7 +354,7 @@ def run_part(folder: Path, part: str, given: Any) -> dict[str, Any]:
         stack.simulator_api("POST", "/_control/world", {"demo_charts": given.charts + 1})
         more = [f"demo-more-{number}-daily" for number in range(4, given.charts + 2)]
         slugs = ["demo-global-daily", "demo-france-daily", *more][: given.charts]
-        return fill(stack, slugs, given.days, given.latency_ms, steps, given.lead)
+        return fill(stack, slugs, given.days, given.latency_ms, steps, given.lead or None)
 
 
 def show(part: str, got: dict[str, Any]) -> None:
@@ -403,7 +403,9 @@ def main() -> None:
     own.add_argument("--days", type=int, default=365)
     own.add_argument("--charts", type=int, default=10, help="of the part many")
     own.add_argument("--window", type=int, default=1, help="days of a run, of the part windows")
-    own.add_argument("--lead", type=float, default=60, help="seconds of filling before the new day, of the part many")
+    own.add_argument(
+        "--lead", type=float, default=60, help="seconds of filling before the new day, of the part many; 0: no new day"
+    )
     own.add_argument("--no-audience", action="store_true", help="rankings and metadata alone")
     own.add_argument("--latency-ms", type=float, default=200)
     given = own.parse_args()

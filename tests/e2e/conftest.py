@@ -24,6 +24,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from chartline.local import source
+from chartline.local.airflow import AirflowRefused
 from chartline.local.ports import LOOPBACK, free_port
 from chartline.local.processes import last_words
 from chartline.local.stack import Ports, Stack
@@ -93,9 +94,9 @@ class Chartline:
         for fill in self.stack.airflow.api("GET", "backfills", params={"dag_id": "~", "active": True})["backfills"]:
             if fill["completed_at"] is None:
                 self.stack.airflow.api("PUT", f"backfills/{fill['id']}/cancel")
-        for run in self._unfinished():
-            self.stack.airflow.api("PATCH", f"dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}", {"state": "failed"})
-        until("the end of all tasks", lambda: not self._tasks_at_work())
+        for slug in self.chart_dags():  # else the scheduler makes the next windows of the past meanwhile
+            self.stack.airflow.api("PATCH", f"dags/chart_sync.{slug}", {"is_paused": True})
+        until("the end of all runs", self._stopped)
         with psycopg.connect(self.stack.warehouse_url, autocommit=True) as conn:
             tables = conn.execute(
                 """select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -108,6 +109,16 @@ class Chartline:
         self.stack.simulator_api("POST", "/_control/reset?settings=true&clock=true")
         self.simulate(key_pairs={APP_ID: self.api_key})
         self.make_world()
+
+    def _stopped(self) -> bool:
+        """End the runs that are left; whether none is, and no task."""
+        try:
+            for run in self._unfinished():
+                path = f"dags/{run['dag_id']}/dagRuns/{run['dag_run_id']}"
+                self.stack.airflow.api("PATCH", path, {"state": "failed"})
+        except AirflowRefused:
+            return False  # the scheduler has it in hand
+        return not self._tasks_at_work() and not self._unfinished()
 
     def _no_chart_dags(self) -> bool:
         """Delete the DAGs of charts. A parse that had read the schedules before may bring them back: look twice."""

@@ -102,6 +102,7 @@ def test_a_held_past_comes_when_a_person_approves_what_it_costs(chartline: Chart
     assert chartline.end_of(AUDIT, run_id) == "success", chartline.troubles(AUDIT, run_id)
     assert f"{SLUG}: its past was approved and comes now" in chartline.logs(AUDIT, run_id, "report")
     until("the past", lambda: len(stored(chartline)) >= 20, timeout=200)
+    chartline.filled(DAG)
 
 
 def stored(chartline: Chartline) -> list[date]:

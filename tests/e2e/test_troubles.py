@@ -175,7 +175,7 @@ def test_dags_stay_while_the_warehouse_is_away(chartline: Chartline) -> None:
         run_id = chartline.trigger(ON_DEMAND, chart=CHART, steps=[])
         until(
             "the reason in the task's log",
-            lambda: "warehouse" in chartline.logs(ON_DEMAND, run_id, "fetch_ranking").lower(),
+            lambda: "warehouse" in chartline.logs(ON_DEMAND, run_id, "estimate").lower(),
         )
     assert chartline.succeed(ON_DEMAND, run_id)["status"] == "complete"
     assert chartline.failed(ON_DEMAND, run_id) == {}
