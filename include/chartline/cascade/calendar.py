@@ -17,7 +17,7 @@ from chartline.soundcharts import endpoints, models
 from chartline.soundcharts.calls import Answer
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse import calls, charts, ledger, rankings, raw
-from chartline.warehouse.ledger import Settled, Want
+from chartline.warehouse.ledger import FOREVER, Settled, Want
 
 Connection = psycopg.Connection[Any]  # in autocommit
 
@@ -25,7 +25,6 @@ RESOURCE = "calendar"
 BROKEN = "broken_calendar"
 RANKING = "ranking"
 LEASE = timedelta(minutes=5)
-FOREVER = datetime.max.replace(tzinfo=UTC)
 SETTLED = timedelta(days=3)
 """So long after a day its ranking is taken to be out, if it ever comes: a list read then is the last word on it."""
 PATIENCE = 30.0  # seconds: a list of many pages is some seconds' work

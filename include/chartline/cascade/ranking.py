@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -32,7 +32,7 @@ from chartline.soundcharts.client import RankingPages, SoundchartsClient
 from chartline.warehouse import calls, charts, executions, ledger, rankings, raw
 from chartline.warehouse.charts import ChartRow
 from chartline.warehouse.executions import ItemFailure
-from chartline.warehouse.ledger import Settled, Want
+from chartline.warehouse.ledger import FOREVER, Settled, Want
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,6 @@ LATEST = "latest"
 BROKEN = "broken_ranking"
 LEASE = timedelta(minutes=5)
 """A ranking is a few calls; whoever waits for a run that died waits no longer than this."""
-FOREVER = datetime.max.replace(tzinfo=UTC)
 PATIENCE = 5.0  # seconds: what another run is fetching is mostly here by then
 POLL = 0.25
 AGAIN = 15.0  # seconds: after that it is looked for again, without holding a slot meanwhile
@@ -87,6 +86,16 @@ def wait(asked_early: int, late_hours: int) -> timedelta | None:
     """How long to wait after so many asks in vain; None when that would be more than `late_hours` in all."""
     waits = [WAITS[min(number, len(WAITS) - 1)] for number in range(asked_early)]
     return waits[-1] if sum(waits, timedelta()) <= timedelta(hours=late_hours) else None
+
+
+def keep(
+    conn: psycopg.Connection[Any], slug: str, pages: RankingPages, at: datetime, execution_id: int | None
+) -> Settled:
+    """Keep a whole ranking raw, in the caller's transaction; what the ledger has to say of it."""
+    day = pages.day.isoformat()
+    parts = [raw.RawAnswer.of(RESOURCE, slug, day, part, answer, at) for part, answer in enumerate(pages.answers)]
+    raw.keep(conn, parts, execution_id)
+    return Settled(slug, day, "ok", at, FOREVER, pages.day, pages.day)
 
 
 @dataclass
@@ -395,18 +404,13 @@ class _Fetch:
 
     def _keep(self, pages: RankingPages) -> None:
         """One transaction: the pages, what they cost, the ledger, the calendar."""
-        day, now = pages.day.isoformat(), self.run.now()
+        now = self.run.now()
         latest = pages.answers[0].endpoint == "ranking_latest"
         settled = [Settled(self.slug, LATEST, "ok", now, now)] if latest else []
         with self.conn.transaction():
             if not pages.known:
                 calendar.note(self.conn, self.slug, pages.pages[0].chart, [pages.stamp], now)
-                parts = [
-                    raw.RawAnswer.of(RESOURCE, self.slug, day, part, answer, now)
-                    for part, answer in enumerate(pages.answers)
-                ]
-                raw.keep(self.conn, parts, self.run.execution.id)
-                settled.append(Settled(self.slug, day, "ok", now, FOREVER, pages.day, pages.day))
+                settled.append(keep(self.conn, self.slug, pages, now, self.run.execution.id))
             calls.record(self.conn, [call for a in pages.answers for call in a.calls], self.run.execution.id)
             ledger.settle(self.conn, RESOURCE, settled)
 

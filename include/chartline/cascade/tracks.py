@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -15,7 +14,6 @@ from chartline.cascade.resources import TRACK_METADATA
 from chartline.cascade.run import Run
 from chartline.errors import ChartlineError, ContractBroken, RankingIncomplete
 from chartline.soundcharts import models
-from chartline.soundcharts.calls import Answer
 from chartline.warehouse import charts, executions, rankings, raw
 from chartline.warehouse.executions import Counts, ItemFailure
 from chartline.warehouse.ledger import Batch, Want
@@ -93,7 +91,7 @@ def _read(conn: psycopg.Connection[Any], slug: str, day: date) -> Fetched:
         raise RankingIncomplete(
             f"The pages of {slug} of {day} are not kept any more.", advice="Clear fetch_ranking to fetch them again."
         )
-    parsed = [models.parse(models.RankingPage, _answer(page)) for page in pages]
+    parsed = [models.parse(models.RankingPage, page.answer()) for page in pages]
     rankings.check(parsed)
     return Fetched(parsed, pages[0].fetched_at)
 
@@ -137,10 +135,6 @@ def _write(conn: psycopg.Connection[Any], run: Run, fetched: Sequence[Fetched]) 
         tracks_updated=sum(one.tracks_updated for one in done),
     )
     executions.add_counts(conn, run.execution.id, counts)
-
-
-def _answer(page: raw.RawAnswer) -> Answer:
-    return Answer(page.endpoint, page.path, json.loads(page.body), page.body, (), page.fetched_at)
 
 
 def plan_track_metadata(conn: psycopg.Connection[Any], run: Run) -> list[Batch]:

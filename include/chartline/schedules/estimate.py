@@ -27,6 +27,7 @@ from chartline.schedules import outlook, platforms, turnover, weights
 from chartline.schedules.model import Schedule
 from chartline.schedules.outlook import PERIOD_DAYS, Look, Outlook
 from chartline.settings import Settings
+from chartline.soundcharts import endpoints
 from chartline.warehouse import estimates, rankings
 from chartline.warehouse.ledger import Item, Want
 
@@ -68,7 +69,7 @@ KINDS = (
     "artist_local_followers",
     "artist_local_streaming",
 )
-PAGE, BATCH = 100, 10
+PAGE, BATCH = endpoints.AVAILABLE_RANKINGS.page_limit, endpoints.SONG.batch
 USUAL_CALENDAR = 1500
 """Days that a chart's calendar may hold where it is not known."""
 AIRPLAY_PAGES = 3.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -13,29 +12,25 @@ from uuid import uuid4
 import psycopg
 
 from chartline.cascade import calendar as listing
+from chartline.cascade import ranking
 from chartline.errors import ChartlineError
 from chartline.schedules import turnover
 from chartline.schedules.turnover import PERIODS, Rate
 from chartline.settings import Settings
-from chartline.soundcharts import models
-from chartline.soundcharts.calls import Answer
+from chartline.soundcharts import endpoints, models
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.soundcharts.models import RankingItem, RankingPage
 from chartline.warehouse import calls, charts, estimates, gaps, ledger, raw
 from chartline.warehouse.charts import ChartRow
 from chartline.warehouse.estimates import Standing
-from chartline.warehouse.ledger import Settled
 
 Connection = psycopg.Connection[Any]
 Look = Callable[[], SoundchartsClient]
 
 RANKINGS = 31
 PERIOD_DAYS = {"daily": 1, "weekly": 7, "monthly": 30}
-PAGE = 100
 USUAL_PLACES = (1, 200)
 """Entries of a ranking where not even the catalogue says how many places the chart has."""
-
-FOREVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -65,8 +60,8 @@ class Outlook:
     @property
     def pages(self) -> tuple[int, int]:
         """Calls for one ranking, least and most."""
-        low, high = self.places
-        return max(1, ceil(low / PAGE)), max(1, ceil(high / PAGE))
+        (low, high), page = self.places, endpoints.RANKING_AT.page_limit
+        return max(1, ceil(low / page)), max(1, ceil(high / page))
 
 
 def see(conn: Connection, slug: str, settings: Settings, look: Look | None = None, *, latest: bool = True) -> Outlook:
@@ -82,14 +77,14 @@ def see(conn: Connection, slug: str, settings: Settings, look: Look | None = Non
     chart = charts.find(conn, slug)
     calendar = gaps.listed_days(conn, chart.id) if chart else []
     rankings = estimates.newest_rankings(conn, chart.id, RANKINGS) if chart else []
-    kept = sorted(date.fromisoformat(day) for day in raw.facets(conn, "ranking", slug))
+    kept = sorted(date.fromisoformat(day) for day in raw.facets(conn, ranking.RESOURCE, slug))
     here = set(kept)
     if chart:
         stored = gaps.stored_days(conn, chart.id, date.min, date.max)
         here |= {day for day, whole in stored.items() if whole}
     standing, tracks = (rankings[0], estimates.tracks_of(conn, rankings[0].id)) if rankings else (None, [])
     if kept and (standing is None or kept[-1] > standing.day):
-        standing, tracks = _standing(raw.latest(conn, "ranking", slug, kept[-1].isoformat()))
+        standing, tracks = _standing(raw.latest(conn, ranking.RESOURCE, slug, kept[-1].isoformat()))
         rankings = [standing, *rankings]
     if standing:
         places = (standing.total, standing.total)
@@ -126,7 +121,7 @@ def _ask(conn: Connection, slug: str, settings: Settings, look: Look, *, latest:
         made = gaps.calendar_calls(conn, [slug], began)
         chart = charts.find(conn, slug)
         known = chart and estimates.newest_rankings(conn, chart.id, 1)
-        if latest and not known and not raw.facets(conn, "ranking", slug):
+        if latest and not known and not raw.facets(conn, ranking.RESOURCE, slug):
             made += _keep_latest(conn, client, slug)
     if not made:
         return []
@@ -143,31 +138,21 @@ def _keep_latest(conn: Connection, client: SoundchartsClient, slug: str) -> int:
         calls.record(conn, error.calls, None)
         raise
     made = [call for answer in pages.answers for call in answer.calls]
-    now, day = datetime.now(UTC), pages.day.isoformat()
     with conn.transaction():
-        raw.keep(
-            conn,
-            [raw.RawAnswer.of("ranking", slug, day, part, answer, now) for part, answer in enumerate(pages.answers)],
-            None,
-        )
+        settled = ranking.keep(conn, slug, pages, datetime.now(UTC), None)
         calls.record(conn, made, None)
-        ledger.settle(conn, "ranking", [Settled(slug, day, "ok", now, FOREVER, pages.day, pages.day)])
+        ledger.settle(conn, ranking.RESOURCE, [settled])
     return len(made)
 
 
 def _standing(kept: Sequence[raw.RawAnswer]) -> tuple[Standing, list[str]]:
     """A kept ranking as if it were stored."""
-    pages = [_page(answer) for answer in kept]
+    pages = [models.parse(RankingPage, page.answer()) for page in kept]
     items = [item for page in pages for item in page.items if item.position > 0]
     ages = [age for item in items if (age := _age(item, pages[0].date)) is not None]
     newcomers = [sum(age <= days for age in ages) for days in PERIODS]
     standing = Standing(0, pages[0].date, pages[0].page.total, len(ages), newcomers)
     return standing, list({item.song.uuid for item in items})
-
-
-def _page(kept: raw.RawAnswer) -> RankingPage:
-    answer = Answer(kept.endpoint, kept.path, json.loads(kept.body), kept.body, (), kept.fetched_at)
-    return models.parse(RankingPage, answer)
 
 
 def _age(item: RankingItem, day: date) -> int | None:

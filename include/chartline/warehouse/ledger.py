@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, LiteralString
 from uuid import UUID, uuid4
 
 import psycopg
 
 Outcome = Literal["ok", "empty", "absent", "unsupported", "failed", "deferred"]
+
+FOREVER = datetime.max.replace(tzinfo=UTC)
+"""Due never again; as `stale_before` of a claim: whatever was fetched is stale."""
 
 
 @dataclass(frozen=True)

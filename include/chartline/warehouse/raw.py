@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -33,6 +34,10 @@ class RawAnswer:
         """A good answer's raw form. `fetched_at`: one time for all the parts of a fetch that is read back whole."""
         at = fetched_at or answer.fetched_at
         return cls(resource, entity, facet, part, answer.endpoint, answer.path, at, answer.body)
+
+    def answer(self) -> Answer:
+        """The good answer that it was, to be read again; its calls were recorded when it came."""
+        return Answer(self.endpoint, self.path, json.loads(self.body), self.body, (), self.fetched_at)
 
 
 def keep(conn: psycopg.Connection[Any], answers: Iterable[RawAnswer], execution_id: int | None) -> None:
