@@ -64,7 +64,6 @@ def _new(run: dict[str, Any]) -> bool:
 
 def must_be_ready(airflow: Airflow, dag_id: str) -> None:
     """Raises `Problem` 409 where Airflow has not read the DAG yet, or it is paused: a run would only wait."""
-    """Raises `Problem` 409 where Airflow has not read the DAG yet, or it is paused."""
     try:
         dag = airflow.dag(dag_id)
     except Problem as refused:
