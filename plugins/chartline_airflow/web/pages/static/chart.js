@@ -114,8 +114,8 @@ function outcome(run) {
     run.error, " ", h("a", { href: page("runs", run.id) }, "Details"));
 }
 
-function refresh() {
-  load("totals", async () => { await head(); return [...byId("totals").childNodes]; });
+async function refresh() {
+  await load("totals", async () => { await head(); return [...byId("totals").childNodes]; });
   days.draw();
   ranking(null);
   runs.draw();
@@ -161,6 +161,7 @@ const by = (one) => one.artists.length ? one.artists.flatMap(({ uuid, name }, i)
 
 async function ranking(asked) {
   await load("ranking", async () => {
+    if (!asked && !chart.newest) return empty("No ranking is stored yet.");
     let found;
     try {
       found = await get(`${own}rankings/${part(asked ?? "latest")}/`, { limit: 50 });
