@@ -82,6 +82,7 @@ async def _admitted(request: Request) -> Person:
         detail = "Log in to Airflow first, or send its token: Authorization: Bearer …"
         headers = {"WWW-Authenticate": "Bearer"}
         raise Problem(401, detail, kind="not_logged_in", headers=headers) from refused
+    _not_embedded(request)
     changes = request.method not in SAFE
     if changes and bearer is None:  # the browser sends the login by itself, whoever asks
         _same_site(request)
@@ -107,6 +108,15 @@ def _rights(user: BaseUser) -> tuple[bool, bool]:
 
 def _may_not() -> Problem:
     return Problem(403, "Your Airflow login may not edit DAGs, so it cannot change this.", kind="may_not_edit")
+
+
+def _not_embedded(request: Request) -> None:
+    """What a page of another site loads unread (an image, a script, a POST without a body) is refused, even to read:
+    looking at an audience may start a refresh. It would come with the login of a cookie, or with the one that Airflow
+    gives everybody where all are admins."""
+    site, mode = (request.headers.get(f"sec-fetch-{name}") for name in ("site", "mode"))
+    if mode == "no-cors" and site in ("cross-site", "same-site"):
+        raise Problem(403, "This came from another site.", kind="cross_site")
 
 
 def _same_site(request: Request) -> None:

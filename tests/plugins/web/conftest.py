@@ -29,7 +29,7 @@ from chartline_airflow.web import warehouse as web_warehouse
 from chartline_airflow.web.app import create_app
 
 CALLERS = ("anonymous", "viewer", "editor")
-ROLES = {"viewer": "VIEWER", "editor": "USER"}
+ROLES: dict[str, str | None] = {"viewer": "VIEWER", "editor": "USER"}
 
 
 class NamedRoles(SimpleAuthManager):

@@ -6,13 +6,18 @@ from typing import Any
 
 import psycopg
 import pytest
+from airflow.api_fastapi import app as airflow_app
+from airflow.api_fastapi.auth.managers.base_auth_manager import BaseAuthManager
+from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
+from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from tests.plugins.web.conftest import NamedRoles
+from tests.plugins.web.conftest import ROLES, NamedRoles
 
 from chartline.schedules import service
 
 URL = "http://testserver/chartline/api/sync/schedules/"
+TEST = "http://testserver/chartline/api/alerts/test/"
 OURS = {"X-Chartline": "1"}
 
 
@@ -44,6 +49,85 @@ def test_what_is_no_login_gets_nobody_in(stranger: TestClient, header: str) -> N
 
 def test_a_wrong_token_is_not_mended_by_a_cookie(browser: TestClient) -> None:
     assert browser.get(URL, headers={"Authorization": "Bearer nonsense"}).status_code == 401
+
+
+def asked(app: FastAPI, token: str) -> tuple[int, int]:
+    """What the person gets on a GET, and on a POST that follows a chart."""
+    program = TestClient(app, headers={"Authorization": f"Bearer {token}"})
+    return program.get(URL).status_code, program.post(URL, json={"chart": "day"}).status_code
+
+
+@pytest.mark.parametrize(
+    ("role", "expected"),
+    [
+        (None, (403, 403)),
+        ("VIEWER", (200, 403)),
+        ("USER", (200, 201)),
+        ("OP", (200, 201)),
+        ("ADMIN", (200, 201)),
+    ],
+)
+def test_the_roles_of_airflows_simple_auth_manager(
+    app: FastAPI,
+    conn: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    role: str | None,
+    expected: tuple[int, int],
+) -> None:
+    monkeypatch.setitem(ROLES, "somebody", role)
+    assert asked(app, "somebody") == expected
+
+
+def given(may_read: bool, may_edit: bool) -> BaseAuthManager[BaseUser]:
+    """An auth manager of which only these two are asked."""
+
+    class Somebody(BaseUser):
+        def get_id(self) -> str:
+            return "7"
+
+        def get_name(self) -> str:
+            return "somebody"
+
+    async def user(_: Any, token: str) -> BaseUser:
+        return Somebody()
+
+    def view(_: Any, *, access_view: AccessView, user: BaseUser) -> bool:
+        assert (access_view, user.get_name()) == (AccessView.PLUGINS, "somebody")
+        return may_read
+
+    def dag(_: Any, *, method: str, user: BaseUser, access_entity: Any = None, details: Any = None) -> bool:
+        assert (method, access_entity, details.id, user.get_name()) == ("PUT", None, None, "somebody")
+        return may_edit
+
+    def not_asked(*_: Any, **__: Any) -> Any:
+        raise AssertionError("this is none of our business")
+
+    ours = {"get_user_from_token": user, "is_authorized_view": view, "is_authorized_dag": dag}
+    return type("Given", (BaseAuthManager,), dict.fromkeys(BaseAuthManager.__abstractmethods__, not_asked) | ours)()
+
+
+@pytest.mark.parametrize(
+    ("may_read", "may_edit", "expected"),
+    [
+        pytest.param(False, False, (403, 403), id="FAB: Public, Viewer"),
+        pytest.param(False, True, (403, 403), id="FAB: User"),  # who may not see it cannot change it either
+        pytest.param(True, False, (200, 403), id="FAB: Viewer that may read plugins"),
+        pytest.param(True, True, (200, 201), id="FAB: Op, Admin"),
+    ],
+)
+def test_any_auth_manager_is_asked_for_plugins_and_dags_and_nothing_else(
+    app: FastAPI,
+    conn: psycopg.Connection[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    may_read: bool,
+    may_edit: bool,
+    expected: tuple[int, int],
+) -> None:
+    """Also FAB's, which cannot be installed beside our pins: its roles' answers were seen in one of its own."""
+    monkeypatch.setattr(airflow_app._AuthManagerState, "instance", given(may_read, may_edit))
+    assert asked(app, "any") == expected
+    made = conn.execute("select who from change_log").fetchall()
+    assert made == ([("somebody",)] if expected[1] == 201 else [])
 
 
 def test_who_may_not_read_plugins_sees_nothing(stranger: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,6 +178,17 @@ def test_another_site_cannot_use_a_browsers_login(
         answer = browser.request(method, url, json=body, headers=headers)
         assert kind(answer) == (403, "cross_site"), (method, headers)
     assert browser.get(f"{URL}day/").json()["settings"]["history_days"] == 365
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_another_site_can_load_nothing_unread(browser: TestClient, conn: psycopg.Connection[Any], site: str) -> None:
+    """An image, a script, a POST without a body: with a cookie, or with the login that Airflow puts on every request
+    where all are admins."""
+    headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "no-cors"}
+    for login in ({}, {"Authorization": "Bearer editor"}):
+        for method, url in (("GET", URL), ("POST", TEST)):
+            assert kind(browser.request(method, url, headers=headers | login)) == (403, "cross_site"), (method, login)
+    assert browser.get(URL, headers=headers | {"Sec-Fetch-Mode": "navigate"}).status_code == 200  # a link to us
 
 
 def test_our_own_pages_can(browser: TestClient, conn: psycopg.Connection[Any]) -> None:
