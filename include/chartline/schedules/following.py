@@ -22,6 +22,15 @@ from chartline.warehouse import schedules
 Connection = psycopg.Connection[Any]
 
 
+def proposed(conn: Connection, slug: str, settings: Mapping[str, Any], client: Client | None = None) -> Schedule:
+    """The chart's schedule as `settings` would make it: what is not given stays, or has its default where nobody
+    follows the chart. Raises BadInput, and as `service.find_chart`."""
+    found = schedules.rows(conn, [slug])
+    if found:
+        return Schedule.of(found[0] | service.with_timing(found[0], settings))
+    return service.proposed(service.find_chart(conn, slug, client), settings)
+
+
 def price(
     conn: Connection, asked: Iterable[Schedule], own: Settings, client: Client | None, per_minute: int | None = None
 ) -> Estimate | None:
@@ -33,6 +42,13 @@ def price(
     if len(parts) < 2:
         return parts[0] if parts else None
     return Estimate.together(f"{len(parts)} charts", parts)
+
+
+def would_wait(conn: Connection, proposed: Schedule, cost: Estimate, own: Settings) -> bool:
+    """Whether the past that the schedule asks for, or asks for anew, is so much that a person must say yes first."""
+    found = schedules.rows(conn, [proposed.slug])
+    asks = proposed.history_held or _asks_anew(found[0] if found else None, proposed)
+    return asks and cost.needs_approval(own)
 
 
 def follow(

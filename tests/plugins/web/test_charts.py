@@ -176,6 +176,47 @@ def test_a_followed_chart_is_estimated_as_it_would_become(viewer: TestClient, co
     assert found["settings"]["track_platforms"] == ["spotify"]
 
 
+@pytest.mark.parametrize("followed", [False, True])
+def test_no_platform_is_not_the_usual_ones(viewer: TestClient, conn: Connection, followed: bool) -> None:
+    store(conn, "day", YESTERDAY, [1, 2])
+    if followed:
+        service.add(conn, "day")
+    usual = viewer.get("charts/day/estimate/").json()
+    assert {"track_audience spotify", "track_airplay"} <= set(usual["estimate"]["calls"])
+    none = viewer.get("charts/day/estimate/", params={"track_platforms": "", "artist_platforms": ""}).json()
+    assert (none["settings"]["track_platforms"], none["settings"]["artist_platforms"]) == ([], [])
+    assert {"track_metadata"} <= set(none["estimate"]["calls"]) <= {"ranking", "track_metadata", "artist_metadata"}
+
+
+def test_a_closer_look_is_at_the_same_schedule(viewer: TestClient, editor: TestClient, conn: Connection) -> None:
+    service.add(conn, "day", {"history_days": 40, "sync_historical_data": True, "track_platforms": []})
+    conn.execute("update chart_sync_schedule set created_at = created_at - interval '90 days'")
+    told = viewer.get("charts/day/estimate/", params={"sync_frequency": "weekly"}).json()
+    closer = editor.post("sync/schedules/estimate/", json={"chart": "day", "sync_frequency": "weekly"})
+    assert closer.status_code == 200, closer.text
+    assert closer.json() | {"followed": True} == told
+
+
+def test_only_a_past_that_is_asked_for_anew_would_wait(viewer: TestClient, conn: Connection) -> None:
+    conn.execute("insert into api_call (at, endpoint, status, ms, quota_left) values (now(), 'ranking', 200, 5, 100)")
+    past = {"sync_historical_data": True, "history_days": 300}
+    assert viewer.get("charts/day/estimate/", params=past).json()["needs_approval"] is True
+    assert viewer.get("charts/day/estimate/").json()["needs_approval"] is False
+    service.add(conn, "day", past)
+    assert viewer.get("charts/day/estimate/").json()["needs_approval"] is False
+    assert viewer.get("charts/day/estimate/", params={"history_days": 301}).json()["needs_approval"] is True
+
+
+@pytest.mark.parametrize("country", ["FR", ""])
+def test_worldwide_is_a_country_to_ask_for(viewer: TestClient, conn: Connection, country: str) -> None:
+    conn.execute("update chart set country_code = '' where slug = 'week'")
+    found = viewer.get("charts/", params={"country": country, "sort": "slug"}).json()["items"]
+    assert [one["slug"] for one in found] == (["day", "month"] if country else ["week"])
+    service.add(conn, "week")
+    followed = viewer.get("sync/schedules/", params={"country": country}).json()["items"]
+    assert [one["slug"] for one in followed] == ([] if country else ["week"])
+
+
 @pytest.mark.parametrize(
     ("wrong", "field"),
     [
@@ -184,6 +225,7 @@ def test_a_followed_chart_is_estimated_as_it_would_become(viewer: TestClient, co
         ({"sync_frequency": "hourly"}, "sync_frequency"),
         ({"sync_frequency": "custom"}, "sync_frequency"),
         ({"track_platforms": "nowhere"}, "track_platforms"),
+        ({"track_platforms": ["", "spotify"]}, "track_platforms"),
         ({"colour": "red"}, "colour"),
     ],
 )

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
 
 from chartline.cascade.ask import MAX_DAYS, Step
 from chartline.errors import UnknownChart
@@ -17,7 +17,7 @@ from chartline.operating.progress import Progress
 from chartline.operating.standing import State
 from chartline.schedules import following, service
 from chartline.schedules.estimate import Estimate
-from chartline.schedules.model import MAX_HISTORY_DAYS, Schedule, ScheduleSettings
+from chartline.schedules.model import MAX_HISTORY_DAYS, ScheduleSettings
 from chartline.settings import settings
 from chartline.warehouse import chart_lists, execution_lists
 from chartline.warehouse import schedules as rows
@@ -63,6 +63,14 @@ class YearQuery(BaseModel):
     year: int | None = Field(None, ge=1950, le=2200)
 
 
+def _none_of_them(given: object) -> object:
+    """A query cannot hold an empty list, but one empty text."""
+    return [] if given == [""] else given
+
+
+Codes = Annotated[list[Text] | None, BeforeValidator(_none_of_them), Field(max_length=50)]
+
+
 class EstimateQuery(BaseModel):
     """Settings of the schedule to be estimated; what is not given stays as it is, or has its default."""
 
@@ -79,8 +87,8 @@ class EstimateQuery(BaseModel):
     fetch_artist_metadata: bool | None = None
     fetch_track_audience: bool | None = None
     fetch_artist_audience: bool | None = None
-    track_platforms: list[Text] | None = Field(None, min_length=1, max_length=50)
-    artist_platforms: list[Text] | None = Field(None, min_length=1, max_length=50)
+    track_platforms: Codes = Field(None, description="one empty text is none of them")
+    artist_platforms: Codes = Field(None, description="one empty text is none of them")
 
 
 assert set(EstimateQuery.model_fields) == set(ScheduleSettings.model_fields)
@@ -202,20 +210,16 @@ def estimate(
     slug = schedules.slug_of(conn, chart)
     given = query.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     service.check(given)
-    found = rows.rows(conn, [slug])
-    if found:
-        proposed = Schedule.of(found[0] | service.with_timing(found[0], given))
-    else:
-        proposed = service.proposed(service.find_chart(conn, slug), given)
+    proposed = following.proposed(conn, slug, given)
     cost = following.price(conn, [proposed], settings(), None, account.per_minute)
     assert cost is not None
     return Costs(
         chart=slug,
-        followed=bool(found),
+        followed=bool(rows.rows(conn, [slug])),
         settings=proposed.settings,
         timing=proposed.grid.text(),
         estimate=cost,
-        needs_approval=proposed.sync_historical_data and cost.needs_approval(settings()),
+        needs_approval=following.would_wait(conn, proposed, cost, settings()),
     )
 
 

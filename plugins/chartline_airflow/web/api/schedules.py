@@ -161,10 +161,11 @@ def follow(
 
 @router.post("/estimate/")
 def estimate(body: FollowBody, conn: Warehouse, account: Soundcharts, _: Editor) -> Costs:
-    """What following a chart so would cost, before it is saved. Changes nothing; may take a few calls to find out."""
+    """What following a chart so would cost, or keeping it so where it is followed, before it is saved. Changes nothing;
+    may take a few calls to find out, which the first run then saves."""
     slug, given = _slug_to_add(conn, str(body.chart)), _given(body)
     service.check(given)
-    proposed = service.proposed(service.find_chart(conn, slug, account.client), given)
+    proposed = following.proposed(conn, slug, given, account.client)
     cost = following.price(conn, [proposed], settings(), account.client, account.per_minute)
     assert cost is not None
     return Costs(
@@ -172,7 +173,7 @@ def estimate(body: FollowBody, conn: Warehouse, account: Soundcharts, _: Editor)
         settings=proposed.settings,
         timing=proposed.grid.text(),
         estimate=cost,
-        needs_approval=proposed.sync_historical_data and cost.needs_approval(settings()),
+        needs_approval=following.would_wait(conn, proposed, cost, settings()),
     )
 
 
