@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import time
 from collections.abc import Mapping
 from importlib import import_module
@@ -66,6 +67,8 @@ class ByWebhook:
             connection = BaseHook.get_connection(self.conn_id)
         except AirflowNotFoundException:
             return Outcome(False, error=f"The Airflow connection {self.conn_id} is missing.")
+        except Exception as error:  # whatever a secrets backend raises, the others are still told
+            return Outcome(False, error=f"The Airflow connection {self.conn_id} cannot be read: {_what(error)}")
         return Webhook(_address(connection), connection.password or "").send(message, number)
 
 
@@ -82,8 +85,7 @@ class ByNotifier:
             notifier = self._notifier()
             notifier({"alert": self._texts(message)})
         except Exception as error:  # whatever a provider raises, the others are still told
-            text = str(redact(f"{type(error).__name__}: {error}"))
-            return Outcome(False, _since(began), error=text, away=isinstance(error, OSError))
+            return Outcome(False, _since(began), error=_what(error), away=isinstance(error, OSError))
         return Outcome(True, _since(began))
 
     def _notifier(self) -> BaseNotifier:
@@ -128,6 +130,14 @@ def _notifiers(settings: Settings) -> list[dict[str, Any]]:
         if not isinstance(one.get("kwargs") or {}, dict) or set(one) - {"name", "class", "kwargs"}:
             raise _refused('an entry holds more than "name", "class" and "kwargs", an object')
     return given
+
+
+_ADDRESS = re.compile(r"""https?://(?:[^\s/@]*@)?([\w.:\[\]-]*)[^\s'"<>]*|(?<=url: )/[^\s'"<>]*""")
+
+
+def _what(error: Exception) -> str:
+    """An error without a secret: those that Airflow knows, and all of an address but its host, which often is one."""
+    return str(redact(_ADDRESS.sub(r"\1/…", f"{type(error).__name__}: {error}")))
 
 
 def _refused(why: str) -> BadInput:

@@ -111,6 +111,36 @@ def test_a_secret_in_a_notifiers_trouble_does_not_show(receiver: Receiver, messa
     assert SECRET not in outcome.error
 
 
+class Unreachable(BaseNotifier):
+    """Its trouble names the address, as those of HTTP libraries do; whoever knows it can post there."""
+
+    def notify(self, context: Any) -> None:
+        raise ValueError(
+            "Max retries exceeded with url: /api/webhooks/1/token-one?wait=1 (Caused by: refused); "
+            "404 for 'https://user:token-two@chat.example:8443/services/token-three'"
+        )
+
+
+def test_an_address_in_a_notifiers_trouble_is_told_by_its_host_alone(message: dict[str, Any]) -> None:
+    outcome = of(notifiers=notifiers({"class": f"{Unreachable.__module__}.Unreachable"}))["Unreachable"].send(
+        message, "1"
+    )
+    assert "token" not in outcome.error
+    assert "user" not in outcome.error
+    assert outcome.error == (
+        "ValueError: Max retries exceeded with url: /… (Caused by: refused); 404 for 'chat.example:8443/…'"
+    )
+
+
+def test_a_connection_that_cannot_be_read_does_not_keep_others_from_being_told(
+    message: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_PAGER", "{not json")
+    outcome = of(webhooks="pager")["pager"].send(message, "1")
+    assert not outcome.ok
+    assert "pager" in outcome.error
+
+
 def test_what_is_no_notifier_is_named(message: dict[str, Any]) -> None:
     for path, why in (("json.JSONDecoder", "TypeError"), ("no.such.Thing", "ModuleNotFoundError")):
         outcome = next(iter(of(notifiers=notifiers({"class": path})).values())).send(message, "1")
@@ -147,6 +177,9 @@ def test_anything_but_2xx_is_not_told(receiver: Receiver, message: dict[str, Any
         ({"host": ""}, "not a web address"),
         ({"host": "ftp://example.org"}, "not a web address"),
         ({"host": "http://127.0.0.1:1/token-in-a-path"}, "No answer"),
+        ({"host": "http://a..b/token-in-a-path"}, "No answer"),
+        ({"host": f"http://{'a' * 70}.example/token-in-a-path"}, "No answer"),
+        ({"host": "http://127.0.0.1\r\nX-Chartline-Event: solved/token-in-a-path"}, "not a web address"),
     ],
 )
 def test_a_webhook_that_cannot_be_used_says_why_without_a_secret(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,12 +10,14 @@ from typing import Any
 
 import psycopg
 
+from chartline.errors import CredentialsRefused, QuotaSpent
 from chartline.operating import quota, standing
 from chartline.operating.quota import Forecast
 from chartline.operating.standing import Followed
 from chartline.schedules.model import dag_id
 from chartline.settings import Settings
 from chartline.warehouse import alerts as rows
+from chartline.warehouse import quota as spending
 from chartline.warehouse.alerts import Alert, FailedRun, Pace
 
 Connection = psycopg.Connection[Any]
@@ -23,8 +26,8 @@ FAILED_RUN, OVERDUE, QUOTA, QUARANTINE, CREDENTIALS, SLOW_RUN = KINDS = (
     "failed_run", "overdue", "quota", "quarantine", "credentials", "slow_run",
 )  # fmt: skip
 NO_REPORT = "Its Airflow run failed before it could report."
-ACCOUNT_TROUBLE = ("credentials_refused:",)
-"""Reasons of runs that are told once, of the account, not of each run."""
+OF_ACCOUNT = {CredentialsRefused.kind: CREDENTIALS, QuotaSpent.kind: QUOTA}
+"""By the reason of a run's end: told once, of the account, not of each run."""
 RATE_DAYS = 3
 """Complete days of calls, below which no need is foreseen: the first ones fill what others will not."""
 ENOUGH_RUNS = 3
@@ -194,10 +197,11 @@ def quarantine(of: Followed) -> Found:
 
 
 def credentials(conn: Connection, settings: Settings, now: datetime, open: Collection[Alert]) -> Looked:
-    """The account's credentials were refused, and no call has gone well since."""
-    refused = rows.credentials_refused(conn)
-    if refused and not refused.well_since:
-        return Looked([credentials_refused(refused.at, refused.error, refused.runs)])
+    """The account's credentials were refused, and no call has gone well since. There is one account, that of the
+    connection `soundcharts`, so there is one alert: told again when they are refused for another reason."""
+    stopped = rows.stopped_by(conn, CredentialsRefused.kind)
+    if stopped and not stopped.well_since:
+        return Looked([credentials_refused(stopped.at, stopped.error, stopped.runs)])
     unmended = [
         alert.subject
         for alert in open
@@ -216,25 +220,32 @@ def credentials_refused(at: datetime, error: str, runs: int) -> Found:
         "tells), or AIRFLOW_CONN_SOUNDCHARTS; then clear the runs that failed. Nothing is fetched until then.",
         (f"Refused at {moment(at)}: {error}", f"Runs that it ended in the last {rows.NEWS_DAYS} days: {runs}"),
         {"refused_at": at.isoformat(), "error": error, "runs": runs},
+        fingerprint=_WHAT_WAS_ASKED.sub(", status ", error),
     )
+
+
+_WHAT_WAS_ASKED = re.compile(r": .*, status (?=\d)", re.DOTALL)
+"""In a refusal: differs from call to call, though the reason is the same."""
 
 
 def quota_short(conn: Connection, settings: Settings, now: datetime, open: Collection[Alert]) -> Looked:
     """The quota is spent, or will not last to the month's end. Once told, it is solved only with a tenth to spare."""
-    told = quota.forecast(conn, now)
-    if told.left_regular is None:
+    known, stopped = spending.left(conn), rows.stopped_by(conn, QuotaSpent.kind)
+    spent_unsaid = stopped is not None and (known is None or known.at < stopped.at)
+    if known is None and not spent_unsaid:
         return Looked([], [alert.subject for alert in open])
-    left = told.left_regular + told.need_regular
+    left, told = 0 if known is None or spent_unsaid else known.calls, quota.forecast(conn, now)
     wanted = told.need_regular * (1.1 if open else 1.0)
     if left > 0 and (told.days < RATE_DAYS or left >= wanted):
         return Looked([])
-    return Looked([quota_alert(left, told)])
+    return Looked([quota_alert(left, told, stopped.runs if stopped and left <= 0 else 0)])
 
 
-def quota_alert(left: int, told: Forecast) -> Found:
-    """The alert of a quota that will not last. left: calls."""
+def quota_alert(left: int, told: Forecast, runs: int = 0) -> Found:
+    """The alert of a quota that will not last. left: calls; runs: those that its end has stopped."""
     spent = left <= 0
     lasts = "" if spent or not told.regular_a_day else f": enough for {left / told.regular_a_day:.0f} days"
+    stopped = (f"Runs that it stopped in the last {rows.NEWS_DAYS} days: {runs}",) if runs else ()
     return Found(
         QUOTA,
         "",
@@ -244,8 +255,15 @@ def quota_alert(left: int, told: Forecast) -> Found:
         (
             f"Left: {left:,} calls{lasts}",
             f"Needed to {told.until}: about {told.need_regular:,} calls, at {told.regular_a_day:,.0f} a day",
+            *stopped,
         ),
-        {"left": left, "need": told.need_regular, "per_day": told.regular_a_day, "until": told.until.isoformat()},
+        {
+            "left": left,
+            "need": told.need_regular,
+            "per_day": told.regular_a_day,
+            "until": told.until.isoformat(),
+            "runs": runs,
+        },
         fingerprint="spent" if spent else "short",
     )
 
@@ -299,8 +317,9 @@ def _pace_subject(pace: Pace) -> str:
     return f"{pace.chart_slug} {pace.dag_id} {pace.kind}"
 
 
-def of_account(error: str | None) -> bool:
-    return bool(error) and str(error).startswith(ACCOUNT_TROUBLE)
+def of_account(error: str | None) -> str | None:
+    """The kind of alert that tells of a run's end where the account is to blame; None where the run's own does."""
+    return OF_ACCOUNT.get((error or "").partition(":")[0])
 
 
 def plain(text: str) -> str:

@@ -86,10 +86,12 @@ def run_failed(
     with conn.transaction():
         rows.lock(conn)
         run = rows.run_of(conn, dag_id, run_id)
+        if run and (kind := rules.of_account(run.error)):
+            known = rows.of_kinds(conn, [kind])
+            looked = RULES[kind](conn, settings, datetime.now(UTC), known.values())
+            return _settle(conn, {kind: looked}, known, channels, base_url)
         if run is None:
             found = _quarantined(conn, settings, dag_id) or rules.failed_without_execution(dag_id, run_id, reason)
-        elif rules.of_account(run.error):
-            found = rules.credentials_refused(datetime.now(UTC), str(run.error), 1)
         else:
             found = rules.failed_run(run)
         known = {key: alert for key, alert in rows.of_kinds(conn, [found.kind]).items() if key[1] == found.subject}
@@ -259,7 +261,7 @@ def deliver(
     began, told, failed, given_up = clock(), 0, 0, rows.drop_other_channels(conn, list(channels))
     while clock() - began < PASS_SECONDS:
         with conn.transaction():
-            due = rows.take_due(conn)
+            due = rows.take_due(conn, list(channels))
             if due is None:
                 break
             outcome = _told(conn, channels[due.channel], due.channel, due.message, due)

@@ -61,7 +61,7 @@ class Webhook:
                     self.url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False, stream=True
                 )
                 answer.close()  # whatever it says, its status is all we want
-        except requests.RequestException as trouble:
+        except (requests.RequestException, ValueError) as trouble:  # ValueError: no host can be called so
             return Outcome(False, _since(began), error=f"No answer: {type(trouble).__name__}.", away=True)
         if 200 <= answer.status_code < 300:
             return Outcome(True, _since(began), answer.status_code)

@@ -130,11 +130,6 @@ def page(conn: Connection, state: str, kind: str, limit: int, offset: int) -> tu
     return found, _count(conn, f"select count(*) from chartline.alert {where}", values)
 
 
-def exists(conn: Connection, alert_id: int) -> bool:
-    """Whether there is such an alert."""
-    return conn.execute("select 1 from chartline.alert where id = %s", [alert_id]).fetchone() is not None
-
-
 # -- telling -----------------------------------------------------------------------------------------------
 
 
@@ -147,16 +142,17 @@ def enqueue(conn: Connection, alert_id: int, event: str, message: Mapping[str, A
     )
 
 
-def take_due(conn: Connection) -> Due | None:
-    """What is to be told next, locked until the transaction ends; None when nothing is due. An alert's events are told
-    in their order on each channel."""
+def take_due(conn: Connection, channels: Collection[str]) -> Due | None:
+    """What is to be told next on one of these channels, locked until the transaction ends; None when nothing is due. An
+    alert's events are told in their order on each channel."""
     with conn.cursor(row_factory=class_row(Due)) as cursor:
         return cursor.execute(
             """select id, alert_id, channel, event, message, attempts from chartline.alert_outbox as o
-               where due_at <= clock_timestamp() and not exists (
+               where due_at <= clock_timestamp() and channel = any(%s) and not exists (
                    select from chartline.alert_outbox as before
                    where before.alert_id = o.alert_id and before.channel = o.channel and before.id < o.id)
-               order by id limit 1 for update skip locked"""
+               order by id limit 1 for update skip locked""",
+            [list(channels)],
         ).fetchone()
 
 
@@ -323,9 +319,9 @@ def well_since(conn: Connection, asked: Collection[tuple[str, datetime]]) -> set
 
 
 @dataclass(frozen=True)
-class Refused:
-    """The newest refusal of the account's credentials, runs that it ended since the last call that went well, and
-    whether one went well after it."""
+class Stopped:
+    """The newest run that one trouble of the account has ended, how many it ended lately, and whether a call went well
+    after it."""
 
     at: datetime
     error: str
@@ -333,23 +329,23 @@ class Refused:
     well_since: bool
 
 
-def credentials_refused(conn: Connection) -> Refused | None:
-    """The newest refusal, if it is news or nothing has gone well since."""
-    with conn.cursor(row_factory=class_row(Refused)) as cursor:
+def stopped_by(conn: Connection, trouble: str) -> Stopped | None:
+    """What a trouble of the account (the kind of its error) has ended in the last `NEWS_DAYS`; None: nothing."""
+    with conn.cursor(row_factory=class_row(Stopped)) as cursor:
         return cursor.execute(
-            """with refused as (
+            """with stopped as (
                    select coalesce(finished_at, started_at) as at, error from chartline.chart_sync_execution
-                   where error like 'credentials_refused:%%' and (
+                   where starts_with(error, %(trouble)s || ':') and (
                        finished_at > now() - make_interval(days => %(days)s)
                        or status = 'running' and started_at > now() - make_interval(days => %(days)s))
                ), newest as (
-                   select * from refused order by at desc limit 1
+                   select * from stopped order by at desc limit 1
                )
-               select newest.at, newest.error, (select count(*) from refused)::int as runs,
+               select newest.at, newest.error, (select count(*) from stopped)::int as runs,
                       exists (select from chartline.api_call as call
                               where call.at > newest.at and call.status between 200 and 299) as well_since
                from newest""",
-            {"days": NEWS_DAYS},
+            {"trouble": trouble, "days": NEWS_DAYS},
         ).fetchone()
 
 

@@ -209,6 +209,51 @@ def test_refused_credentials_are_told_once_not_with_each_run(conn: Connection, c
     assert ("solved", "credentials", "") in look()
 
 
+def refusal(asked: str, said: str = "Invalid key", login: str = "login and password") -> str:
+    """As the client words it."""
+    return (
+        f"credentials_refused: Soundcharts refused the credentials of the connection soundcharts: {asked}, status 401 "
+        f'("{said}"). Correct {login} of the connection soundcharts.'
+    )
+
+
+def test_a_refusal_is_told_again_for_another_reason_not_for_another_run(
+    conn: Connection, channel: Memory, look: Any
+) -> None:
+    ran(conn, "r1", error=refusal("song 11: spotify"))
+    assert look() == [("opened", "credentials", "")]
+    ran(conn, "r2", error=refusal("the ranking of day at 2026-11-19T12:00:00"))
+    assert look() == []
+    ran(conn, "r3", error=refusal("a token", "invalid_client", "login, password and team_id"))
+    assert look() == [("changed", "credentials", "")]
+    assert "invalid_client" in alerts.as_text(channel.messages[-1])
+
+
+def test_runs_that_a_spent_quota_ends_are_told_once_and_not_when_it_is_renewed(
+    conn: Connection, channel: Memory, look: Any
+) -> None:
+    called(conn, at=datetime.now(UTC) - timedelta(minutes=5), quota_left=70)
+    for number in range(3):
+        ran(
+            conn, f"r{number}", error="quota_spent: the quota of the billing cycle is used up"
+        )  # whose answer said no 0
+    told = alerts.run_failed(conn, Settings(), DAG, "r2", "Airflow says: x", channels=["memory"])
+    assert [(one.event, one.alert.kind) for one in told] == [("opened", "quota")]
+    assert look() == [("opened", "quota", "")]
+    text = alerts.as_text(channel.messages[0])
+    assert "Left: 0 calls" in text
+    assert "Runs that it stopped in the last 2 days: 3" in text
+    assert look() == []
+    called(conn, at=datetime.now(UTC), quota_left=1_000_000)
+    assert look() == [("solved", "quota", "")]
+    assert look() == []
+
+
+def test_a_quota_that_is_spent_before_any_answer_told_it(conn: Connection, look: Any) -> None:
+    ran(conn, error="quota_spent: x")
+    assert look() == [("opened", "quota", "")]
+
+
 def test_a_schedule_that_cannot_be_used(conn: Connection, channel: Memory, look: Any) -> None:
     followed(conn, sync_frequency="fortnightly")
     assert look() == [("opened", "quarantine", "day")]
@@ -367,6 +412,23 @@ def test_each_channel_is_told_and_one_that_is_gone_is_forgotten(conn: Connection
     assert conn.execute("select channel, error from chartline.alert_delivery where error is not null").fetchall() == [
         ("gone", "The channel is not configured any more.")
     ]
+
+
+def test_what_another_process_put_out_meanwhile_on_a_channel_of_its_own_is_left_to_it(
+    conn: Connection, channel: Memory, warehouse_url: str
+) -> None:
+    class Meanwhile(Memory):
+        def send(self, message: Mapping[str, Any], number: str) -> Outcome:
+            alerts.run_failed(other, Settings(), "housekeeping", "r1", "x", channels=["theirs"])
+            return super().send(message, number)
+
+    ran(conn)
+    alerts.look(conn, Settings(), channels=["memory"])
+    with connect(warehouse_url) as other:
+        other.autocommit = True
+        own = Meanwhile()
+        assert alerts.deliver(conn, {"memory": own}).told == 1
+    assert conn.execute("select channel from chartline.alert_outbox").fetchall() == [("theirs",)]
 
 
 def test_a_name_that_is_a_script_is_text(conn: Connection, channel: Memory, look: Any) -> None:
