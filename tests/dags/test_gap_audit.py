@@ -238,9 +238,11 @@ def test_held_pasts_are_costed_and_released(conn: Any, context: dict[str, Any]) 
     cost = gap_audit._cost_of_histories(context)  # type: ignore[arg-type]
     assert cost
     assert "one" in cost.about
-    assert gap_audit._release(conn, ["one", "unfollowed-since"]) == ["one"]
+    assert gap_audit._release(conn, ["one", "unfollowed-since"], "anna") == ["one"]
     find(conn, context)
     assert told(context)["held"] == []
+    log = conn.execute("select who from change_log where action = 'schedule.release_history'").fetchall()
+    assert log == [("anna",)]
 
 
 def test_the_report_tells_what_was_triggered(

@@ -101,6 +101,8 @@ def test_a_held_past_comes_when_a_person_approves_what_it_costs(chartline: Chart
     chartline.stack.airflow.api("PATCH", path, {"chosen_options": ["Approve"], "params_input": {}})
     assert chartline.end_of(AUDIT, run_id) == "success", chartline.troubles(AUDIT, run_id)
     assert f"{SLUG}: its past was approved and comes now" in chartline.logs(AUDIT, run_id, "report")
+    who = "select who from change_log where action = 'schedule.release_history' and subject = %s"
+    assert chartline.query(who, SLUG) == [("admin",)]
     until("the past", lambda: len(stored(chartline)) >= 20, timeout=200)
     chartline.filled(DAG)
 

@@ -10,7 +10,7 @@ the task is tried again and asks again.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -73,6 +73,7 @@ class EstimateGate(ApprovalOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on, or skip what follows."""
+        log.info("Answered by %s.", _name(event) or "nobody in time")
         if self.REJECT in event.get("chosen_options", ()):
             log.info("Not approved: nothing is fetched. Trigger the run again to be asked again.")
         return super().execute_complete(context, event)
@@ -82,6 +83,17 @@ class EstimateGate(ApprovalOperator):
         every = self.ignore_downstream_trigger_rules
         follow = task.get_flat_relatives(upstream=False) if every else task.get_direct_relatives(upstream=False)
         self.skip(ti=context["ti"], tasks=follow)
+
+
+def approved_by(context: Context, gate: str) -> str:
+    """The name of the person who approved at the task `gate`, as Airflow's login has it; "" where nobody was asked."""
+    ti: Any = context["ti"]
+    return _name(ti.xcom_pull(task_ids=gate) or {})
+
+
+def _name(answer: Mapping[str, Any]) -> str:
+    person = answer.get("responded_by_user") or {}
+    return str(person.get("name") or person.get("id") or "")
 
 
 def headline(estimate: Estimate) -> str:

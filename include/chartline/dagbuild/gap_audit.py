@@ -12,7 +12,7 @@ from airflow.sdk import DAG, Context, CronTriggerTimetable, Param, TriggerRule, 
 from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError, AirflowSkipException
 
 from chartline.dagbuild import docs, runtime
-from chartline.dagbuild.approval import EstimateGate
+from chartline.dagbuild.approval import EstimateGate, approved_by
 from chartline.dagbuild.cascade import DEFAULT_ARGS, POOL_RANKINGS, add_form
 from chartline.errors import BadInput
 from chartline.schedules import gaps, reparse, service
@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 Value = TypeVar("Value")
 
 DAG_ID = "gap_audit"
+HISTORIES = "approve_histories"
 FOUND = "found"
 """XCom of `find_gaps` beside the runs to trigger: what the report tells."""
 
@@ -95,11 +96,12 @@ def build() -> DAG:
 
         @task
         def release_histories() -> list[str]:
-            held = list(_told(get_current_context()).get("held", []))
+            context = get_current_context()
+            held = list(_told(context).get("held", []))
             if not held:
                 raise AirflowSkipException("No history is held.")
             with runtime.warehouse() as conn:
-                return _release(conn, held)
+                return _release(conn, held, approved_by(context, HISTORIES) or DAG_ID)
 
         @task(trigger_rule=TriggerRule.ALL_DONE)
         def report() -> dict[str, Any]:
@@ -111,7 +113,7 @@ def build() -> DAG:
             task_id="approve_healing", estimate=_cost_of_healing, ignore_downstream_trigger_rules=False
         )
         approve_histories = EstimateGate(
-            task_id="approve_histories", estimate=_cost_of_histories, ignore_downstream_trigger_rules=False
+            task_id=HISTORIES, estimate=_cost_of_histories, ignore_downstream_trigger_rules=False
         )
         heal = TriggerDagRunOperator.partial(
             task_id="heal",
@@ -222,12 +224,13 @@ def _told(context: Context) -> dict[str, Any]:
     return dict(context["ti"].xcom_pull(task_ids="find_gaps", key=FOUND) or {})
 
 
-def _release(conn: Any, held: Iterable[str]) -> list[str]:
-    """Let the past of these charts come; those of which it is so now."""
+def _release(conn: Any, held: Iterable[str], by: str) -> list[str]:
+    """Let the past of these charts come; those of which it is so now. by: who approved, or this DAG where it had become
+    small enough for nobody to be asked."""
     released = []
     for slug in held:
         try:
-            service.release_history(conn, slug, by="gap_audit (approved in Airflow)")
+            service.release_history(conn, slug, by=by)
         except BadInput as gone:
             log.warning("%s", gone)  # not followed any more, since it was asked about
         else:
@@ -256,7 +259,7 @@ def _cost_of_histories(context: Context) -> Estimate | None:
     held = _told(context).get("held", [])
     if not held:
         return None
-    _ask_once(context, "approve_histories")
+    _ask_once(context, HISTORIES)
     limit = runtime.per_minute()
     with runtime.warehouse() as conn:
         found = [schedule for slug in held if (schedule := schedules.get(conn, slug))]
