@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from chartline.cascade.ask import MAX_DAYS, METADATA
 from chartline.cascade.report import NOT_THERE
 from chartline.errors import ChartlineError
-from chartline.operating import progress
+from chartline.operating import progress, refresh
 from chartline.operating.progress import Progress
 from chartline.operating.quota import RESOURCES
 from chartline.schedules.model import DAG_PREFIX
@@ -214,7 +214,7 @@ class Retry:
 
 
 def _is_retryable(conn: Connection, row: Row) -> bool:
-    if row.status == "running":
+    if row.status == "running" or (_is_refresh(row) and not row.settings):
         return False
     return (
         row.status not in progress.GOOD
@@ -230,14 +230,16 @@ def retry(conn: Connection, row: Row, *, followed: bool) -> Retry:
     failed are asked for by their days; failed items of tracks and artists by `chart_cascade` for the run's own day,
     with only the steps and platforms that failed; those of a run of the past by the fewest days whose rankings hold
     them (such runs fetch metadata, never audience). A run that failed as a whole, or put items off, is asked for
-    again as it was: the ledger leaves out what came. followed: whether the chart's own DAG may be used. Raises
-    NothingToRetry.
+    again as it was: the ledger leaves out what came. The refresh of an audience is asked for by its own DAG, on the
+    platforms that failed. followed: whether the chart's own DAG may be used. Raises NothingToRetry.
     """
     open_items = execution_lists.retryable(conn, row.id, sorted(NOT_THERE))
     items = sum(one.items for one in open_items)
     failed_days = _ranking_days(conn, row)
     of_things = [one for one in open_items if one.resource in STEP_OF]
     asked = row.settings
+    if _is_refresh(row):
+        return _refresh(row, of_things, items or row.deferred)
     if row.status not in progress.GOOD:
         return _as_it_was(conn, row, followed, items or row.deferred)
     past = asked.get("days") is not None or (asked.get("interval") is not None and not asked.get("current"))
@@ -249,10 +251,31 @@ def retry(conn: Connection, row: Row, *, followed: bool) -> Retry:
         return _as_it_was(conn, row, followed, max(items, 1))
     elif of_things:
         return _narrowed(conn, row, of_things)
-    raise NothingToRetry(
+    raise _nothing()
+
+
+def _nothing() -> NothingToRetry:
+    return NothingToRetry(
         "Nothing of this run is to be had by asking again: what failed has come since, or is not at the source.",
         advice="Its failed items say which. The next regular run asks for what has become due by then.",
     )
+
+
+def _is_refresh(row: Row) -> bool:
+    return row.dag_id == refresh.DAG_ID
+
+
+def _refresh(row: Row, failed: list[execution_lists.Open], items: int) -> Retry:
+    """Of the same tracks, artists and charts: what was asked by force is not asked again where it came today."""
+    asked, good = row.settings, row.status in progress.GOOD
+    if not asked or (good and not failed):
+        raise _nothing()
+    codes = sorted({one.facet for one in failed}) if good else asked.get("platforms")
+    config = {name: asked[name] for name in ("tracks", "artists", "charts") if asked.get(name)}
+    config |= {"platforms": codes} if codes else {}
+    config |= {"audience_days": asked["audience_days"]} if asked.get("audience_days") else {}
+    config |= {"stale_only": False} if asked.get("force") or not asked.get("stale_only", True) else {}
+    return Retry(refresh.DAG_ID, config, items)
 
 
 def _ranking_days(conn: Connection, row: Row) -> set[date]:

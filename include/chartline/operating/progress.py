@@ -62,8 +62,9 @@ class Progress(BaseModel):
 
 def of(conn: psycopg.Connection[Any], row: Row, settings: Settings) -> Progress:
     """The progress of an execution. Two queries: a look into the ledger for each thing that it needs."""
-    if "chart" not in row.settings:  # it has not got so far as to know what it is asked for
-        return Progress(percent=0, step=None if row.status != "running" else "ranking", steps=[])
+    if "chart" not in row.settings:  # it has not got so far as to know what it is asked for, or refreshes an audience
+        step = "ranking" if row.status == "running" and not row.settings else None
+        return Progress(percent=100 if row.status in GOOD else 0, step=step, steps=[])
     ask = CascadeAsk.model_construct(**row.settings)
     tracks, artists = _wanted(row.settings, settings)
     parts = execution_lists.parts(conn, row, list(tracks), list(artists), force=bool(row.settings.get("force")))

@@ -89,7 +89,8 @@ def heal(conn: Connection, airflow: Airflow, chart_id: int, slug: str, person: P
 
 
 def again(conn: Connection, airflow: Airflow, slug: str, of: str, config: dict[str, Any], person: Person) -> Run:
-    """Start the run that a retry asks for. of: its DAG. Raises `Problem` 409 with `run` while it runs already."""
+    """Start the run that a retry asks for. of: its DAG; slug: "" where it is of no chart. Raises `Problem` 409 with
+    `run` while it runs already."""
     with conn.transaction():
         schedule_lists.lock_triggers(conn, slug)
         for run in airflow.runs(of, states=ACTIVE, limit=LOOK_AT):
@@ -102,7 +103,7 @@ def _start(
     conn: Connection, airflow: Airflow, of: str, config: dict[str, Any], action: str, slug: str, person: Person
 ) -> Run:
     starting.must_be_ready(airflow, of)
-    audit.note(conn, person.name, action, slug, None, {"dag_id": of, **config})
+    audit.note(conn, person.name, action, slug or of, None, {"dag_id": of, **config})
     started = airflow.trigger(of, config)
     return Run(chart=slug, dag_id=of, run_id=started["dag_run_id"], state=started["state"])
 
@@ -117,7 +118,11 @@ def _none_on_demand(airflow: Airflow, slug: str) -> None:
 def _under_way(slug: str, of: str, run: dict[str, Any]) -> Problem:
     told = Run(chart=slug, dag_id=of, run_id=run["dag_run_id"], state=run["state"])
     return Problem(
-        409, f"A run of {slug} is under way.", kind="runs_already", advice="Wait for its end.", run=told.model_dump()
+        409,
+        f"A run of {slug or of} is under way.",
+        kind="runs_already",
+        advice="Wait for its end.",
+        run=told.model_dump(),
     )
 
 

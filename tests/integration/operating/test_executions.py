@@ -9,6 +9,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from chartline.cascade.ask import CascadeAsk
+from chartline.cascade.audience import RefreshAsk
 from chartline.operating import executions
 from chartline.operating.executions import NothingToRetry, Retry
 from chartline.settings import settings
@@ -28,6 +29,8 @@ def retry(story: Any, execution: int, *, followed: bool = True) -> Retry:
     asked = executions.retry(story.conn, row, followed=followed)
     if asked.dag_id == "chart_cascade":
         CascadeAsk.from_config(asked.config)
+    if asked.dag_id == "audience_refresh":
+        RefreshAsk.from_config(asked.config)
     return asked
 
 
@@ -142,6 +145,37 @@ def test_a_run_that_did_not_end_well_is_asked_for_as_it_was(story: Any, status: 
         "week",
         story.ago(9).isoformat(),
     )
+
+
+def refreshed(story: Any, status: str, **asked: Any) -> int:
+    """The refresh of the audience of track 1."""
+    execution: int = story.run("", status, dag_id="audience_refresh")
+    ask = RefreshAsk(tracks=(uid(1),), **asked).model_dump(mode="json") if asked else {}
+    story.conn.execute("update chart_sync_execution set settings = %s", [Jsonb(ask)])
+    return execution
+
+
+def test_the_refresh_of_an_audience_is_asked_for_by_its_own_dag(story: Any) -> None:
+    own = {"tracks": [uid(1)], "audience_days": 30}
+    asked = {"platforms": ("spotify", "youtube"), "audience_days": 30}
+    failed = refreshed(story, "failed", **asked)
+    assert retry(story, failed) == Retry("audience_refresh", own | {"platforms": ["spotify", "youtube"]}, 0)
+    forced = refreshed(story, "lost", audience_days=30, force=True)
+    assert retry(story, forced).config == own | {"stale_only": False}
+    partly = refreshed(story, "partial", **asked)
+    with pytest.raises(NothingToRetry):
+        retry(story, partly)
+    story.fail(partly, "track_audience", uid(1), "youtube")
+    assert retry(story, partly) == Retry("audience_refresh", own | {"platforms": ["youtube"]}, 1)
+
+
+def test_a_refresh_that_was_refused_cannot_be_asked_for_again(story: Any) -> None:
+    execution = refreshed(story, "failed")
+    with pytest.raises(NothingToRetry):
+        retry(story, execution)
+    found = executions.detail(story.conn, execution, settings(), story.now)
+    assert found is not None
+    assert not found.retryable
 
 
 def test_once_its_ranking_is_here_a_run_is_asked_for_by_that_day(story: Any) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from psycopg.types.json import Jsonb
+
 from chartline.operating import progress
 from chartline.operating.progress import Progress
 from chartline.settings import settings
@@ -36,6 +38,14 @@ def test_a_run_whose_first_task_has_not_said_what_it_is_asked(story: Any) -> Non
     execution = story.run("day", "running")
     story.conn.execute("update chart_sync_execution set settings = '{}'")
     assert of(story, execution) == Progress(percent=0, step="ranking", steps=[])
+
+
+def test_the_refresh_of_an_audience_is_done_when_it_has_ended(story: Any) -> None:
+    execution = story.run("", "running", dag_id="audience_refresh")
+    story.conn.execute("update chart_sync_execution set settings = %s", [Jsonb({"tracks": [uid(1)]})])
+    assert of(story, execution) == Progress(percent=0, step=None, steps=[])
+    story.conn.execute("update chart_sync_execution set status = 'complete', finished_at = now()")
+    assert of(story, execution).percent == 100
 
 
 def test_each_thing_that_comes_moves_it_and_it_never_goes_back(story: Any) -> None:

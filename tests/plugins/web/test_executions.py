@@ -111,3 +111,20 @@ def test_a_run_at_work_is_not_retried(editor: TestClient, conn: Connection, airf
 
 def test_a_viewer_retries_nothing(viewer: TestClient, conn: Connection, airflow: Any) -> None:
     assert viewer.post(f"executions/{execute(conn, 'failed')}/retry/").status_code == 403
+
+
+def test_the_refresh_of_an_audience_is_retried_by_its_own_dag(
+    editor: TestClient, conn: Connection, airflow: Any
+) -> None:
+    airflow.dags["audience_refresh"] = False
+    execution = execute(conn, "failed")
+    conn.execute(
+        "update chart_sync_execution set dag_id = 'audience_refresh', chart_slug = '', settings = %s",
+        [json.dumps({"tracks": [TRACK], "stale_only": True})],
+    )
+    answer = editor.post(f"executions/{execution}/retry/")
+    assert answer.status_code == 202, answer.text
+    assert answer.json()["message"] == "A run of audience_refresh is started as it was asked before."
+    assert airflow.triggered[0]["conf"] == {"tracks": [TRACK]}
+    assert conn.execute("select action, subject from change_log").fetchall() == [("run.retry", "audience_refresh")]
+    assert editor.post(f"executions/{execution}/retry/").json()["detail"] == "A run of audience_refresh is under way."

@@ -158,7 +158,7 @@ def retry(execution: Id, conn: Warehouse, airflow: AirflowApi, person: Editor) -
     run = cascades.again(conn, airflow, row.chart_slug, asked.dag_id, asked.config, person)
     what = f"for {asked.items} items that failed" if asked.items else "as it was asked before"
     return Retried(
-        message=f"A run of {row.chart_slug} is started {what}.",
+        message=f"A run of {row.chart_slug or row.dag_id} is started {what}.",
         execution=row.id,
         items=asked.items,
         config=asked.config,
