@@ -68,7 +68,8 @@ class Reached:
 
 
 class ApiProbe:
-    """Asks the API by its free call, at most once in `API_SECONDS`, whoever wants to know. Thread-safe."""
+    """Asks the API by its free call, at most once in `API_SECONDS`, whoever wants to know. Thread-safe: while one asks,
+    the others have what was said before, and wait only where that is nothing."""
 
     def __init__(self, seconds: float = API_SECONDS) -> None:
         self._seconds = seconds
@@ -77,10 +78,16 @@ class ApiProbe:
 
     def ask(self, client: Callable[[], SoundchartsClient], conn: Connection | None) -> Reached:
         """What the API says, or said a moment ago. `conn`: where the call is recorded, None: nowhere."""
-        with self._lock:
+        before = self._last
+        if not self._lock.acquire(blocking=before is None):
+            assert before is not None
+            return before[1]
+        try:
             if self._last is None or time.monotonic() - self._last[0] > self._seconds:
                 self._last = (time.monotonic(), _reach(client, conn))
             return self._last[1]
+        finally:
+            self._lock.release()
 
     def forget(self) -> None:
         """Ask anew the next time."""

@@ -1,8 +1,8 @@
 """Bringing the audience of one track or artist up to date, once, whoever asks.
 
-How old a series is, the ledger says. Who asks for a stale one claims its refresh in the ledger: one statement in the
-warehouse gives each platform to one asker, of however many processes. The claim is the run's, which gives it back when
-it ends, whatever became of it.
+How old a series is, the ledger says. Who asks for a stale one claims its refresh in the ledger, which gives each
+platform to one asker, of however many processes. The claim is the run's, which gives it back when it ends, whatever
+became of it.
 """
 
 from __future__ import annotations

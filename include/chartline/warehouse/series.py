@@ -12,6 +12,7 @@ from psycopg.rows import class_row
 
 Connection = psycopg.Connection[Any]
 
+LOCK = 0x43480005
 REFRESH = "refresh"
 """The ledger's resource of refreshes: entity is the track or artist, facet the platform."""
 
@@ -118,31 +119,34 @@ def claim_refresh(
 ) -> list[str]:
     """Become the one who refreshes these platforms of a track or artist; those that it fell to, sorted.
 
-    One statement: of any number of askers, in any number of processes, a platform falls to one. It is not free while
+    One at a time: of any number of askers, in any number of processes, a platform falls to one. It is not free while
     another's `lease` lasts, nor before `pause` has passed since it was last taken, nor while `at_once` are at work.
+    Needs a connection in autocommit.
     """
-    found = conn.execute(
-        """insert into chartline.fetch_ledger as l
-               (resource, entity, facet, outcome, fetched_at, lease_owner, lease_until)
-           select %(resource)s, %(uuid)s, w.platform, 'ok', now(), %(owner)s, now() + %(lease)s
-           from (select distinct unnest(%(platforms)s::text[]) as platform order by 1) as w
-           where (select count(distinct lease_owner) from chartline.fetch_ledger
-                  where resource = 'refresh' and lease_until > now()) < %(at_once)s
-           on conflict (resource, entity, facet) do update
-               set fetched_at = now(), lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
-               where (l.lease_until is null or l.lease_until < now())
-                 and (l.fetched_at is null or l.fetched_at <= now() - %(pause)s)
-           returning facet""",
-        {
-            "resource": REFRESH,
-            "uuid": uuid,
-            "platforms": list(platforms),
-            "owner": owner,
-            "lease": lease,
-            "pause": pause,
-            "at_once": at_once,
-        },
-    )
+    with conn.transaction():
+        conn.execute("select pg_advisory_xact_lock(%s)", [LOCK])
+        found = conn.execute(
+            """insert into chartline.fetch_ledger as l
+                   (resource, entity, facet, outcome, fetched_at, lease_owner, lease_until)
+               select %(resource)s, %(uuid)s, w.platform, 'ok', now(), %(owner)s, now() + %(lease)s
+               from (select distinct unnest(%(platforms)s::text[]) as platform order by 1) as w
+               where (select count(distinct lease_owner) from chartline.fetch_ledger
+                      where resource = 'refresh' and lease_until > now()) < %(at_once)s
+               on conflict (resource, entity, facet) do update
+                   set fetched_at = now(), lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
+                   where (l.lease_until is null or l.lease_until < now())
+                     and (l.fetched_at is null or l.fetched_at <= now() - %(pause)s)
+               returning facet""",
+            {
+                "resource": REFRESH,
+                "uuid": uuid,
+                "platforms": list(platforms),
+                "owner": owner,
+                "lease": lease,
+                "pause": pause,
+                "at_once": at_once,
+            },
+        )
     return sorted(platform for (platform,) in found)
 
 

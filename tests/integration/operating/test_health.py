@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -133,6 +135,26 @@ def test_the_api_is_asked_once_a_minute_and_the_call_recorded(story: Any) -> Non
     probe.forget()
     probe.ask(client, None)
     assert len(asked) == 2
+
+
+def test_while_one_asks_the_api_the_others_have_what_it_said_before(story: Any) -> None:
+    probe, asked, answer = health.ApiProbe(seconds=0), threading.Event(), threading.Event()
+
+    def unset() -> SoundchartsClient:
+        raise NetworkTrouble("No answer.")
+
+    def slow() -> SoundchartsClient:
+        asked.set()
+        assert answer.wait(30)
+        raise NetworkTrouble("No answer either.")
+
+    before = probe.ask(unset, None)
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(probe.ask, slow, None)
+        assert asked.wait(30)
+        assert probe.ask(unset, None) is before
+        answer.set()
+        assert str(asking.result(30).error) == "No answer either."
 
 
 def test_as_many_queries_whatever_is_followed(story: Any, queries: Any) -> None:

@@ -181,6 +181,23 @@ def test_only_so_many_are_at_work_at_once(conn: Conn) -> None:
     assert states == ["started", "started", "put_off", "put_off"]
 
 
+@pytest.mark.parametrize("processes", [30])
+def test_also_of_many_who_ask_at_once_for_different_tracks(warehouse_url: str, processes: int) -> None:
+    few, together = Settings(refresh_at_once=3), threading.Barrier(processes)
+
+    def ask(number: int) -> str:
+        with connect(warehouse_url) as own:
+            own.autocommit = True
+            uuid = str(UUID(int=100 + number))
+            found = refresh.ages(own, "tracks", uuid, ["spotify"])
+            together.wait(60)
+            return refresh.ask(own, "tracks", uuid, found, datetime.now(UTC), few)[0].state
+
+    with ThreadPoolExecutor(processes) as pool:
+        states = sorted(pool.map(ask, range(processes)))
+    assert states == ["put_off"] * (processes - 3) + ["started"] * 3
+
+
 def test_by_hand_nobody_waits_after_an_earlier_one(conn: Conn) -> None:
     _, start = asked(conn)
     assert start is not None
