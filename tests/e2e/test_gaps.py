@@ -11,6 +11,7 @@ from chartline.warehouse import executions
 from chartline.warehouse.connect import connect
 
 from .conftest import ENTRIES, Chartline, until
+from .test_approval import waiting
 
 SLUG = "demo-global-daily"
 DAG = f"chart_sync.{SLUG}"
@@ -88,10 +89,7 @@ def test_a_held_past_comes_when_a_person_approves_what_it_costs(chartline: Chart
     chartline.ask_parse()
     run_id = chartline.trigger(AUDIT)
 
-    def state(task_id: str) -> Any:
-        return next((t["state"] for t in chartline.tasks(AUDIT, run_id) if t["task_id"] == task_id), None)
-
-    until("the question", lambda: state("approve_histories") == "awaiting_input", timeout=150)
+    until("the question", lambda: waiting(chartline, run_id), timeout=150)
     assert len(stored(chartline)) == 1
     chartline.change("update chart_sync_schedule set history_days = 20")  # a test has no time for more
     path = f"dags/{AUDIT}/dagRuns/{run_id}/taskInstances/approve_histories/-1/hitlDetails"
@@ -101,6 +99,7 @@ def test_a_held_past_comes_when_a_person_approves_what_it_costs(chartline: Chart
     chartline.stack.airflow.api("PATCH", path, {"chosen_options": ["Approve"], "params_input": {}})
     assert chartline.end_of(AUDIT, run_id) == "success", chartline.troubles(AUDIT, run_id)
     assert f"{SLUG}: its past was approved and comes now" in chartline.logs(AUDIT, run_id, "report")
+    assert "Answered by admin." in chartline.logs(AUDIT, run_id, "approve_histories")
     who = "select who from change_log where action = 'schedule.release_history' and subject = %s"
     assert chartline.query(who, SLUG) == [("admin",)]
     until("the past", lambda: len(stored(chartline)) >= 20, timeout=200)
