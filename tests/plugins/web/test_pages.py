@@ -64,6 +64,14 @@ def test_a_page_loads_only_our_own_files(app: FastAPI, path: str) -> None:
     assert "http" not in answer.headers["content-security-policy"]
 
 
+def test_an_upgrade_reaches_the_browser_at_once(app: FastAPI) -> None:
+    browser = visitor(app)
+    first = browser.get("static/ui.js")
+    assert first.headers["cache-control"] == "private, no-cache"
+    again = browser.get("static/ui.js", headers={"if-none-match": first.headers["etag"]})
+    assert (again.status_code, again.content, again.headers["cache-control"]) == (304, b"", "private, no-cache")
+
+
 def test_what_is_asked_for_in_the_address_is_text(app: FastAPI) -> None:
     page = Markup(visitor(app).get("charts/%22%3E%3Cscript%3Ealert(1)/").text)
     assert (
