@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any, Literal
@@ -10,6 +10,7 @@ from typing import Any, Literal
 import psycopg
 from pydantic import BaseModel
 
+from chartline.cascade import cadence
 from chartline.errors import BadInput
 from chartline.operating import standing
 from chartline.operating.standing import Followed, State
@@ -80,24 +81,41 @@ def find(
 ) -> tuple[list[ChartLine], int]:
     """A page of the charts that are wanted, and how many there are.
 
-    sort: one of `chart_lists.SORTS`, with `-` before it the other way round. Seven queries at the most; a `state` of
+    sort: one of `chart_lists.SORTS`, with `-` before it the other way round. Six queries at the most; a `state` of
     followed charts looks at all that are followed. Raises BadInput for `sort`.
     """
-    way, name = ("-", sort[1:]) if sort.startswith("-") else ("", sort)
+    name = sort.removeprefix("-")
     if name not in chart_lists.SORTS:
         raise BadInput(f"sort: {name!r} is none of {', '.join(chart_lists.SORTS)}", field="sort")
-    narrowed = _narrowed(conn, wanted, settings, now, state)
-    total = chart_lists.count(conn, narrowed)
-    found = chart_lists.lines(conn, narrowed, sort=name, down=bool(way), limit=limit, offset=offset)
-    return lines(conn, found, settings, now), total
+    follows = standing.followed(conn, settings, now) if state not in (None, "not_followed") else None
+    return page(conn, narrowed(wanted, state, follows), settings, now, sort, limit, offset, follows)
 
 
-def _narrowed(conn: Connection, wanted: Wanted, settings: Settings, now: datetime, state: State | None) -> Wanted:
+def page(
+    conn: Connection,
+    wanted: Wanted,
+    settings: Settings,
+    now: datetime,
+    sort: str,
+    limit: int,
+    offset: int,
+    follows: Mapping[str, Followed] | None = None,
+) -> tuple[list[ChartLine], int]:
+    """A page of the charts that are wanted, and how many there are. sort: as of `chart_lists.lines`, - before it;
+    follows: all that are followed, where known."""
+    total = chart_lists.count(conn, wanted)
+    down, name = sort.startswith("-"), sort.removeprefix("-")
+    found = chart_lists.lines(conn, wanted, sort=name, down=down, limit=limit, offset=offset)
+    return lines(conn, found, settings, now, follows), total
+
+
+def narrowed(wanted: Wanted, state: State | None, follows: Mapping[str, Followed] | None) -> Wanted:
+    """Only the charts of a state. follows: all that are followed, for a state of these."""
     if state is None:
         return wanted
     if state == "not_followed":
         return replace(wanted, followed=False) if wanted.followed is None else _none_if(wanted, wanted.followed)
-    having = [slug for slug, one in standing.followed(conn, settings, now).items() if one.state == state]
+    having = [slug for slug, one in (follows or {}).items() if one.state == state]
     return replace(wanted, slugs=having)
 
 
@@ -105,12 +123,26 @@ def _none_if(wanted: Wanted, contradiction: bool) -> Wanted:
     return replace(wanted, slugs=[]) if contradiction else wanted
 
 
-def lines(conn: Connection, found: Sequence[ListedChart], settings: Settings, now: datetime) -> list[ChartLine]:
-    """These charts with their state and completeness. Five queries, however many they are."""
-    follows = standing.followed(conn, settings, now, [one.slug for one in found if one.schedule_id is not None])
-    ranges = {one.slug: _wanted_days(follows.get(one.slug), now) for one in found}
-    covered = chart_lists.coverage(conn, ranges)
+def lines(
+    conn: Connection,
+    found: Sequence[ListedChart],
+    settings: Settings,
+    now: datetime,
+    follows: Mapping[str, Followed] | None = None,
+) -> list[ChartLine]:
+    """These charts with their state and completeness. Four queries, however many they are; one where it is known how
+    they are followed (`follows`)."""
+    if follows is None:
+        follows = standing.followed(conn, settings, now, [one.slug for one in found if one.schedule_id is not None])
+    covered = coverage(conn, [one.slug for one in found], follows, now)
     return [_line(one, follows.get(one.slug), covered.get(one.slug)) for one in found]
+
+
+def coverage(
+    conn: Connection, slugs: Sequence[str], follows: Mapping[str, Followed], now: datetime
+) -> dict[str, chart_lists.Coverage]:
+    """How complete these charts are within what is wanted of them. One query."""
+    return chart_lists.coverage(conn, {slug: _wanted_days(follows.get(slug), now) for slug in slugs})
 
 
 def _wanted_days(follow: Followed | None, now: datetime) -> tuple[date, date]:
@@ -136,15 +168,16 @@ def _line(one: ListedChart, follow: Followed | None, covered: chart_lists.Covera
         reason=reason(follow),
         listed=listed,
         missing=missing,
-        completeness=_share(listed, missing),
+        completeness=share(covered),
         success_rate=round(one.good / one.runs, 3) if one.runs else None,
         last_run=last,
         next_sync=follow.next_sync if follow else None,
     )
 
 
-def _share(listed: int | None, missing: int | None) -> float | None:
-    return round(1 - missing / listed, 4) if listed and missing is not None else None
+def share(covered: chart_lists.Coverage | None) -> float | None:
+    """Of the days listed, those that are here; None where none is listed."""
+    return round(1 - covered.missing / covered.listed, 4) if covered and covered.listed else None
 
 
 def reason(follow: Followed | None) -> str:
@@ -408,7 +441,7 @@ def _days(conn: Connection, chart: ChartRow, first: date, last: date) -> list[Da
     offered = [day for day in listed if day not in refused or day in stored]
     found = {day: Day(day=day, state="missing") for day in offered if first <= day <= last}
     found |= {
-        day: Day(day=day, state="absent") for day in gap.absent_days(offered, chart.frequency) if first <= day <= last
+        day: Day(day=day, state="absent") for day in cadence.absent(chart.frequency, offered) if first <= day <= last
     }
     found |= {day: Day(day=day, state="absent") for day in refused if first <= day <= last}
     for day, one in stored.items():

@@ -47,10 +47,11 @@ def collect(conn: psycopg.Connection[Any], settings: Settings, now: datetime) ->
     totals = health.totals(conn)
     by_status = health.executions_by_status(conn)
     alerts = health.open_alerts(conn)
-    forecast = quotas.forecast(conn, now)
-    left = quota.left(conn)
     today = now.astimezone(UTC).date()
-    spent = quota.spent(conn, today, today, charts=0)
+    left = quota.left(conn)
+    lately = quotas.lately(conn, now)
+    forecast = quotas.forecast_of(lately, quota.first_day(conn), left, now)
+    spent = quotas.sums((one for one in lately if one.day == today), quotas.resource)
 
     states = Counter(one.state for one in follows.values())
     schedules = Metric("chartline_schedules", "gauge", "Followed charts by state.")
@@ -62,15 +63,9 @@ def collect(conn: psycopg.Connection[Any], settings: Settings, now: datetime) ->
         executions.add(by_status.get(status, 0), status=status)
     calls = Metric("chartline_api_calls_today", "gauge", "Calls made today (UTC), by resource.")
     failed = Metric("chartline_api_calls_failed_today", "gauge", "Those of them that failed.")
-    by_resource: Counter[str] = Counter()
-    failures: Counter[str] = Counter()
-    for one in spent["endpoint"]:
-        resource = quotas.RESOURCES.get(one.key, "catalogue")
-        by_resource[resource] += one.calls
-        failures[resource] += one.failed
-    for resource in sorted(by_resource):
-        calls.add(by_resource[resource], resource=resource)
-        failed.add(failures[resource], resource=resource)
+    for resource, one in sorted(spent.items()):
+        calls.add(one.calls, resource=resource)
+        failed.add(one.failed, resource=resource)
     open_alerts = Metric("chartline_alerts_open", "gauge", "Open alerts by kind.")
     for kind in sorted(alerts):
         open_alerts.add(alerts[kind], kind=kind)
@@ -94,7 +89,7 @@ def collect(conn: psycopg.Connection[Any], settings: Settings, now: datetime) ->
         ),
         Metric("chartline_quota_left", "gauge", "Calls left, as the API last told.").add(left.calls if left else None),
         Metric("chartline_quota_spent_today", "gauge", "Calls billed today (UTC).").add(
-            sum(one.billed for one in spent["day"])
+            sum(one.billed for one in spent.values())
         ),
         Metric("chartline_quota_needed", "gauge", "Calls that the followed charts need to the month's end.").add(
             forecast.need_regular

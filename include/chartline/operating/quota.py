@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from calendar import monthrange
+from collections.abc import Callable, Hashable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from math import ceil
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from pydantic import BaseModel
 
 from chartline.soundcharts import endpoints
 from chartline.warehouse import quota
-from chartline.warehouse.quota import Spent
+from chartline.warehouse.quota import Left, Spent
 
 Connection = psycopg.Connection[Any]
+Key = TypeVar("Key", bound=Hashable)
 
 RATE_DAYS = 7
 """Complete days that the forecast is made from: audience comes in waves of a week."""
@@ -101,42 +103,62 @@ class Quota(BaseModel):
 def look(conn: Connection, now: datetime, days: int = 31) -> Quota:
     """The quota as it is, with what the last `days` days spent (all of them by day, the `CHARTS` dearest charts).
 
-    Five queries; past days are read from their sums.
+    Six queries; past days are read from their sums.
     """
     today = now.astimezone(UTC).date()
-    first = min(today - timedelta(days=days - 1), today.replace(day=1), today - timedelta(days=RATE_DAYS))
-    left = quota.left(conn)
     shown = today - timedelta(days=days - 1)
-    spent = quota.spent(conn, shown, today, charts=CHARTS)
-    by_day = {date.fromisoformat(one.key): one for one in spent["day"]}
-    if first < shown:
-        earlier = quota.spent(conn, first, shown - timedelta(days=1), charts=0)["day"]
-        by_day |= {date.fromisoformat(one.key): one for one in earlier}
-    billed = {day: one.billed for day, one in by_day.items()}
+    first = min(shown, today.replace(day=1), today - timedelta(days=RATE_DAYS))
+    left = quota.left(conn)
+    spent = quota.spent(conn, first, today)
+    dearest, _ = quota.by_chart(conn, shown, today, limit=CHARTS)
+    by_day = sums(spent, lambda one: one.day)
     return Quota(
         left=left.calls if left else None,
         left_at=left.at if left else None,
-        today=billed.get(today, 0),
-        this_month=sum(count for day, count in billed.items() if day >= today.replace(day=1)),
-        forecast=_forecast(by_day, quota.first_day(conn), left.calls if left else None, now),
+        today=by_day[today].billed if today in by_day else 0,
+        this_month=sum(one.billed for day, one in by_day.items() if day >= today.replace(day=1)),
+        forecast=forecast_of(spent, quota.first_day(conn), left, now),
         first=shown,
         last=today,
-        by_day=[OfDay(day=day, **_sum(one)) for day, one in sorted(by_day.items()) if day >= shown],
-        by_chart=[OfChart(chart=one.key, **_sum(one)) for one in spent["chart"]],
-        by_resource=_by_resource(spent["endpoint"]),
+        by_day=[OfDay(day=day, **dict(one)) for day, one in sorted(by_day.items()) if day >= shown],
+        by_chart=[
+            OfChart(chart=one.chart, **{name: getattr(one, name) for name in Sum.model_fields}) for one in dearest
+        ],
+        by_resource=_by_resource([one for one in spent if one.day >= shown]),
     )
+
+
+def sums(spent: Iterable[Spent], key: Callable[[Spent], Key]) -> dict[Key, Sum]:
+    """What was spent, by something that the calls have in common."""
+    found: dict[Key, Sum] = {}
+    for one in spent:
+        own = found.setdefault(key(one), Sum(calls=0, billed=0, failed=0, regular=0))
+        for name in Sum.model_fields:
+            setattr(own, name, getattr(own, name) + getattr(one, name))
+    return found
+
+
+def resource(one: Spent) -> str:
+    """What the calls were for."""
+    return RESOURCES.get(one.endpoint, "catalogue")
 
 
 def forecast(conn: Connection, now: datetime) -> Forecast:
     """Whether what is left lasts to the month's end. Four queries."""
+    return forecast_of(lately(conn, now), quota.first_day(conn), quota.left(conn), now)
+
+
+def lately(conn: Connection, now: datetime) -> list[Spent]:
+    """What a forecast is made from, and what was spent today. Two queries."""
     today = now.astimezone(UTC).date()
-    spent = quota.spent(conn, today - timedelta(days=RATE_DAYS), today, charts=0)["day"]
-    left = quota.left(conn)
-    by_day = {date.fromisoformat(one.key): one for one in spent}
-    return _forecast(by_day, quota.first_day(conn), left.calls if left else None, now)
+    return quota.spent(conn, today - timedelta(days=RATE_DAYS), today)
 
 
-def _forecast(by_day: dict[date, Spent], first: date | None, left: int | None, now: datetime) -> Forecast:
+def forecast_of(spent: Iterable[Spent], first: date | None, told: Left | None, now: datetime) -> Forecast:
+    """The forecast. spent: by day, of `RATE_DAYS` days at least; first: day of the first call that is known; told: what
+    is left, None when it is not known."""
+    by_day = sums(spent, lambda one: one.day)
+    left = told.calls if told else None
     today = now.astimezone(UTC).date()
     until = today.replace(day=monthrange(today.year, today.month)[1])
     known = (today - first).days if first else 0
@@ -165,15 +187,6 @@ def _forecast(by_day: dict[date, Spent], first: date | None, left: int | None, n
     )
 
 
-def _by_resource(spent: list[Spent]) -> list[OfResource]:
-    sums: dict[str, OfResource] = {}
-    for one in spent:
-        name = RESOURCES.get(one.key, "catalogue")
-        own = sums.setdefault(name, OfResource(resource=name, calls=0, billed=0, failed=0, regular=0))
-        for field in Sum.model_fields:
-            setattr(own, field, getattr(own, field) + getattr(one, field))
-    return sorted(sums.values(), key=lambda one: (-one.billed, one.resource))
-
-
-def _sum(one: Spent) -> dict[str, Any]:
-    return {name: getattr(one, name) for name in Sum.model_fields}
+def _by_resource(spent: Iterable[Spent]) -> list[OfResource]:
+    found = [OfResource(resource=name, **dict(one)) for name, one in sums(spent, resource).items()]
+    return sorted(found, key=lambda one: (-one.billed, one.resource))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
@@ -14,7 +14,7 @@ from chartline.errors import BadInput
 from chartline.operating import charts, executions, standing
 from chartline.operating.charts import ChartLine
 from chartline.operating.executions import ExecutionLine
-from chartline.operating.standing import State
+from chartline.operating.standing import Followed, State
 from chartline.schedules import service
 from chartline.schedules.model import ScheduleSettings
 from chartline.schedules.snapshot import SnapshotLine
@@ -26,20 +26,18 @@ Connection = psycopg.Connection[Any]
 
 FollowedState = Literal["active", "overdue", "paused", "quarantined"]
 RECENT = 10
-MOST = 100_000
-"""Followed charts that can be sorted by what only code knows."""
-
 NEVER = datetime(1, 1, 1, tzinfo=UTC)
 
-WORKED_OUT: dict[str, Callable[[ChartLine], Any]] = {
-    "state": lambda line: line.state,
-    "last_sync": lambda line: line.last_run.started_at if line.last_run else NEVER,
-    "next_sync": lambda line: line.next_sync or NEVER,
-    "success_rate": lambda line: -1 if line.success_rate is None else line.success_rate,
-    "completeness": lambda line: -1 if line.completeness is None else line.completeness,
-}
-STORED = tuple(name for name in chart_lists.SORTS if name != "followed")
-SORTS = (*STORED, *WORKED_OUT)
+WORKED_OUT = ("state", "next_sync", "completeness")
+"""What only code knows: to sort by it all followed charts are looked at, else those of the page alone."""
+SORTS = (
+    *(name for name in chart_lists.SORTS if name != "followed"),
+    "state",
+    "last_sync",
+    "next_sync",
+    "success_rate",
+    "completeness",
+)
 
 
 class ScheduleLine(ChartLine):
@@ -83,8 +81,9 @@ def find(
     sort: str = "name",
     limit: int = 50,
     offset: int = 0,
+    follows: Mapping[str, Followed] | None = None,
 ) -> tuple[list[ScheduleLine], int]:
-    """A page of the followed charts that are wanted, and how many there are.
+    """A page of the followed charts that are wanted, and how many there are. `follows`: all that are, where known.
 
     sort: one of `SORTS`, with `-` before it the other way round. Raises BadInput for `sort`. As many queries whatever
     the number of charts.
@@ -92,18 +91,39 @@ def find(
     name = sort.removeprefix("-")
     if name not in SORTS:
         raise BadInput(f"sort: {name!r} is none of {', '.join(SORTS)}", field="sort")
-    if name in STORED:
-        found, total = charts.find(conn, wanted, settings, now, state=state, sort=sort, limit=limit, offset=offset)
-    else:
-        lines, total = charts.find(conn, wanted, settings, now, state=state, sort="slug", limit=MOST)
-        lines.sort(key=WORKED_OUT[name], reverse=sort.startswith("-"))
-        found = lines[offset : offset + limit]
-    return _with_settings(conn, found), total
+    if follows is None and (state or name in WORKED_OUT):
+        follows = standing.followed(conn, settings, now)
+    narrowed = charts.narrowed(wanted, state, follows)
+    if name not in WORKED_OUT:
+        found, total = charts.page(conn, narrowed, settings, now, sort, limit, offset, follows)
+        return _with_settings(conn, found), total
+    assert follows is not None
+    slugs = chart_lists.slugs(conn, narrowed)
+    rank = _ranks(conn, name, slugs, follows, now)
+    slugs.sort(key=rank.__getitem__, reverse=sort.startswith("-"))
+    shown = slugs[offset : offset + limit]
+    listed = {one.slug: one for one in chart_lists.lines(conn, Wanted(slugs=shown), limit=limit)}
+    here = [listed[slug] for slug in shown if slug in listed]
+    return _with_settings(conn, charts.lines(conn, here, settings, now, follows)), len(slugs)
 
 
-def totals(conn: Connection, settings: Settings, now: datetime) -> dict[str, int]:
+def _ranks(
+    conn: Connection, sort: str, slugs: Sequence[str], follows: Mapping[str, Followed], now: datetime
+) -> dict[str, Any]:
+    """What each of these charts is sorted by."""
+    if sort == "completeness":
+        covered = charts.coverage(conn, slugs, follows, now)
+        shares = {slug: charts.share(covered.get(slug)) for slug in slugs}
+        return {slug: -1 if share is None else share for slug, share in shares.items()}
+    known = ((slug, follows.get(slug)) for slug in slugs)
+    if sort == "state":
+        return {slug: one.state if one else "not_followed" for slug, one in known}
+    return {slug: (one.next_sync if one else None) or NEVER for slug, one in known}
+
+
+def totals(follows: Mapping[str, Followed]) -> dict[str, int]:
     """How many charts are followed, by state; `all` of them together."""
-    counted = Counter(one.state for one in standing.followed(conn, settings, now).values())
+    counted = Counter(one.state for one in follows.values())
     return {"all": sum(counted.values()), **{state: counted[state] for state in get_args(FollowedState)}}
 
 

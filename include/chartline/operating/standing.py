@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import psycopg
@@ -24,15 +24,20 @@ State = Literal["active", "overdue", "paused", "quarantined", "not_followed"]
 @dataclass(frozen=True)
 class Followed:
     """A followed chart. `schedule` is None and `error` says why where its row cannot be used (quarantined); `overdue`
-    tells what it owes; `next_sync` is None where nothing runs by itself."""
+    tells what it owes. All of it at the time `at`."""
 
     slug: str
     state: State
     schedule: Schedule | None
     error: str
     overdue: Overdue | None
-    next_sync: datetime | None
     standing: Standing
+    at: datetime
+
+    @cached_property
+    def next_sync(self) -> datetime | None:
+        """When its next regular run is due; None where nothing runs by itself."""
+        return next_sync(self.schedule, self.at) if self.schedule else None
 
 
 def followed(
@@ -57,14 +62,14 @@ def followed(
 def _of(
     line: SnapshotLine, standing: Standing, at_work: Sequence[gaps.Unclosed], now: datetime, slack: timedelta
 ) -> Followed:
-    tell = partial(Followed, line.slug, schedule=line.schedule, error=line.error, standing=standing)
+    tell = partial(Followed, line.slug, schedule=line.schedule, error=line.error, standing=standing, at=now)
     schedule = line.schedule
     if schedule is None:
-        return tell(state="quarantined", overdue=None, next_sync=None)
+        return tell(state="quarantined", overdue=None)
     if not schedule.is_active:
-        return tell(state="paused", overdue=None, next_sync=None)
+        return tell(state="paused", overdue=None)
     owed = gap.overdue(schedule, standing.here, standing.listed, at_work, lambda: standing.last, now=now, slack=slack)
-    return tell(state="overdue" if owed else "active", overdue=owed, next_sync=next_sync(schedule, now))
+    return tell(state="overdue" if owed else "active", overdue=owed)
 
 
 def next_sync(schedule: Schedule, now: datetime) -> datetime | None:

@@ -209,6 +209,8 @@ def own_month_day(days: Sequence[date]) -> int:
 
 
 def _utc(moment: datetime) -> datetime:
+    if type(moment) is datetime and moment.tzinfo is UTC:
+        return moment
     if moment.tzinfo is None:
         raise ValueError(f"{moment} has no time zone")
     utc = moment.astimezone(UTC)

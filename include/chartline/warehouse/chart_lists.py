@@ -73,19 +73,40 @@ SORTS: dict[str, LiteralString] = {
     "followed": "(s.id is not null)",
 }
 
-_FROM: LiteralString = """
-    from chartline.chart c left join chartline.chart_sync_schedule s on s.chart_id = c.id
-    where (%(platform)s::text is null or c.platform = %(platform)s)
-      and (%(country)s::text is null or c.country_code = %(country)s)
-      and (%(frequency)s::text is null or c.frequency = %(frequency)s)
-      and (%(followed)s::boolean is null or (s.id is not null) = %(followed)s)
-      and (%(active)s::boolean is null or s.is_active = %(active)s)
-      and (%(slugs)s::text[] is null or c.slug = any(%(slugs)s))
-      and c.slug <> all(%(but)s::text[])
-      and not exists (
+OF_RUNS: dict[str, LiteralString] = {
+    "last_sync": """coalesce((
+        select started_at from chartline.chart_sync_execution where chart_slug = c.slug
+        order by started_at desc, id desc limit 1), '-infinity')""",
+    "success_rate": """coalesce((
+        select avg((status in ('complete', 'partial'))::int) from (
+            select status from chartline.chart_sync_execution where chart_slug = c.slug and status <> 'running'
+            order by started_at desc, id desc limit %(runs)s) as newest), -1)""",
+}
+"""What lists can be sorted by as well, where they are not of the whole catalogue: a look at the runs of each chart."""
+
+_WHERE: tuple[tuple[str, LiteralString], ...] = (
+    ("platform", "c.platform = %(platform)s"),
+    ("country", "c.country_code = %(country)s"),
+    ("frequency", "c.frequency = %(frequency)s"),
+    ("followed", "s.id is not null"),
+    ("not_followed", "s.id is null"),
+    ("active", "s.is_active = %(active)s"),
+    ("slugs", "c.slug = any(%(slugs)s)"),
+    ("but", "c.slug <> all(%(but)s)"),
+    (
+        "words",
+        """not exists (
           select from unnest(%(words)s::text[]) as word
-          where strpos(lower(concat_ws(' ', c.slug, c.name, c.country_name, c.city_name)), word) = 0)
-"""
+          where strpos(lower(concat_ws(' ', c.slug, c.name, c.country_name, c.city_name)), word) = 0)""",
+    ),
+)
+
+
+def _from(values: dict[str, Any]) -> LiteralString:
+    """The charts that are wanted. Only what is asked for stands in it, so that it is planned for just that."""
+    tests: LiteralString = "".join(f" and {test}" for name, test in _WHERE if values[name] is not None)
+    return f" from chartline.chart c left join chartline.chart_sync_schedule s on s.chart_id = c.id where true{tests}"
+
 
 _LINES: LiteralString = """
     select c.id, c.slug, c.name, c.platform, c.frequency, c.country_code, c.country_name, c.city_name, c.capacity,
@@ -94,11 +115,12 @@ _LINES: LiteralString = """
            last.started_at as last_started, last.finished_at as last_finished, last.error as last_error,
            runs.last_success
     from (
-        select c.*, s.id as schedule_id, s.is_active, s.sync_frequency
+        select c.*, page.place, s.id as schedule_id, s.is_active, s.sync_frequency
         from (
-            select c.*, row_number() over (order by {sort} {way}, c.slug) as place {from_}
+            select c.id, row_number() over (order by {sort} {way}, c.slug) as place {from_}
             order by {sort} {way}, c.slug limit %(limit)s offset %(offset)s
-        ) c
+        ) page
+        join chartline.chart c on c.id = page.id
         left join chartline.chart_sync_schedule s on s.chart_id = c.id
     ) c
     left join lateral (
@@ -122,33 +144,42 @@ _LINES: LiteralString = """
 
 def count(conn: Connection, wanted: Wanted) -> int:
     """How many charts there are of these."""
-    row = conn.execute("select count(*)" + _FROM, _values(wanted)).fetchone()
+    values = _values(wanted)
+    row = conn.execute("select count(*)" + _from(values), values).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def slugs(conn: Connection, wanted: Wanted) -> list[str]:
+    """The slugs of these charts, all of them, in their order."""
+    values = _values(wanted)
+    return [slug for (slug,) in conn.execute("select c.slug" + _from(values) + " order by c.slug", values)]
 
 
 def lines(
     conn: Connection, wanted: Wanted, *, sort: str = "name", down: bool = False, limit: int = 50, offset: int = 0
 ) -> list[ListedChart]:
-    """A page of them. sort: one of `SORTS`; ties are in the order of slugs."""
-    query = sql.SQL(_LINES).format(
-        sort=sql.SQL(SORTS[sort]), way=sql.SQL("desc" if down else "asc"), from_=sql.SQL(_FROM)
-    )
+    """A page of them. sort: one of `SORTS` or `OF_RUNS`; ties are in the order of slugs."""
     values = _values(wanted) | {"limit": limit, "offset": offset, "runs": NEWEST_RUNS}
+    query = sql.SQL(_LINES).format(
+        sort=sql.SQL((SORTS | OF_RUNS)[sort]), way=sql.SQL("desc" if down else "asc"), from_=sql.SQL(_from(values))
+    )
     with conn.cursor(row_factory=class_row(ListedChart)) as cursor:
         return cursor.execute(query, values).fetchall()
 
 
 def _values(wanted: Wanted) -> dict[str, Any]:
+    """What is not wanted is None."""
     return {
-        "words": wanted.text.lower().split(),
+        "words": wanted.text.lower().split() or None,
         "platform": wanted.platform,
         "country": wanted.country,
         "frequency": wanted.frequency,
-        "followed": wanted.followed,
+        "followed": wanted.followed or None,
+        "not_followed": True if wanted.followed is False else None,
         "active": wanted.active,
         "slugs": None if wanted.slugs is None else list(wanted.slugs),
-        "but": list(wanted.but),
+        "but": list(wanted.but) or None,
     }
 
 
@@ -166,21 +197,24 @@ def coverage(conn: Connection, ranges: dict[str, tuple[date, date]]) -> dict[str
     One query; reads the calendars of these charts only. Short rankings count as here: see the calendar of a chart.
     """
     found = conn.execute(
-        r"""select w.slug, days.listed - refused.n, days.lacking - refused.n
+        r"""select w.slug, listed.n - refused.n, listed.n - here.n - refused.n
            from unnest(%(slugs)s::text[], %(firsts)s::date[], %(lasts)s::date[]) as w (slug, first, last)
            join chartline.chart c on c.slug = w.slug
            cross join lateral (
-               select count(*)::int as listed, (count(*) filter (where r.id is null))::int as lacking
-               from chartline.chart_calendar listed
-               left join chartline.chart_ranking r on r.chart_id = listed.chart_id and r.day = listed.day
-               where listed.chart_id = c.id and listed.day between w.first and w.last
-           ) days
+               select count(*)::int as n from chartline.chart_calendar
+               where chart_id = c.id and day between w.first and w.last
+           ) listed
+           cross join lateral (
+               select count(*)::int as n from chartline.chart_ranking r
+               where r.chart_id = c.id and r.day between w.first and w.last and exists (
+                   select from chartline.chart_calendar where chart_id = c.id and day = r.day)
+           ) here
            cross join lateral (
                select count(*)::int as n
                from (select case when facet ~ '^\d{4}-\d\d-\d\d$' then facet::date end as day
                      from chartline.fetch_ledger
                      where resource = 'ranking' and entity = c.slug and outcome = 'absent' and due_at > now()) absent
-               join chartline.chart_calendar listed on listed.chart_id = c.id and listed.day = absent.day
+               join chartline.chart_calendar of_day on of_day.chart_id = c.id and of_day.day = absent.day
                where absent.day between w.first and w.last and not exists (
                    select from chartline.chart_ranking r where r.chart_id = c.id and r.day = absent.day)
            ) refused""",

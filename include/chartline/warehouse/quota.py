@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Literal, LiteralString
+from typing import Any, LiteralString
 
 import psycopg
 
@@ -16,17 +16,23 @@ AGAIN = 2
 LOCK = 0x43480004
 
 _SUMS: LiteralString = """
-    select (a.at at time zone 'UTC')::date as day, coalesce(x.chart_slug, '') as chart, a.endpoint,
+    select a.day, coalesce(x.chart_slug, '') as chart, a.endpoint,
            x.id is null or (x.trigger = 'scheduled' and strpos(x.run_id, '_to_') = 0) as regular,
-           count(*)::int as calls,
-           (count(*) filter (where a.status < 500 and a.status <> 429 and a.endpoint <> 'team_usage'))::int as billed,
-           (count(*) filter (where a.status is null or a.status >= 400))::int as failed,
-           coalesce(sum(a.bytes), 0)::bigint as bytes
-    from chartline.api_call a left join chartline.chart_sync_execution x on x.id = a.execution_id
-    where a.at >= %(from)s and a.at < %(to)s
+           sum(a.calls)::int as calls, sum(a.billed)::int as billed, sum(a.failed)::int as failed,
+           sum(a.bytes)::bigint as bytes
+    from (
+        select (at at time zone 'UTC')::date as day, endpoint, execution_id, count(*) as calls,
+               count(*) filter (where status < 500 and status <> 429 and endpoint <> 'team_usage') as billed,
+               count(*) filter (where status is null or status >= 400) as failed, coalesce(sum(bytes), 0) as bytes
+        from chartline.api_call where at >= %(from)s and at < %(to)s group by 1, 2, 3
+    ) as a
+    left join lateral (
+        select id, chart_slug, trigger, run_id from chartline.chart_sync_execution where id = a.execution_id limit 1
+    ) as x on true
     group by 1, 2, 3, 4
 """
-"""Regular, as `chartline.schedules.runs` names runs: of one interval, not of the past."""
+"""Regular, as `chartline.schedules.runs` names runs: of one interval, not of the past. A look at each execution that
+has calls, whatever others there are."""
 
 
 def roll_up(conn: Connection, today: date) -> int:
@@ -55,10 +61,11 @@ def _between(first: date, last: date) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Spent:
-    """Calls that have one thing in common (`key`: a day, a chart, an endpoint). `regular`: those of them that come
-    again with each new day; `billed`: estimated from above."""
+    """The calls of a day to an endpoint. `regular`: those of them that come again with each new day; `billed`:
+    estimated from above."""
 
-    key: str
+    day: date
+    endpoint: str
     calls: int
     billed: int
     failed: int
@@ -75,8 +82,6 @@ _USAGE: LiteralString = f"""
     )
 """
 
-By = Literal["day", "chart", "endpoint"]
-
 
 def _summed(conn: Connection) -> date | None:
     """The newest day that is summed up; so are all before it."""
@@ -91,29 +96,16 @@ def _range(conn: Connection, first: date, last: date) -> dict[str, Any]:
     return {"first": first, "last": last, **_between(live, max(last, live))}
 
 
-def spent(conn: Connection, first: date, last: date, *, charts: int = 20) -> dict[By, list[Spent]]:
-    """What was spent from `first` to `last`: by day (days without a call are left out), by endpoint, and by chart
-    (those `charts` that cost most; "" is what belongs to none). Two queries."""
-    found: dict[By, list[Spent]] = {"day": [], "endpoint": [], "chart": []}
+def spent(conn: Connection, first: date, last: date) -> list[Spent]:
+    """What was spent from `first` to `last`, by day and endpoint, in order of time. Two queries."""
     rows = conn.execute(
         _USAGE
-        + """, summed as (
-            select case when grouping(day) = 0 then 'day' when grouping(endpoint) = 0 then 'endpoint' else 'chart' end
-                       as kind,
-                   coalesce(day::text, endpoint, chart) as key, sum(calls)::int as calls, sum(billed)::int as billed,
-                   sum(failed)::int as failed, coalesce(sum(billed) filter (where regular), 0)::int as regular
-            from usage group by grouping sets ((day), (endpoint), (chart))
-        ), placed as (
-            select *, row_number() over (partition by kind order by billed desc, key) as place from summed
-        )
-        select kind, key, calls, billed, failed, regular from placed
-        where kind <> 'chart' or place <= %(charts)s
-        order by kind, case when kind = 'day' then key end, billed desc, key""",
-        _range(conn, first, last) | {"charts": charts},
+        + """select day, endpoint, sum(calls)::int, sum(billed)::int, sum(failed)::int,
+                    coalesce(sum(billed) filter (where regular), 0)::int
+             from usage group by 1, 2 order by 1, 2""",
+        _range(conn, first, last),
     )
-    for kind, *rest in rows:
-        found[kind].append(Spent(*rest))
-    return found
+    return [Spent(*row) for row in rows]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from chartline.errors import BadInput, NotFollowed, UnknownChart
-from chartline.operating import audit
+from chartline.operating import audit, standing
 from chartline.operating import schedules as views
 from chartline.schedules import service
 from chartline.settings import Settings
@@ -52,7 +52,7 @@ def test_a_chart_without_its_ranking_is_overdue_in_time(conn: Connection) -> Non
     assert (later["late"].state, later["off"].state) == ("overdue", "paused")
     assert "no run has started" in later["late"].reason
     assert later["off"].next_sync is None
-    assert views.totals(conn, OWN, now + timedelta(days=3)) == {
+    assert views.totals(standing.followed(conn, OWN, now + timedelta(days=3))) == {
         "all": 2,
         "active": 0,
         "overdue": 1,
@@ -95,7 +95,7 @@ def test_a_list_takes_as_many_queries_for_many_as_for_few(
 
     def ask() -> None:
         views.find(conn, FOLLOWED, OWN, datetime.now(UTC), sort=sort)
-        views.totals(conn, OWN, datetime.now(UTC))
+        views.totals(standing.followed(conn, OWN, datetime.now(UTC)))
 
     follow(conn, "one")
     few = queries(ask)

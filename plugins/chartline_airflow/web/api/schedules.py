@@ -11,6 +11,7 @@ from pydantic.fields import FieldInfo
 
 from chartline.errors import ChartlineError, UnknownChart
 from chartline.operating import schedules as views
+from chartline.operating import standing
 from chartline.operating.schedules import FollowedState, ScheduleDetail, ScheduleLine
 from chartline.schedules import following, service
 from chartline.schedules.estimate import Estimate
@@ -134,6 +135,7 @@ def listed(query: Annotated[ScheduleQuery, Query()], conn: Warehouse, _: Reader)
         text=query.text, platform=query.platform, country=query.country, frequency=query.frequency, followed=True
     )
     now = datetime.now(UTC)
+    follows = standing.followed(conn, settings(), now)
     found, total = views.find(
         conn,
         wanted,
@@ -143,9 +145,10 @@ def listed(query: Annotated[ScheduleQuery, Query()], conn: Warehouse, _: Reader)
         sort=query.sort,
         limit=query.limit,
         offset=query.offset,
+        follows=follows,
     )
     page = Page[ScheduleLine].of(found, total, query)
-    return SchedulePage(**dict(page), totals=views.totals(conn, settings(), now))
+    return SchedulePage(**dict(page), totals=views.totals(follows))
 
 
 @router.post("/", status_code=201)

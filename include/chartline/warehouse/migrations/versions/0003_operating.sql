@@ -80,7 +80,8 @@ create index api_call_newest on chartline.api_call (at desc, id desc);
 
 -- Lists of executions: the newest first, of all, of a chart, of a status; and those at work.
 create index chart_sync_execution_by_time on chartline.chart_sync_execution (started_at desc, id desc);
-create index chart_sync_execution_by_slug on chartline.chart_sync_execution (chart_slug, started_at desc, id desc);
+create index chart_sync_execution_by_slug on chartline.chart_sync_execution (chart_slug, started_at desc, id desc)
+    include (status, finished_at);
 create index chart_sync_execution_by_status on chartline.chart_sync_execution (status, started_at desc, id desc);
 
 -- What people are still to be told: one row for each alert, event and channel, gone when it is told or given up.
