@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, field_validator
 
 from chartline.cascade.ask import MAX_DAYS, Step
 from chartline.errors import UnknownChart
@@ -63,14 +63,6 @@ class YearQuery(BaseModel):
     year: int | None = Field(None, ge=1950, le=2200)
 
 
-def _none_of_them(given: object) -> object:
-    """A query cannot hold an empty list, but one empty text."""
-    return [] if given == [""] else given
-
-
-Codes = Annotated[list[Text] | None, BeforeValidator(_none_of_them), Field(max_length=50)]
-
-
 class EstimateQuery(BaseModel):
     """Settings of the schedule to be estimated; what is not given stays as it is, or has its default."""
 
@@ -87,8 +79,14 @@ class EstimateQuery(BaseModel):
     fetch_artist_metadata: bool | None = None
     fetch_track_audience: bool | None = None
     fetch_artist_audience: bool | None = None
-    track_platforms: Codes = Field(None, description="one empty text is none of them")
-    artist_platforms: Codes = Field(None, description="one empty text is none of them")
+    track_platforms: list[Text] | None = Field(None, max_length=50, description="one empty text is none of them")
+    artist_platforms: list[Text] | None = Field(None, max_length=50, description="one empty text is none of them")
+
+    @field_validator("track_platforms", "artist_platforms", mode="before")
+    @classmethod
+    def _none_of_them(cls, given: object) -> object:
+        """A query cannot hold an empty list."""
+        return [] if given == [""] else given
 
 
 assert set(EstimateQuery.model_fields) == set(ScheduleSettings.model_fields)
