@@ -23,10 +23,12 @@ export const part = encodeURIComponent;
 /** A page's own address, below the app. */
 export const page = (...parts) => root + parts.map((one) => `${part(one)}/`).join("");
 
+/** null is not given; "" is, and an empty list is one "". */
 function query(params) {
   const given = new URLSearchParams();
   for (const [name, value] of Object.entries(params)) {
-    for (const one of [value].flat()) if (one !== "" && one !== null && one !== undefined) given.append(name, one);
+    if (value === null || value === undefined) continue;
+    for (const one of Array.isArray(value) && value.length ? value : [String(value)]) given.append(name, one);
   }
   return given.size ? `?${given}` : "";
 }

@@ -14,8 +14,8 @@ function show(artist) {
   fill("by", h("span.soft", {}, [artist.type, artist.city_name, artist.country_code].filter(Boolean).map(words).join(", ")));
   fill("facts", artist.metadata_at === null && h("p.note", {}, "Its metadata has not been fetched yet."), facts([
     ["Genres", genres(artist.genres)],
-    ["Career", words(artist.career_stage)],
-    ["Growth", words(artist.growth_level)],
+    ["Career", artist.career_stage && words(artist.career_stage)],
+    ["Growth", artist.growth_level && words(artist.growth_level)],
     ["Gender", artist.gender],
     ["Born", artist.birth_date && day(artist.birth_date)],
     ["ISNI", artist.isni],

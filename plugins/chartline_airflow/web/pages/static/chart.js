@@ -6,7 +6,7 @@ import { day, duration, fromNow, number, time, words } from "./format.js";
 import { accept, action, artistLink, badge, bar, confirmed, empty, failure, load, paged, poll, rate, refuse, table, tile, trackLink, whileBusy } from "./ui.js";
 import { runTable } from "./runtable.js";
 import { price, read, show, write } from "./settings.js";
-import { legend, said, year } from "./year.js";
+import { legend, mark, said, year } from "./year.js";
 
 const own = `charts/${part(subject)}/`;
 const form = byId("settings");
@@ -104,9 +104,9 @@ function follow(name, find) {
   }, 1);
 }
 
-const steps = ({ id, progress, seconds, calls }) => h("section", { ariaLabel: "Progress" },
+const steps = ({ id, progress, seconds }) => h("section", { ariaLabel: "Progress" },
   bar(progress.percent / 100, `${progress.percent} %${progress.step ? `, ${words(progress.step)}` : ""}`),
-  h("p.soft", {}, `Running for ${duration(seconds)}, ${number(calls)} calls. `, h("a", { href: page("runs", id) }, "Step by step")));
+  h("p.soft", {}, `Running for ${duration(seconds)}. `, h("a", { href: page("runs", id) }, "Step by step")));
 
 function outcome(run) {
   const tone = run.status === "complete" ? "good" : run.status === "failed" || run.status === "lost" ? "bad" : "warn";
@@ -176,7 +176,7 @@ async function ranking(asked) {
       byId(id).disabled = !to;
       byId(id).onclick = () => ranking(to);
     }
-    for (const square of document.querySelectorAll(".year [data-day]")) square.ariaCurrent = square.dataset.day === found.day ? "date" : null;
+    mark(document.querySelector(".year"), found.day);
     return [
       !found.whole && h("p.note.warn", {}, `This ranking is short: ${number(found.total)} of ${number(found.source_total)} places are here. Heal gaps fetches it again.`),
       places(found),
@@ -222,14 +222,12 @@ const runs = paged("runs", "executions/", () => ({ chart: subject }), (items) =>
 // -- settings --------------------------------------------------------------------------------------------------
 
 async function settings() {
-  try {
-    schedule = await get(`sync/schedules/${part(subject)}/`);
-    write(form, schedule.settings);
-  } catch (error) {
-    if (error.status !== 404) throw error;
-    schedule = null;
+  schedule = chart.state === "not_followed" ? null : await get(`sync/schedules/${part(subject)}/`);
+  if (schedule) write(form, schedule.settings);
+  else {
     const known = [...form.elements.sync_frequency.options].map(({ value }) => value);
     write(form, { sync_frequency: known.includes(chart.frequency) ? chart.frequency : "weekly" });
+    if (mayEdit) price(byId("estimate"), subject, form);
   }
   byId("not-followed").hidden = Boolean(schedule);
   if (mayEdit) {
@@ -253,7 +251,8 @@ form.addEventListener("submit", async (event) => {
         : await send("POST", "sync/schedules/", { chart: subject, ...read(form) });
       accept(form);
       fill("estimate");
-      await Promise.all([head(), settings(), changes.draw()]);
+      await head();
+      await Promise.all([settings(), changes.draw()]);
       if (!chart.last_run && schedule.settings.is_active) follow("First run", () => since(schedule.created_at));
       return changed.message;
     } catch (error) {
@@ -267,7 +266,8 @@ form.addEventListener("submit", async (event) => {
 byId("remove")?.addEventListener("click", ({ currentTarget }) => whileBusy(currentTarget, async () => {
   if (!(await confirmed("Stop following", h("p", {}, `${chart.name} is followed no longer. What was stored of it stays.`), "Stop following", { danger: true }))) return "";
   await send("DELETE", `sync/schedules/${part(subject)}/`);
-  await Promise.all([head(), settings(), changes.draw()]);
+  await head();
+  await Promise.all([settings(), changes.draw()]);
   return "Nobody follows this chart any more; what was stored of it stays.";
 }));
 
@@ -276,9 +276,9 @@ byId("remove")?.addEventListener("click", ({ currentTarget }) => whileBusy(curre
 const text = (values) => values ? Object.entries(values).map(([name, value]) => `${words(name)} ${Array.isArray(value) ? value.join(" ") : value ?? "–"}`).join(", ") : "–";
 
 const changes = paged("changes", "changes/", () => ({ subject }), (items) => table("Changes", [
-  { name: "When", cell: (one) => time(one.at) },
+  { name: "When", kind: "short", cell: (one) => time(one.at) },
   { name: "Who", cell: (one) => one.who || "not said" },
-  { name: "What", cell: (one) => words(one.action.replace(".", " ")) },
+  { name: "What", kind: "short", cell: (one) => words(one.action.replace(".", " ")) },
   { name: "Before", cell: (one) => text(one.before) },
   { name: "After", cell: (one) => text(one.after) },
 ], items), { limit: 5, none: "Nobody has changed anything." });

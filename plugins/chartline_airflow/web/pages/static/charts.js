@@ -11,9 +11,11 @@ const chosen = new Set();
 
 // -- the list --------------------------------------------------------------------------------------------------
 
+const WORLDWIDE = "worldwide"; // "" to the API, which is every country to this form
+
 const asked = () => {
   const { q, state, platform, country, sort } = Object.fromEntries(new FormData(filter));
-  return { text: q.trim(), state, platform, country, sort };
+  return { text: q.trim(), state: state || null, platform: platform || null, country: country === WORLDWIDE ? "" : country || null, sort };
 };
 
 const followed = paged("list", "sync/schedules/", asked, (items, list) => {
@@ -29,7 +31,12 @@ const followed = paged("list", "sync/schedules/", asked, (items, list) => {
     { name: "Success", kind: "number", cell: (one) => rate(one.success_rate) },
     { name: "Complete", cell: (one) => one.completeness === null ? "–" : bar(one.completeness, undefined, one.completeness >= 0.999 ? "good" : one.completeness >= 0.9 ? "warn" : "bad") },
   ], items, { row: ({ slug }) => ({ dataset: { slug } }) });
-}, { none: "No followed chart is like that." });
+}, { none: ["No followed chart is like that. ", h("button", { type: "button", onclick: all }, "Search the whole catalogue")] });
+
+function all() {
+  filter.elements.state.value = "not_followed";
+  draw();
+}
 
 const others = paged("list", "charts/", () => ({ ...asked(), state: "not_followed", sort: asked().sort === "platform" ? "platform" : "name" }), (items) =>
   table("Charts nobody follows", [
@@ -52,8 +59,10 @@ filter.elements.q.addEventListener("input", settled(draw));
 async function choices() {
   const { platforms, countries } = await get("charts/facets/");
   for (const [name, found] of [["platform", platforms], ["country", countries]]) {
-    // An empty country means worldwide to the API, and every country to this form.
-    for (const one of found) if (one.value) filter.elements.namedItem(name).append(h("option", { value: one.value }, `${one.name || one.value} (${number(one.charts)})`));
+    for (const one of found) {
+      const value = one.value || WORLDWIDE;
+      filter.elements.namedItem(name).append(h("option", { value }, `${one.name || value} (${number(one.charts)})`));
+    }
   }
 }
 
@@ -136,6 +145,7 @@ function choose(chart, button) {
   const known = [...form.elements.sync_frequency.options].map(({ value }) => value);
   write(form, { sync_frequency: known.includes(chart.frequency) ? chart.frequency : "weekly" });
   fill("picked", chart.name);
+  fill("estimate");
   form.hidden = false;
   price(byId("estimate"), chart.slug, form);
 }

@@ -29,8 +29,12 @@ export function audience(kind, series, more = () => null) {
     if (waiting) return;
     waiting = true;
     poll(async () => {
-      const { refresh, stale } = await get(`${own}audience/`, { from: shift(today(), -1) });
-      if (["started", "running"].includes(refresh.state) && stale) return true;
+      try {
+        const { refresh, stale } = await get(`${own}audience/`, { from: shift(today(), -1) });
+        if (["started", "running"].includes(refresh.state) && stale) return true;
+      } catch (error) {
+        console.error(error); // `draw` meets it too, and says so
+      }
       waiting = false;
       draw();
       return false;

@@ -1,16 +1,17 @@
 // Numbers and times as people read them. All times are UTC.
 
 const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
-const few = new Intl.NumberFormat("en-GB", { notation: "compact", maximumSignificantDigits: 3 });
+const few = [3, 4, 5, 6].map((maximumSignificantDigits) => new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits }));
 
 export const NONE = "–";
 
 const given = (value, make) => (value === null || value === undefined || value === "" ? NONE : make(value));
 
 export const number = (value) => given(value, (n) => whole.format(n));
-export const compact = (value) => given(value, (n) => few.format(n));
+/** finer: 0 to 3 more digits. */
+export const compact = (value, finer = 0) => given(value, (n) => few[finer].format(n));
 export const signed = (value) => given(value, (n) => (n > 0 ? "+" : "") + whole.format(n));
-export const percent = (share) => given(share, (s) => `${(100 * s).toFixed(s > 0.995 && s < 1 ? 1 : 0)} %`);
+export const percent = (share) => given(share, (s) => (s > 0 && s < 0.005 ? "less than 1 %" : `${(100 * s).toFixed(s > 0.995 && s < 1 ? 1 : 0)} %`));
 export const day = (value) => given(value, (text) => String(text).slice(0, 10));
 export const time = (value) => given(value, (text) => `${new Date(text).toISOString().slice(0, 16).replace("T", " ")}`);
 export const words = (value) => given(value, (text) => String(text).replaceAll("_", " "));

@@ -7,7 +7,7 @@ import { fill, h, svg } from "./dom.js";
 import { compact, number, shift } from "./format.js";
 
 const DAY = 864e5;
-const PAD = { left: 52, right: 24, top: 10, bottom: 24 };
+const PAD = { left: 58, right: 24, top: 10, bottom: 24 };
 const TONES = 6;
 const at = (day) => Date.parse(`${day}T00:00:00Z`);
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -108,7 +108,7 @@ function frame(days, values, width, height, { inverted = false, axis, zero = fal
     const up = (v - low) / (high - low);
     return PAD.top + (inverted ? up : 1 - up) * (height - PAD.top - PAD.bottom);
   };
-  const short = steps.map(axis), told = new Set(short).size < short.length ? steps.map(number) : short;
+  const told = [0, 1, 2, 3].map((finer) => steps.map((v) => axis(v, finer))).find((texts, i) => i === 3 || new Set(texts).size === texts.length);
   const marks = [
     ...steps.map((v, i) => [
       svg("line", { class: "grid", x1: PAD.left, x2: width - PAD.right, y1: y(v), y2: y(v) }),

@@ -1,6 +1,6 @@
 // One run, live: progress by step, what failed and why, retry of just that.
 
-import { get, part, send, subject } from "./api.js";
+import { get, page, part, send, subject } from "./api.js";
 import { byId, fill, h } from "./dom.js";
 import { bytes, duration, number, time, words } from "./format.js";
 import { action, artistLink, badge, bar, chartLink, confirmed, empty, facts, failure, paged, poll, table, trackLink } from "./ui.js";
@@ -32,9 +32,15 @@ const steps = ({ progress, status }) => [
     { name: "Progress", cell: (one) => bar(one.share, one.wanted ? `${number(one.done)} of ${number(one.wanted)}` : "nothing to do", one.failed ? "warn" : one.share >= 1 ? "good" : "") },
     { name: "Failed", kind: "number", cell: (one) => number(one.failed) },
     { name: "At work", kind: "number", cell: (one) => number(one.open) },
-    { name: "By platform", cell: (one) => h("small", {}, one.pieces.filter(({ wanted }) => wanted).map(({ resource, platform, done, wanted }) => `${platform || words(resource)} ${number(done)}/${number(wanted)}`).join(", ")) },
+    { name: "By platform", cell: (one) => h("small", {}, one.pieces.filter(({ wanted }) => wanted).map((piece) => `${called(piece, one)} ${number(piece.done)}/${number(piece.wanted)}`).join(", ")) },
   ], progress.steps),
 ];
+
+/** Its platform; of two with the same one, also what else it is: spotify, spotify listeners. */
+function called({ resource, platform }, { step, pieces }) {
+  const alone = pieces.filter((one) => one.platform === platform).length === 1;
+  return !platform ? words(resource) : alone || resource === step ? platform : `${platform} ${words(resource).split(" ").at(-1)}`;
+}
 
 const did = (run) => [
   facts([
@@ -63,7 +69,7 @@ const failed = paged("failed", own, () => ({}), (items) => table("Failed items",
   { name: "What", cell: (one) => `${words(one.resource)}${one.facet ? `, ${one.facet}` : ""}` },
   { name: "Item", cell: item },
   { name: "Reason", cell: (one) => h("div", {}, words(one.kind), h("br"), h("small", {}, one.reason)) },
-  { name: "When", cell: (one) => time(one.at) },
+  { name: "When", kind: "short", cell: (one) => time(one.at) },
   { name: "Retry", cell: (one) => (one.open ? "would ask again" : "not there, or had since") },
 ], items), { none: "Nothing failed.", within: ({ failed_items: found }) => found });
 
@@ -73,7 +79,16 @@ async function retry(run) {
   const told = h("p", {}, `Only what failed and can be had is asked for again, of ${number(run.failed_items.total)} failed items.`);
   if (!(await confirmed("Retry failed items", told, "Retry"))) return "";
   const started = await send("POST", `${own}retry/`, {});
+  fill("retried", h("p.note", {}, "The retry waits for Airflow."));
+  poll(() => begun(started.run_id), 2);
   return started.message;
+}
+
+/** Shows the way to the retry once it has begun; whether to look again. */
+async function begun(run) {
+  const [found] = (await get("executions/", { text: run, limit: 1 })).items;
+  if (found) fill("retried", h("p.note", {}, "The retry has begun: ", h("a", { href: page("runs", found.id) }, "see how far it is"), "."));
+  return !found;
 }
 
 async function look() {

@@ -1,4 +1,4 @@
-// All runs, newest first; those at work are looked at again and again.
+// All runs, newest first; looked at again and again, more often while one is at work.
 
 import { byId } from "./dom.js";
 import { runTable } from "./runtable.js";
@@ -9,7 +9,7 @@ let busy = false;
 
 const runs = paged("runs", "executions/", () => {
   const { chart, status } = Object.fromEntries(new FormData(filter));
-  return { text: chart.trim(), status: status || [] };
+  return { text: chart.trim(), status: status || null };
 }, (items) => {
   busy = items.some(({ status }) => status === "running");
   return runTable(items);
@@ -22,4 +22,8 @@ filter.elements.chart.addEventListener("input", settled(() => runs.restart()));
 const given = new URLSearchParams(location.search);
 for (const name of ["chart", "status"]) if (given.has(name)) filter.elements.namedItem(name).value = given.get(name);
 runs.draw();
-setInterval(() => busy && !document.hidden && !byId("runs").contains(document.activeElement) && runs.draw(), 5000);
+let ticks = 0;
+setInterval(() => {
+  ticks += 1;
+  if ((busy || ticks % 4 === 0) && !document.hidden && !byId("runs").contains(document.activeElement)) runs.draw();
+}, 5000);

@@ -1,6 +1,6 @@
 // The settings form of a schedule: filled, read, and what it would cost.
 
-import { get, part } from "./api.js";
+import { get, mayEdit, part, send } from "./api.js";
 import { fill, h } from "./dom.js";
 import { bytes, number, percent, range, words } from "./format.js";
 import { failure } from "./ui.js";
@@ -38,31 +38,46 @@ export function show(form) {
   for (const label of form.querySelectorAll("[data-history]")) label.hidden = !form.elements.sync_historical_data.checked;
 }
 
+/** Shows in `place` what following `chart` so would cost: from what is known, and closer where an editor asks for it. */
+export const price = (place, chart, form) => answer(place, async () => {
+  const known = await get(`charts/${part(chart)}/estimate/`, read(form));
+  const look = () => answer(place, async () => {
+    try {
+      return cost(await send("POST", "sync/schedules/estimate/", { chart, ...read(form) }));
+    } catch (error) {
+      return [cost(known), failure(error)];
+    }
+  });
+  return cost(known, mayEdit && h("p.closer", {}, h("button", { type: "button", onclick: look }, "Look closer"),
+    h("small", {}, "asks Soundcharts for the chart's days and latest ranking: a few calls, seldom over 20, kept for the first run.")));
+});
+
 const asked = new WeakMap();
 
-/** Shows in `place` what following `chart` so would cost. Only the newest question is answered. */
-export async function price(place, chart, form) {
-  const number_ = (asked.get(place) ?? 0) + 1;
-  asked.set(place, number_);
-  fill(place, h("p.loading", {}, "Working out what this costs"));
-  let shown;
-  try {
-    shown = cost(await get(`charts/${part(chart)}/estimate/`, read(form)));
-  } catch (error) {
-    shown = failure(error);
-  }
-  if (asked.get(place) === number_) fill(place, shown);
+/** Only the newest question is answered. */
+async function answer(place, make) {
+  const mine = (asked.get(place) ?? 0) + 1;
+  asked.set(place, mine);
+  place.ariaBusy = true;
+  for (const button of place.querySelectorAll("button")) button.ariaBusy = button.disabled = true;
+  if (!place.childElementCount) fill(place, h("p.loading", {}, "Working out what this costs"));
+  const shown = await make().catch(failure);
+  if (asked.get(place) !== mine) return;
+  place.ariaBusy = false;
+  fill(place, shown);
 }
 
-export function cost({ estimate, timing, needs_approval }) {
+function cost({ estimate, timing, needs_approval }, more = null) {
+  const { total, minutes, share, storage_bytes: storage, calls, notes } = estimate;
   return h(`div.note${needs_approval ? ".warn" : ""}`, {},
-    h("p", {}, h("strong", {}, `${range(estimate.total)} calls`), `, about ${number(Math.ceil(estimate.minutes))} min`,
-      estimate.share === null ? "" : `, ${percent(estimate.share)} of the quota that is left`,
-      `, ${bytes(estimate.storage_bytes.high)} at most. `, timing && `Then: ${timing}.`),
+    h("p", {}, h("strong", {}, `${range(total)} call${total.high === 1 ? "" : "s"}`), `, about ${number(Math.ceil(minutes))} min`,
+      share === null ? "" : `, ${percent(share)} of the quota that is left`,
+      `, ${bytes(storage.high)} at most. `, timing && `Then: ${timing}.`),
     needs_approval && h("p", {}, "That is much: new days come at once, the past waits until somebody approves it."),
-    h("details", {}, h("summary", {}, "Calls by kind"),
-      h("ul", {}, Object.entries(estimate.calls).map(([kind, count]) => h("li", {}, `${words(kind)}: ${range(count)}`))),
-      estimate.notes.map((note) => h("p.soft", {}, note))));
+    notes.length > 0 && h("p", {}, h("small", {}, notes.join(" "))),
+    Object.keys(calls).length > 0 && h("details", {}, h("summary", {}, "Calls by kind"),
+      h("ul", {}, Object.entries(calls).map(([kind, count]) => h("li", {}, `${words(kind)}: ${range(count)}`)))),
+    more);
 }
 
 const boxes = (form, name) => [...form.querySelectorAll(`input[name="${name}"]`)];

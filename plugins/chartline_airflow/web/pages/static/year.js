@@ -22,7 +22,6 @@ export function year(number, days, choose, chosen) {
       type: "button", tabindex: "-1", title: `${day}: ${told?.text ?? "nothing expected"}`, ariaLabel: `${day}: ${told?.text ?? "nothing expected"}`,
       dataset: { day }, onclick: () => choose(day), style: { "grid-column": column, "grid-row": weekday(day) + 2 },
     });
-    if (day === chosen) square.ariaCurrent = "date";
     return square;
   });
   const names = MONTHS.map((name, month) => {
@@ -30,11 +29,12 @@ export function year(number, days, choose, chosen) {
     return h("span.month", { ariaHidden: "true", style: { "grid-column": Math.floor((all.indexOf(day) + before + 6) / 7) + 1 } }, name);
   });
   const place = h("div.year", { role: "group", ariaLabel: `The days of ${number}; arrow keys move, Enter opens a day` }, names, squares);
-  (squares.find((one) => one.ariaCurrent) ?? squares[0]).tabIndex = 0;
-  requestAnimationFrame(() => { // a narrow screen begins at the end
+  squares[0].tabIndex = 0;
+  mark(place, chosen);
+  new ResizeObserver(() => { // a narrow screen begins at the end
     const last = squares.findLast((one) => !one.classList.contains("unwanted"));
     if (last) place.scrollLeft = last.offsetLeft - place.offsetLeft - place.clientWidth + 40;
-  });
+  }).observe(place);
   place.addEventListener("keydown", (event) => {
     const step = { ArrowUp: -1, ArrowDown: 1, ArrowLeft: -7, ArrowRight: 7 }[event.key];
     const from = squares.indexOf(document.activeElement);
@@ -46,6 +46,16 @@ export function year(number, days, choose, chosen) {
     to.focus();
   });
   return place;
+}
+
+/** Show which day is open, if the year holds it; Tab leads to it. */
+export function mark(place, chosen) {
+  for (const old of place?.querySelectorAll("[aria-current]") ?? []) old.ariaCurrent = null;
+  const square = place?.querySelector(`[data-day="${CSS.escape(chosen ?? "")}"]`);
+  if (!square) return;
+  for (const old of place.querySelectorAll('[tabindex="0"]')) old.tabIndex = -1;
+  square.ariaCurrent = "date";
+  square.tabIndex = 0;
 }
 
 export const legend = () => h("p.legend", {}, Object.entries(SAID).map(([state, text]) => h("span", {}, h(`i.${state}`), text)), h("span", {}, h("i.unwanted"), "nothing expected"));
