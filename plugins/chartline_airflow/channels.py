@@ -9,7 +9,7 @@ import inspect
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -21,6 +21,8 @@ from chartline.errors import BadInput
 from chartline.operating import alerts
 from chartline.operating.webhooks import Outcome, Webhook
 from chartline.settings import Settings
+
+NOTIFIERS = "CHARTLINE_ALERT_NOTIFIERS"
 
 TEXTS = {
     "subject": "{{ alert.headline }}",
@@ -35,14 +37,13 @@ TEXTS = {
 
 
 def channels(settings: Settings) -> dict[str, alerts.Channel]:
-    """All channels, by name. Raises BadInput for settings that cannot be read, never for a missing connection."""
-    found: dict[str, alerts.Channel] = {name: ByWebhook(name) for name in webhook_names(settings)}
-    for given in _notifiers(settings):
-        name = str(given.get("name") or str(given["class"]).rpartition(".")[2])
-        if name in found:
-            raise _refused(f"two channels are called {name}: give one a name of its own")
-        found[name] = ByNotifier(given["class"], given.get("kwargs") or {})
-    return found
+    """All channels, by name. Notifiers whose settings cannot be read are one channel that says so at each attempt: the
+    webhooks are told all the same."""
+    webhooks: dict[str, alerts.Channel] = {name: ByWebhook(name) for name in webhook_names(settings)}
+    try:
+        return webhooks | _notifiers(settings, taken=webhooks)
+    except BadInput as refused:
+        return webhooks | {NOTIFIERS: Unreadable(refused.what)}
 
 
 def webhook_names(settings: Settings) -> list[str]:
@@ -70,6 +71,17 @@ class ByWebhook:
         except Exception as error:  # whatever a secrets backend raises, the others are still told
             return Outcome(False, error=f"The Airflow connection {self.conn_id} cannot be read: {_what(error)}")
         return Webhook(_address(connection), connection.password or "").send(message, number)
+
+
+class Unreadable:
+    """What stands for channels that the settings do not name rightly."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+    def send(self, message: Mapping[str, Any], number: str) -> Outcome:
+        """See `chartline.operating.alerts.Channel`."""
+        return Outcome(False, error=self.why)
 
 
 class ByNotifier:
@@ -115,7 +127,17 @@ def _address(connection: Any) -> str:
     return host
 
 
-def _notifiers(settings: Settings) -> list[dict[str, Any]]:
+def _notifiers(settings: Settings, taken: Collection[str]) -> dict[str, alerts.Channel]:
+    found: dict[str, alerts.Channel] = {}
+    for given in _given(settings):
+        name = str(given.get("name") or str(given["class"]).rpartition(".")[2])
+        if name in found or name in taken:
+            raise _refused(f"two channels are called {name}: give one a name of its own")
+        found[name] = ByNotifier(given["class"], given.get("kwargs") or {})
+    return found
+
+
+def _given(settings: Settings) -> list[dict[str, Any]]:
     if not settings.alert_notifiers.strip():
         return []
     try:
@@ -142,8 +164,8 @@ def _what(error: Exception) -> str:
 
 def _refused(why: str) -> BadInput:
     return BadInput(
-        f"The environment variable CHARTLINE_ALERT_NOTIFIERS is refused: {why}.",
-        field="CHARTLINE_ALERT_NOTIFIERS",
+        f"The environment variable {NOTIFIERS} is refused: {why}.",
+        field=NOTIFIERS,
         advice='Write it as [{"class": "…", "kwargs": {…}}].',
     )
 

@@ -14,7 +14,6 @@ from airflow.sdk import DAG, BaseHook, BaseNotifier
 from psycopg.conninfo import conninfo_to_dict
 from tests.receivers import MailServer, Receiver, html_of, served
 
-from chartline.errors import BadInput
 from chartline.operating import alerts
 from chartline.operating.webhooks import signature
 from chartline.settings import Settings
@@ -200,9 +199,14 @@ def test_a_connection_that_is_missing_is_named(message: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("given", ["{", "{}", "[1]", '[{"class": "x"}]', '[{"class": "a.B", "kwargs": 1}]',
                                    '[{"class": "a.B", "key": 1}]', '[{"class": "a.B"}, {"class": "c.B"}]'])  # fmt: skip
-def test_settings_that_cannot_be_read_are_refused(given: str) -> None:
-    with pytest.raises(BadInput, match="CHARTLINE_ALERT_NOTIFIERS"):
-        of(notifiers=given)
+def test_settings_that_cannot_be_read_say_so_and_keep_no_webhook_from_being_told(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, message: dict[str, Any], given: str
+) -> None:
+    connect_hook(monkeypatch, receiver)
+    ways = of(webhooks="pager", notifiers=given)
+    assert ways.keys() == {"pager", "CHARTLINE_ALERT_NOTIFIERS"}
+    assert "CHARTLINE_ALERT_NOTIFIERS is refused" in ways["CHARTLINE_ALERT_NOTIFIERS"].send(message, "1").error
+    assert ways["pager"].send(message, "1").ok
 
 
 def test_a_receiver_that_is_down_for_a_while_hears_it_later(

@@ -9,9 +9,11 @@ def things(query: Annotated[Query, Query_()], conn: Warehouse) -> Page[Thing]: .
 
 from __future__ import annotations
 
+from datetime import date
+from re import fullmatch
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 LIMIT, MOST, DEEPEST = 50, 500, 1_000_000
 
@@ -26,6 +28,20 @@ def _plain(text: str) -> str:
 
 Text = Annotated[str, Field(max_length=200), AfterValidator(_plain)]
 """A word or a few, to filter by."""
+
+
+def _iso(given: object) -> date:
+    if isinstance(given, str):
+        try:
+            if fullmatch(r"\d{4}-\d\d-\d\d", given):  # else weeks and the like would pass
+                return date.fromisoformat(given)
+        except ValueError:
+            pass
+    raise ValueError("is no day: write YYYY-MM-DD")
+
+
+Day = Annotated[date, BeforeValidator(_iso)]
+"""Only as YYYY-MM-DD: a number is no day."""
 
 
 class PageQuery(BaseModel):

@@ -7,9 +7,7 @@ hand it is the person who triggers.
 from __future__ import annotations
 
 import logging
-from datetime import UTC, date, datetime
-from re import fullmatch
-from typing import Annotated
+from datetime import UTC, datetime
 from uuid import UUID
 
 from airflow.api.common.trigger_dag import trigger_dag
@@ -17,7 +15,7 @@ from airflow.exceptions import AirflowException
 from airflow.models.dag import DagModel
 from airflow.utils.types import DagRunTriggeredByType
 from fastapi import BackgroundTasks
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from sqlalchemy.exc import SQLAlchemyError
 
 from chartline.operating import audit, refresh, series
@@ -29,7 +27,7 @@ from chartline.warehouse.entity_lists import Kind
 from chartline_airflow.web import starting
 from chartline_airflow.web.access import Person
 from chartline_airflow.web.airflow_api import Airflow
-from chartline_airflow.web.paging import PageQuery, Text
+from chartline_airflow.web.paging import Day, PageQuery, Text
 from chartline_airflow.web.problems import Problem, unknown
 from chartline_airflow.web.warehouse import Connection, pool, url
 
@@ -37,21 +35,6 @@ log = logging.getLogger(__name__)
 
 ON_BEHALF = "chartline"
 """Who triggers what nobody asked for by hand."""
-
-
-def _day(given: object) -> object:
-    """Only as YYYY-MM-DD: a number is no day."""
-    if isinstance(given, str):
-        try:
-            if fullmatch(r"\d{4}-\d\d-\d\d", given):  # else weeks and the like would pass
-                return date.fromisoformat(given)
-        except ValueError:
-            pass
-        raise ValueError("is no day: write YYYY-MM-DD")
-    return given
-
-
-Day = Annotated[date, BeforeValidator(_day)]
 
 
 class SpanQuery(BaseModel):

@@ -117,9 +117,10 @@ def test_a_day_that_is_not_stored_or_no_day(viewer: TestClient, conn: Connection
     assert viewer.get("charts/day/rankings/latest/").status_code == 404
     answer = viewer.get(f"charts/day/rankings/{YESTERDAY}/")
     assert (answer.status_code, fields(answer)) == (404, {"day"})
-    wrong = viewer.get("charts/day/rankings/2026-02-30/")
-    assert wrong.status_code == 422
-    assert any("day" in field for field in fields(wrong))
+    for no_day in ("2026-02-30", "20500"):
+        wrong = viewer.get(f"charts/day/rankings/{no_day}/")
+        assert wrong.status_code == 422
+        assert any("day" in field for field in fields(wrong))
 
 
 def test_a_year_of_days(viewer: TestClient, conn: Connection) -> None:

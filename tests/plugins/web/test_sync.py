@@ -92,6 +92,8 @@ def test_what_airflow_says_is_said(editor: TestClient, airflow: Airflow, conn: C
         ({"chart": "nowhere"}, 404, "chart"),
         ({"chart": "week"}, 404, "chart"),
         ({"chart": "day", "day": "2026-02-30"}, 422, "day"),
+        ({"chart": "day", "day": 20500}, 422, "day"),
+        ({"chart": "day", "day": "2026-W10-1"}, 422, "day"),
         ({"chart": "day", "day": "9999-12-31"}, 422, "day"),
         ({"chart": "day", "day": "2026-03-01", "days": ["2026-03-02"]}, 422, "days"),
         ({"chart": "day", "days": []}, 422, "days"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -26,7 +26,7 @@ from chartline_airflow.web import cascades, problems
 from chartline_airflow.web.access import Editor, Reader
 from chartline_airflow.web.airflow_api import AirflowApi
 from chartline_airflow.web.cascades import Started
-from chartline_airflow.web.paging import Page, PageQuery, Text
+from chartline_airflow.web.paging import Day, Page, PageQuery, Text
 from chartline_airflow.web.warehouse import Soundcharts, Warehouse
 
 router = APIRouter(prefix="/charts", tags=["charts"])
@@ -99,8 +99,8 @@ class CascadeBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    day: date | None = None
-    days: list[date] | None = Field(None, min_length=1, max_length=MAX_DAYS)
+    day: Day | None = None
+    days: list[Day] | None = Field(None, min_length=1, max_length=MAX_DAYS)
     steps: list[Step] | None = Field(None, max_length=4)
     track_platforms: list[Text] | None = Field(None, max_length=50)
     artist_platforms: list[Text] | None = Field(None, max_length=50)
@@ -265,7 +265,7 @@ def status(chart: Key, conn: Warehouse, _: Reader) -> ChartStatus:
 @router.get("/{chart}/rankings/{day}/")
 def ranking(
     chart: Key,
-    day: Annotated[date | Literal["latest"], Path(description="YYYY-MM-DD, or latest")],
+    day: Annotated[Day | Literal["latest"], Path(description="YYYY-MM-DD, or latest")],
     query: Annotated[RankingQuery, Query()],
     conn: Warehouse,
     _: Reader,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
@@ -19,6 +19,7 @@ from chartline.warehouse import execution_lists
 from chartline_airflow.web import starting
 from chartline_airflow.web.access import Editor, Reader
 from chartline_airflow.web.airflow_api import AirflowApi
+from chartline_airflow.web.paging import Day
 from chartline_airflow.web.starting import Run
 from chartline_airflow.web.warehouse import Warehouse
 
@@ -31,8 +32,8 @@ class TriggerBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     chart: str = Field(min_length=1, max_length=250)
-    day: date | None = None
-    days: list[date] | None = Field(None, min_length=1, max_length=MAX_DAYS)
+    day: Day | None = None
+    days: list[Day] | None = Field(None, min_length=1, max_length=MAX_DAYS)
     force: StrictBool = False
 
     @property
