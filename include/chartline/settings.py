@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     calls_per_minute: int = Field(5000, ge=1, description="of the account, whatever the number of processes")
     connections: int = Field(12, ge=1, le=64, description="kept open side by side in one task")
     pool_rankings: int = Field(2, ge=1, description="slots of the Airflow pool chartline_rankings")
-    pool_fetch: int = Field(2, ge=1, description="slots of the Airflow pool chartline_fetch")
+    pool_fetch: int = Field(4, ge=1, description="slots of the Airflow pool chartline_fetch")
     connect_timeout: float = Field(5.0, gt=0, le=60)
     read_timeout: float = Field(30.0, gt=0, le=300)
     call_retries: int = Field(4, ge=0, le=20, description="attempts after the first one")

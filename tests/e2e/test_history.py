@@ -14,7 +14,7 @@ from .conftest import WINDOW, Chartline, until
 CHART = "demo-global-daily"
 DAG = f"chart_sync.{CHART}"
 DAYS = 3 * WINDOW + 4
-SLOTS = 4  # two for rankings, two for the rest
+SLOTS = settings().pool_rankings + settings().pool_fetch
 YOUNG = {"first_day": "2026-01-01"}  # a short calendar
 
 

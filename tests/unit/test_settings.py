@@ -28,7 +28,7 @@ def test_defaults():
         "calls_per_minute": 5000,
         "connections": 12,
         "pool_rankings": 2,
-        "pool_fetch": 2,
+        "pool_fetch": 4,
         "connect_timeout": 5.0,
         "read_timeout": 30.0,
         "call_retries": 4,

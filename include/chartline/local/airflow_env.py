@@ -20,7 +20,7 @@ LOGINS = "admin:admin,viewer:viewer"  # user:role
 TUNING = {
     "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-    # Two pools of two slots, and room for the tasks that call nobody.
+    # Two slots for rankings, four to fetch the rest, and room for the tasks that call nobody.
     "AIRFLOW__CORE__PARALLELISM": "8",
     # Plugins load, and with them the heavy imports, before workers are forked: each task then starts four times faster.
     "AIRFLOW__CORE__LAZY_LOAD_PLUGINS": "False",
