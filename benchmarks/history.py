@@ -186,7 +186,7 @@ def fill(
     None: none is.
     """
     stack.simulator_api("POST", "/_control/reset", None)
-    estimated = [estimate(stack, slug, days) for slug in slugs[: 1 if lead is None else 0]]
+    estimated = [estimate(stack, slug, days) for slug in slugs if len(slugs) == 1]
     looked_up = stack.simulator_api("GET", "/_control/counts")["total"]
     new = None
     if lead is not None:
