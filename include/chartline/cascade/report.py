@@ -38,6 +38,8 @@ def report_run(run: Run, failed_tasks: Sequence[str]) -> dict[str, Any]:
     task failed, no ranking is here though there was one to store, or more items failed than
     `settings.failure_share` of the calls.
     """
+    if failed_tasks:  # one whose config was refused has no ask
+        return close(run, failed_tasks, resources=(), platforms=(), needs_ranking=True)
     ask = run.ask
     return close(
         run,
@@ -68,7 +70,7 @@ def close(
             executions.note_left_behind(conn, run.execution.id, resources, platforms, entities)
         spent = executions.spent(conn, run.execution.id)
         absent, left = executions.days(conn, run.execution.id)
-        nothing = (  # a run whose ask was refused has none to look at: its first task failed
+        nothing = (
             needs_ranking
             and not failed_tasks
             and executions.ranking_count(conn, run.execution.id) == 0

@@ -179,5 +179,5 @@ MERGED: dict[str, MergeTable] = {
 OWN = (
     "chart_sync_schedule", "chart_sync_execution", "execution_ranking", "execution_failure", "fetch_ledger",
     "api_call", "raw_answer", "api_budget",
-    "change_log", "alert", "alert_delivery", "api_usage",
+    "change_log", "alert", "alert_delivery", "alert_outbox", "api_usage",
 )  # fmt: skip
