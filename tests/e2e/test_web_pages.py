@@ -150,7 +150,7 @@ def test_a_chart_is_fetched_with_the_form(chartline: Chartline, person: Person) 
     person.see("fetch_ranking", "track_metadata", "report_run")
     person.picture("finished-run")
     person.open(f"/dags/{ON_DEMAND}/runs/{run_id}/tasks/track_audience/mapped")
-    person.see("airplay", f"· {ENTRIES}")
+    person.see("airplay 1/2 · ", "airplay 2/2 · ")
     person.picture("map-labels")
 
     person.open(f"/dags/chart_sync.{CHART}")
