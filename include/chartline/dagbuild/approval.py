@@ -12,14 +12,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
+import psycopg
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Context
 
-from chartline.dagbuild import docs
+from chartline.dagbuild import docs, runtime
+from chartline.errors import AskPerson, SkipItem, StopRun
 from chartline.schedules.estimate import Estimate, rows
 from chartline.settings import settings
+from chartline.warehouse import schema
+
+Ask = TypeVar("Ask")
 
 log = logging.getLogger(__name__)
 
@@ -32,9 +37,9 @@ XCOM = "estimate"
 class EstimateGate(ApprovalOperator):
     """Lets the run go on when its `estimate` is small, or when a person approves.
 
-    `estimate` works it out from the task's context; None passes: there is nothing to do, or nothing that can
-    be estimated. The XCom
-    `estimate` of the task holds it as JSON. With the param `dry_run` what follows is skipped whatever it costs.
+    `estimate` works it out from the task's context; None passes: there is nothing to do, or nothing that can be
+    estimated. The XCom `estimate` of the task holds it as JSON. With the param `dry_run` what follows is skipped
+    whatever it costs.
     `ignore_downstream_trigger_rules` (True): all that follows is skipped, else only what comes next.
     """
 
@@ -83,6 +88,32 @@ class EstimateGate(ApprovalOperator):
         every = self.ignore_downstream_trigger_rules
         follow = task.get_flat_relatives(upstream=False) if every else task.get_direct_relatives(upstream=False)
         self.skip(ti=context["ti"], tasks=follow)
+
+
+def config(context: Context) -> dict[str, Any]:
+    """What the form or the config asks for. `dry_run` is the gate's alone."""
+    return {key: value for key, value in context["params"].items() if key != "dry_run"}
+
+
+def by_config(
+    read: Callable[[dict[str, Any]], Ask], cost: Callable[[psycopg.Connection[Any], Ask], Estimate]
+) -> Callable[[Context], Estimate | None]:
+    """The `estimate` of a gate before a run by hand: what `cost` makes of its config, as `read`. What is wrong with the
+    config is for the first step to say, which leaves a row; a dry run has no such step, so there it is raised."""
+
+    def estimate(context: Context) -> Estimate | None:
+        try:
+            ask = read(config(context))
+            with runtime.warehouse() as conn:
+                schema.check(conn)
+                return cost(conn, ask)
+        except (AskPerson, StopRun, SkipItem) as error:
+            if context["params"]["dry_run"]:
+                raise
+            log.warning("There is no estimate: %s", error)
+            return None
+
+    return estimate
 
 
 def approved_by(context: Context, gate: str) -> str:

@@ -6,22 +6,20 @@ import logging
 from typing import Any
 
 import psycopg
-from airflow.sdk import DAG, Context, Param, TriggerRule, get_current_context, task
+from airflow.sdk import DAG, Param, TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from chartline.cascade import audience, report
 from chartline.cascade.audience import MAX_CHARTS, MAX_THINGS, RefreshAsk
 from chartline.dagbuild import docs, runtime
-from chartline.dagbuild.approval import EstimateGate
+from chartline.dagbuild.approval import EstimateGate, by_config, config
 from chartline.dagbuild.cascade import DEFAULT_ARGS, add_form, failed_tasks, fetch_task, handles
-from chartline.errors import AskPerson, SkipItem, StopRun
 from chartline.operating.refresh import DAG_ID
 from chartline.schedules import platforms
 from chartline.schedules.audience_estimate import estimate_refresh
 from chartline.schedules.estimate import Estimate
 from chartline.schedules.model import MAX_HISTORY_DAYS, SLUG
 from chartline.settings import settings
-from chartline.warehouse import schema
 from chartline_airflow.notifier import ChartlineNotifier
 
 log = logging.getLogger(__name__)
@@ -86,28 +84,14 @@ PARAMS = {
 }
 
 
-def _config(context: Context) -> dict[str, Any]:
-    return {key: value for key, value in context["params"].items() if key != "dry_run"}
-
-
 def _make_ask(config: dict[str, Any], conn: psycopg.Connection[Any]) -> RefreshAsk:
     ask = RefreshAsk.from_config(config)
     audience.check(conn, ask)
     return ask
 
 
-def _cost(context: Context) -> Estimate | None:
-    """What the run would cost. What is wrong with its config is for the first step to say, which leaves a row."""
-    try:
-        with runtime.warehouse() as conn:
-            schema.check(conn)
-            ask = RefreshAsk.from_config(_config(context))
-            return estimate_refresh(conn, ask, settings(), per_minute=runtime.per_minute())
-    except (AskPerson, StopRun, SkipItem) as error:
-        if context["params"]["dry_run"]:
-            raise
-        log.warning("There is no estimate: %s", error)
-        return None
+def _cost(conn: psycopg.Connection[Any], ask: RefreshAsk) -> Estimate:
+    return estimate_refresh(conn, ask, settings(), per_minute=runtime.per_minute())
 
 
 def build() -> DAG:
@@ -129,8 +113,8 @@ def build() -> DAG:
         @task(priority_weight=95)
         def plan_audience() -> list[dict[str, Any]]:
             context = get_current_context()
-            config = _config(context)
-            with runtime.opened_run(context, "", lambda conn: _make_ask(config, conn)) as run:
+            asked = config(context)
+            with runtime.opened_run(context, "", lambda conn: _make_ask(asked, conn)) as run:
                 return handles(audience.plan_refresh(run))
 
         @task(trigger_rule=TriggerRule.ALL_DONE, priority_weight=100)
@@ -143,7 +127,10 @@ def build() -> DAG:
             log.info("%s", report.summary(row))
 
         batches = plan_audience()
-        EstimateGate(task_id="estimate", estimate=_cost, priority_weight=100) >> batches
+        (
+            EstimateGate(task_id="estimate", estimate=by_config(RefreshAsk.from_config, _cost), priority_weight=100)
+            >> batches
+        )
         fetch_task("fetch_audience", 85).expand(batch=batches) >> report_run()
     add_form(dag, PARAMS)
     return dag

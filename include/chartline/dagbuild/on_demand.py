@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from airflow.sdk import DAG, AssetAlias, Context, Param
 
 from chartline.cascade.ask import STEPS, CascadeAsk
 from chartline.cascade.run import Run
 from chartline.dagbuild import docs, runtime
-from chartline.dagbuild.approval import EstimateGate
+from chartline.dagbuild.approval import EstimateGate, by_config, config
 from chartline.dagbuild.cascade import DAY_PARAMS, DEFAULT_ARGS, add_cascade, add_form
-from chartline.errors import AskPerson, SkipItem, StopRun
 from chartline.schedules import platforms
 from chartline.schedules.estimate import Estimate, estimate_cascade
 from chartline.schedules.model import MAX_HISTORY_DAYS, SLUG
 from chartline.settings import settings
-from chartline.warehouse import schema
 from chartline_airflow.notifier import ChartlineNotifier
-
-log = logging.getLogger(__name__)
 
 DAG_ID = "chart_cascade"
 RANKINGS = AssetAlias("chartline/rankings")
@@ -98,27 +94,13 @@ PARAMS = {
 @contextmanager
 def open_run(context: Context) -> Iterator[Run]:
     """The run that the form or the config asks for. Raises BadInput for a wrong value or an unknown key."""
-    config = _config(context)
-    with runtime.opened_run(context, str(config.get("chart", "")), lambda conn: CascadeAsk.from_config(config)) as run:
+    asked = config(context)
+    with runtime.opened_run(context, str(asked.get("chart", "")), lambda conn: CascadeAsk.from_config(asked)) as run:
         yield run
 
 
-def _config(context: Context) -> dict[str, Any]:
-    return {key: value for key, value in context["params"].items() if key != "dry_run"}
-
-
-def _cost(context: Context) -> Estimate | None:
-    """What the run would cost. What is wrong with its config is for the first step to say, which leaves a row."""
-    try:
-        ask = CascadeAsk.from_config(_config(context))
-        with runtime.warehouse() as conn:
-            schema.check(conn)
-            return estimate_cascade(conn, ask, settings(), look=runtime.api_client, per_minute=runtime.per_minute())
-    except (AskPerson, StopRun, SkipItem) as error:
-        if context["params"]["dry_run"]:
-            raise
-        log.warning("There is no estimate: %s", error)
-        return None
+def _cost(conn: psycopg.Connection[Any], ask: CascadeAsk) -> Estimate:
+    return estimate_cascade(conn, ask, settings(), look=runtime.api_client, per_minute=runtime.per_minute())
 
 
 def build() -> DAG:
@@ -137,6 +119,8 @@ def build() -> DAG:
     )
     add_cascade(dag, open_run, RANKINGS)
     with dag:
-        EstimateGate(task_id="estimate", estimate=_cost, priority_weight=100) >> dag.get_task("fetch_ranking")
+        EstimateGate(
+            task_id="estimate", estimate=by_config(CascadeAsk.from_config, _cost), priority_weight=100
+        ) >> dag.get_task("fetch_ranking")
     add_form(dag, PARAMS)
     return dag

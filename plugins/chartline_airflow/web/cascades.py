@@ -65,10 +65,8 @@ def fill(
     with conn.transaction():
         schedule_lists.lock_triggers(conn, slug)
         _none_on_demand(airflow, slug)
-        own = dag_id(slug)
-        for run in airflow.runs(own, states=ACTIVE, limit=LOOK_AT) if rows else []:
-            if not is_past(run["dag_run_id"]):
-                raise _under_way(slug, own, run)
+        if rows:
+            starting.must_be_idle(airflow, slug, dag_id(slug))
         run = _start(conn, airflow, ON_DEMAND, asked, TRIGGER, slug, person)
     return _told(conn, chart_id, run, "on demand")
 
@@ -83,7 +81,7 @@ def heal(conn: Connection, airflow: Airflow, chart_id: int, slug: str, person: P
         for run in airflow.runs(GAP_AUDIT, states=ACTIVE, limit=LOOK_AT):
             conf = run.get("conf") or {}
             if conf.get("chart") in (slug, None) and conf.get("heal", True) and not conf.get("dry_run"):
-                raise _under_way(slug, GAP_AUDIT, run)
+                raise starting.under_way(slug, GAP_AUDIT, run)
         run = _start(conn, airflow, GAP_AUDIT, {"chart": slug, "heal": True}, HEAL, slug, person)
     return _told(conn, chart_id, run, "to find and fetch what is missing")
 
@@ -95,7 +93,7 @@ def again(conn: Connection, airflow: Airflow, slug: str, of: str, config: dict[s
         schedule_lists.lock_triggers(conn, slug)
         for run in airflow.runs(of, states=ACTIVE, limit=LOOK_AT):
             if (run.get("conf") or {}) == config and (config or not is_past(run["dag_run_id"])):
-                raise _under_way(slug, of, run)
+                raise starting.under_way(slug, of, run)
         return _start(conn, airflow, of, config, RETRY, slug, person)
 
 
@@ -112,18 +110,7 @@ def _none_on_demand(airflow: Airflow, slug: str) -> None:
     for run in airflow.runs(ON_DEMAND, states=ACTIVE, limit=LOOK_AT):
         conf = run.get("conf") or {}
         if conf.get("chart") == slug and not conf.get("dry_run"):
-            raise _under_way(slug, ON_DEMAND, run)
-
-
-def _under_way(slug: str, of: str, run: dict[str, Any]) -> Problem:
-    told = Run(chart=slug, dag_id=of, run_id=run["dag_run_id"], state=run["state"])
-    return Problem(
-        409,
-        f"A run of {slug or of} is under way.",
-        kind="runs_already",
-        advice="Wait for its end.",
-        run=told.model_dump(),
-    )
+            raise starting.under_way(slug, ON_DEMAND, run)
 
 
 def _told(conn: Connection, chart_id: int, run: Run, how: str) -> Started:

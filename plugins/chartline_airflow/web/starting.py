@@ -42,24 +42,29 @@ def start(conn: Connection, airflow: Airflow, slug: str, config: dict[str, Any],
     with conn.transaction():
         schedule_lists.lock_triggers(conn, slug)
         must_be_ready(airflow, schedule.dag_id)
-        running = next((run for run in airflow.runs(schedule.dag_id, states=ACTIVE, limit=LOOK_AT) if _new(run)), None)
-        if running is not None:
-            raise Problem(
-                409,
-                f"A run of {slug} is under way.",
-                kind="runs_already",
-                advice="Wait for its end.",
-                run=Run(
-                    chart=slug, dag_id=schedule.dag_id, run_id=running["dag_run_id"], state=running["state"]
-                ).model_dump(),
-            )
+        must_be_idle(airflow, slug, schedule.dag_id)
         started = airflow.trigger(schedule.dag_id, config)
         audit.note(conn, person.name, TRIGGER, slug, None, config | {"run_id": started["dag_run_id"]})
     return Run(chart=slug, dag_id=schedule.dag_id, run_id=started["dag_run_id"], state=started["state"])
 
 
-def _new(run: dict[str, Any]) -> bool:
-    return not is_past(run["dag_run_id"])
+def must_be_idle(airflow: Airflow, slug: str, own: str) -> None:
+    """Raises `Problem` 409 with `run` while one of the chart's own DAG is at work that is not about the past."""
+    for run in airflow.runs(own, states=ACTIVE, limit=LOOK_AT):
+        if not is_past(run["dag_run_id"]):
+            raise under_way(slug, own, run)
+
+
+def under_way(slug: str, of: str, run: dict[str, Any]) -> Problem:
+    """409: a run of the DAG `of`, as Airflow describes it, is at what was asked."""
+    told = Run(chart=slug, dag_id=of, run_id=run["dag_run_id"], state=run["state"])
+    return Problem(
+        409,
+        f"A run of {slug or of} is under way.",
+        kind="runs_already",
+        advice="Wait for its end.",
+        run=told.model_dump(),
+    )
 
 
 def must_be_ready(airflow: Airflow, dag_id: str) -> None:
