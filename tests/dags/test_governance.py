@@ -82,6 +82,31 @@ def test_the_rules_find_a_dag_that_breaks_them(tmp_path: Path) -> None:
     )
 
 
+def test_every_form_takes_a_name_whole(dags: dict[str, Any]) -> None:
+    """A line feed behind a name is no part of it: it would be asked for, and billed."""
+    from airflow.sdk.exceptions import ParamValidationError
+
+    matched = []
+    for dag in dags.values():
+        for name in dag.params:
+            param = dag.params.get_param(name)
+            several = "items" in param.schema
+            if "pattern" not in (param.schema["items"] if several else param.schema):
+                continue
+            good = "0b8cd290-92d7-4e2e-9f3d-4b3c1d9e0a11"
+            for text, right in [(good, True), *((good + end, False) for end in ("\n", "\r\n", " "))]:
+                value = [text] if several else text
+                if right:
+                    assert param.resolve(value) == value
+                else:
+                    with pytest.raises(ParamValidationError):
+                        param.resolve(value)
+            matched.append(f"{dag.dag_id}.{name}")
+    assert {"chart_cascade.chart", "gap_audit.chart", "audience_refresh.tracks", "chart_catalog.platforms"} <= set(
+        matched
+    )
+
+
 def test_the_triage_table_names_every_error_that_stops_a_run(dags: dict[str, Any]) -> None:
     from chartline import errors
 

@@ -9,8 +9,9 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from chartline.errors import BadInput
+from chartline.identifiers import MAX_SLUG, SLUG
 from chartline.schedules import platforms
-from chartline.schedules.model import MAX_HISTORY_DAYS, SLUG, Schedule, refused
+from chartline.schedules.model import MAX_HISTORY_DAYS, Schedule, refused
 from chartline.schedules.platforms import ArtistPlatforms, TrackPlatforms
 
 Step = Literal["track_metadata", "artist_metadata", "track_audience", "artist_audience"]
@@ -32,7 +33,7 @@ class CascadeAsk(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    chart: str = Field(pattern=SLUG)
+    chart: str = Field(pattern=SLUG, max_length=MAX_SLUG)
     day: date | None = None
     days: tuple[date, ...] | None = Field(default=None, min_length=1, max_length=MAX_DAYS)
     interval: tuple[date, ...] | None = None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, time
 from typing import Annotated, Any, Self
-from uuid import UUID
 
 import psycopg
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -22,8 +21,9 @@ from chartline.cascade.resources import (
 )
 from chartline.cascade.run import Run
 from chartline.errors import BadInput, UnknownChart
+from chartline.identifiers import MAX_SLUG, SLUG, UUID, is_whole
 from chartline.schedules import platforms
-from chartline.schedules.model import MAX_HISTORY_DAYS, SLUG, refused
+from chartline.schedules.model import MAX_HISTORY_DAYS, refused
 from chartline.settings import Settings
 from chartline.warehouse import entity_lists, executions
 from chartline.warehouse.entity_lists import Kind
@@ -35,14 +35,13 @@ NAMED = 5
 
 
 def _uuid(text: str) -> str:
-    try:
-        return str(UUID(text))
-    except ValueError:
-        raise ValueError(f"{text[:80]!r} is not a UUID") from None
+    if not is_whole(UUID, text):
+        raise ValueError(f"{text[:80]!r} is not a UUID")
+    return text.lower()
 
 
 Uuid = Annotated[str, AfterValidator(_uuid)]
-Slug = Annotated[str, Field(pattern=SLUG, max_length=200)]
+Slug = Annotated[str, Field(pattern=SLUG, max_length=MAX_SLUG)]
 
 
 class RefreshAsk(BaseModel):

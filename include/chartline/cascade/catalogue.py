@@ -12,6 +12,7 @@ from uuid import uuid4
 import psycopg
 
 from chartline.errors import BadInput, ChartlineError, CutAnswer, ServerTrouble, ShortAnswer, SkipItem
+from chartline.identifiers import MAX_PLATFORM, PLATFORM, is_whole
 from chartline.settings import settings
 from chartline.soundcharts import endpoints, models
 from chartline.soundcharts.calls import Answer
@@ -65,9 +66,11 @@ def refresh(
     each page of charts. One platform's failure does not stop the others. `owner`: who holds the leases; a retry under
     the same name goes on where it stopped. `conn` is in autocommit.
 
-    Raises BadInput for a platform that has no charts, and the errors that concern all of them: of the account
+    Raises BadInput for a platform that has no charts (before any call where no platform can be called that), and the errors that concern all of them: of the account
     (credentials, plan, quota, minute limit) and of the network.
     """
+    if wrong := [code for code in platforms or () if not is_whole(PLATFORM, code, MAX_PLATFORM)]:
+        raise BadInput(f"platform: {wrong[0][:80]!r} cannot be a platform's code.", field="platform")
     work = _Refresh(conn, client, owner or f"catalogue/{uuid4()}", datetime.now(UTC) if force else None, execution_id)
     try:
         for endpoint, flag in PLATFORM_LISTS.items():

@@ -14,17 +14,17 @@ from chartline.cascade.audience import MAX_CHARTS, MAX_THINGS, RefreshAsk
 from chartline.dagbuild import docs, runtime
 from chartline.dagbuild.approval import EstimateGate, by_config, config
 from chartline.dagbuild.cascade import DEFAULT_ARGS, add_form, failed_tasks, fetch_task, handles
+from chartline.identifiers import SLUG, UUID, in_form
 from chartline.operating.refresh import DAG_ID
 from chartline.schedules import platforms
 from chartline.schedules.audience_estimate import estimate_refresh
 from chartline.schedules.estimate import Estimate
-from chartline.schedules.model import MAX_HISTORY_DAYS, SLUG
+from chartline.schedules.model import MAX_HISTORY_DAYS
 from chartline.settings import settings
 from chartline_airflow.notifier import ChartlineNotifier
 
 log = logging.getLogger(__name__)
 
-UUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 PLATFORMS = sorted({*platforms.TRACK_PLATFORMS, *platforms.ARTIST_PLATFORMS})
 
 
@@ -32,7 +32,7 @@ def _several(title: str, description: str, pattern: str, most: int) -> Param:
     return Param(
         [],
         type="array",
-        items={"type": "string", "pattern": pattern},
+        items={"type": "string", "pattern": in_form(pattern)},
         maxItems=most,
         title=title,
         description=description,

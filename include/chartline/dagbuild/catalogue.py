@@ -10,6 +10,7 @@ from chartline.cascade import catalogue
 from chartline.dagbuild import docs, runtime
 from chartline.dagbuild.cascade import DEFAULT_ARGS, POOL_FETCH
 from chartline.errors import BadInput
+from chartline.identifiers import MAX_PLATFORM, PLATFORM, in_form
 from chartline.warehouse import schema
 from chartline_airflow.notifier import ChartlineNotifier
 
@@ -21,7 +22,7 @@ PARAMS = {
     "platforms": Param(
         [],
         type="array",
-        items={"type": "string", "pattern": "^[a-z0-9-]+$", "maxLength": 50},
+        items={"type": "string", "pattern": in_form(PLATFORM), "maxLength": MAX_PLATFORM},
         uniqueItems=True,
         title="Platforms",
         description="Codes such as spotify or apple-music, one a line. None: every platform that has charts.",

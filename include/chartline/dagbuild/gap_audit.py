@@ -15,10 +15,11 @@ from chartline.dagbuild import docs, runtime
 from chartline.dagbuild.approval import EstimateGate, approved_by
 from chartline.dagbuild.cascade import DEFAULT_ARGS, POOL_RANKINGS, add_form
 from chartline.errors import BadInput
+from chartline.identifiers import MAX_SLUG, SLUG, in_form
 from chartline.schedules import gaps, reparse, service
 from chartline.schedules.estimate import Estimate, estimate_days, estimate_schedule
 from chartline.schedules.gaps import AT_WORK, ChartGaps
-from chartline.schedules.model import DAG_PREFIX, SLUG, Schedule
+from chartline.schedules.model import DAG_PREFIX, Schedule
 from chartline.schedules.runs import heal_run_id
 from chartline.settings import settings
 from chartline.warehouse import schedules, schema
@@ -37,8 +38,8 @@ PARAMS = {
     "chart": Param(
         None,
         type=["null", "string"],
-        pattern=SLUG,
-        maxLength=200,
+        pattern=in_form(SLUG),
+        maxLength=MAX_SLUG,
         title="Chart",
         description="The slug of one followed chart. Empty: all that are active.",
     ),

@@ -14,9 +14,10 @@ from chartline.cascade.run import Run
 from chartline.dagbuild import docs, runtime
 from chartline.dagbuild.approval import EstimateGate, by_config, config
 from chartline.dagbuild.cascade import DAY_PARAMS, DEFAULT_ARGS, add_cascade, add_form
+from chartline.identifiers import MAX_SLUG, SLUG, in_form
 from chartline.schedules import platforms
 from chartline.schedules.estimate import Estimate, estimate_cascade
-from chartline.schedules.model import MAX_HISTORY_DAYS, SLUG
+from chartline.schedules.model import MAX_HISTORY_DAYS
 from chartline.settings import settings
 from chartline_airflow.notifier import ChartlineNotifier
 
@@ -43,9 +44,9 @@ PARAMS = {
         type="string",
         title="Chart",
         description="The chart's slug, as in its Soundcharts address. Find it with: chartline charts search",
-        pattern=SLUG,
+        pattern=in_form(SLUG),
         minLength=1,
-        maxLength=200,
+        maxLength=MAX_SLUG,
     ),
     **DAY_PARAMS,
     "steps": _choice(

@@ -21,11 +21,9 @@ from pydantic import (
 )
 
 from chartline.errors import BadInput
+from chartline.identifiers import MAX_SLUG, SLUG
 from chartline.schedules import platforms
 from chartline.schedules.calendar import FREQUENCIES, FRIDAY, MAX_HOURS, Frequency, Grid, check_cron
-
-SLUG = r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$"
-"""What a chart's slug may be made of: it becomes part of a DAG id, which takes nothing else, and of a path."""
 
 DAG_PREFIX = "chart_sync."
 MAX_HISTORY_DAYS = 3650
@@ -87,7 +85,7 @@ class Schedule(ScheduleSettings):
     `publication_delay`: learned, how long after an interval's end its ranking can be had.
     """
 
-    slug: str = Field(pattern=SLUG, max_length=200)
+    slug: str = Field(pattern=SLUG, max_length=MAX_SLUG)
     name: str
     platform: str
     country_code: str

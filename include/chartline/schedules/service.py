@@ -6,7 +6,6 @@ that is made is kept with who made it (`created_by`, `by`).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -15,8 +14,9 @@ import psycopg
 from pydantic import ValidationError
 
 from chartline.errors import AlreadyFollowed, BadInput, ChartlineError, NotFollowed, NotFound, UnknownChart
+from chartline.identifiers import MAX_SLUG, SLUG, is_whole
 from chartline.operating import audit
-from chartline.schedules.model import SLUG, Schedule, ScheduleSettings, default_frequency, refused
+from chartline.schedules.model import Schedule, ScheduleSettings, default_frequency, refused
 from chartline.soundcharts import endpoints, models
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse import calls, charts, schedules
@@ -162,7 +162,7 @@ def with_timing(before: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[
 def find_chart(conn: psycopg.Connection[Any], slug: str, client: Client | None = None) -> ChartRow:
     """The chart of that slug, asked of the API (one call, recorded; the chart is stored) when the warehouse does not
     know it. Raises UnknownChart, and the errors of the account."""
-    if not re.search(SLUG, slug):
+    if not is_whole(SLUG, slug, MAX_SLUG):
         raise UnknownChart(
             f"chart: {slug!r} cannot be a chart's slug.",
             field="chart",

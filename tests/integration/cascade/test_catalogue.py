@@ -99,6 +99,13 @@ def test_a_platform_without_charts_is_refused_with_those_that_have(refresh: Any,
     }
 
 
+@pytest.mark.parametrize("code", ["spotify\n", "Spotify", "", "../spotify", "s" * 51])
+def test_no_call_is_spent_on_what_cannot_be_a_platforms_code(refresh: Any, simulator: Any, code: str) -> None:
+    with pytest.raises(BadInput, match="cannot be a platform's code"):
+        refresh("spotify", code)
+    assert simulator.calls() == []
+
+
 def test_what_another_refresh_is_at_is_left_to_it(refresh: Any, cascade: Any, simulator: Any) -> None:
     inner: list[catalogue.CatalogueReport] = []
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from chartline.errors import BadInput, CredentialsRefused, UnknownChart
-from chartline.schedules import service
+from chartline.schedules import declare, service
 from chartline.schedules.model import Schedule
 from chartline.soundcharts.models import ChartLight
 from chartline.warehouse import charts, schedules
@@ -170,6 +170,15 @@ def test_no_call_is_spent_on_wrong_settings(conn: Conn, count: Any, simulator: A
     with pytest.raises(BadInput, match="history_days"):
         service.add(conn, "demo-france-daily", {"history_days": 0}, client=simulator.client)
     assert count("api_call") == 0
+
+
+@pytest.mark.parametrize("slug", ["demo-france-daily\n", "demo-france-daily\r\n", "\ndemo-france-daily", "x" * 201])
+def test_no_call_is_spent_on_what_cannot_be_a_slug(conn: Conn, count: Any, simulator: Any, slug: str) -> None:
+    with pytest.raises(UnknownChart, match="cannot be a chart's slug"):
+        service.add(conn, slug, client=simulator.client)
+    with pytest.raises(BadInput, match="cannot be a chart's slug"):
+        declare.apply(conn, {slug: {}}, client=simulator.client)
+    assert (count("api_call"), simulator.service.counts.summary()["total"]) == (0, 0)
 
 
 def test_refused_credentials_are_not_taken_for_an_unknown_chart(conn: Conn, count: Any, simulator: Any) -> None:

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chartline.errors import BadInput
-from chartline.schedules.model import SLUG, Schedule, dag_id, default_frequency
+from chartline.identifiers import SLUG
+from chartline.schedules.model import Schedule, dag_id, default_frequency
 
 ROW: dict[str, Any] = {
     "slug": "global-28",
