@@ -66,8 +66,8 @@ def refresh(
     each page of charts. One platform's failure does not stop the others. `owner`: who holds the leases; a retry under
     the same name goes on where it stopped. `conn` is in autocommit.
 
-    Raises BadInput for a platform that has no charts (before any call where no platform can be called that), and the errors that concern all of them: of the account
-    (credentials, plan, quota, minute limit) and of the network.
+    Raises BadInput for a platform that has no charts (before any call where no platform can be called that), and the
+    errors that concern all of them: of the account (credentials, plan, quota, minute limit) and of the network.
     """
     if wrong := [code for code in platforms or () if not is_whole(PLATFORM, code, MAX_PLATFORM)]:
         raise BadInput(f"platform: {wrong[0][:80]!r} cannot be a platform's code.", field="platform")
