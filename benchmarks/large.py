@@ -1,8 +1,9 @@
 """A large warehouse, made by the database itself: charts, rankings, tracks, artists, audience, runs, calls, alerts.
 
 Chart n is `chart-n`, the first of them followed; even ones are daily, the others weekly. Track n has the uuid of the
-number n, artist n that of 10 million and n. `CHART`, `TRACK` and `ARTIST` are those to look at: their audience is
-fresh; that of `STALE_TRACK` and `STALE_ARTIST` is old, and somebody is fetching it.
+number n, artist n that of 10 million and n. `CHART`, `TRACK` and `ARTIST` are those to look at: on any day
+the track leads the newest ranking of chart 1, and its artist is ARTIST; their audience is fresh; that of `STALE_TRACK`
+and `STALE_ARTIST` is old, and somebody is fetching it.
 """
 
 from __future__ import annotations
@@ -241,7 +242,7 @@ THINGS: dict[str, LiteralString] = {
             (ranking_id, position, track, old_position, position_evolution, entry_date, time_on_chart,
              time_on_chart_unit, metric)
         select r.id, place,
-               lpad(to_hex(1 + (r.chart_id * 97 + place * 13 + (r.day - date '2020-01-01') / 3 * 7)
+               lpad(to_hex(1 + ((r.chart_id - 1) * 97 + (place - 1) * 13 + (%(last)s::date - r.day) / 3 * 7)
                            %% %(tracks)s), 32, '0')::uuid,
                place + 1, 1, r.day - 5, 5, 'DOC', 1000000 / place
         from chartline.chart_ranking r, generate_series(1, %(places)s) as place
