@@ -32,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     own.add_argument("--seed", type=int, default=1, help="another seed is another world")
     own.add_argument("--overlap", type=float, default=0.6, help="share of tracks common to the first two demo charts")
     own.add_argument("--latency-ms", type=float, default=0, help="an answer takes at least this long")
+    own.add_argument("--odd-answers", type=float, default=0, help="share that each kind of odd answer strikes, 0 to 1")
     return own
 
 
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser().parse_args(argv)
     try:
         world = World(seed=given.seed, overlap=given.overlap)
-        service = Service(world, Settings(latency_ms=given.latency_ms))
+        service = Service(world, Settings(latency_ms=given.latency_ms, odd_answers=given.odd_answers))
     except ValidationError as refused:
         for error in refused.errors():
             sys.stderr.write(f"--{'-'.join(str(part) for part in error['loc'])}: {error['msg']}\n")

@@ -15,11 +15,11 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class ApiError(Exception):
-    """A refusal, answered as `{"errors": [{key, code, message}]}`."""
+    """A refusal, answered as `{"errors": [{key, code, message}]}`. `location`: where a redirect leads."""
 
-    def __init__(self, status: int, key: str, message: str) -> None:
+    def __init__(self, status: int, key: str, message: str, location: str = "") -> None:
         super().__init__(message)
-        self.status, self.key, self.message = status, key, message
+        self.status, self.key, self.message, self.location = status, key, message, location
 
     def body(self) -> Json:
         """The error envelope."""
@@ -34,6 +34,11 @@ def not_found(message: str = "Not found.") -> ApiError:
 def bad_argument(message: str) -> ApiError:
     """400 as the API words it."""
     return ApiError(400, "argument", message)
+
+
+def moved(path: str) -> ApiError:
+    """A redirect to another path."""
+    return ApiError(301, "moved", "Moved permanently.", path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,8 @@ class Artist:
     career_stage: str | None
     growth_level: str | None
     fame: float
+    birth_precision: str | None = "day"
+    """How far the birth date is known: `day`, `month` or `year`; None without a date."""
 
 
 def slug_of(name: str) -> str:

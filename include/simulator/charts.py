@@ -89,9 +89,13 @@ class Chart:
         """When the ranking of `day` is published."""
         return datetime.combine(day, time(), UTC) + timedelta(hours=self.publication_hours)
 
+    def published_until(self, now: datetime) -> date:
+        """The newest day whose publication hour has passed, the chart's own or not."""
+        return (now - timedelta(hours=self.publication_hours)).date()
+
     def newest_own_day(self, now: datetime) -> date:
         """The newest of the chart's days whose publication hour has passed (it may be before `first_day`)."""
-        return self.day_before((now - timedelta(hours=self.publication_hours)).date() + timedelta(days=1))
+        return self.day_before(self.published_until(now) + timedelta(days=1))
 
     def days_back_from(self, day: date) -> Iterator[date]:
         """The chart's days from `day` (one of them) back to its first."""

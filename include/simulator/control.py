@@ -102,7 +102,7 @@ def control_routes(service: Service) -> APIRouter:
     @router.post("/world")
     async def change_world(change: Change) -> dict[str, Any]:
         """Another world: change the given settings and leave the others. Counts and clock stay."""
-        service.world = World(**_merged(service.world.settings, change).model_dump())
+        service.change_world(World(**_merged(service.world.settings, change).model_dump()))
         return await world()
 
     @router.get("/clock")

@@ -8,11 +8,12 @@ from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 
 from simulator import rankings, reference
-from simulator.answers import ApiError, Asked, Json, bad_argument, collection, not_found, single
+from simulator.answers import ApiError, Asked, Json, bad_argument, collection, moved, not_found, single
 from simulator.artists import Artist
 from simulator.charts import Chart
 from simulator.codes import ALBUM, identifier_of, uuid_of
 from simulator.mixing import mix, salt
+from simulator.odd_answers import SAME_REFUSAL
 from simulator.oddities import Oddities
 from simulator.settings import Settings
 from simulator.shapes import Shapes, atom
@@ -40,7 +41,7 @@ class Ask:
     @property
     def shapes(self) -> Shapes:
         """JSON builder."""
-        return Shapes(self.oddities)
+        return Shapes(self.oddities, self.world.odd)
 
     def series(self, points: Sequence[T], shape: Callable[[T], Json], related: Json, *, newest_first: bool) -> Json:
         """A dated series (given oldest first), in the order asked for or else usual for it."""
@@ -116,7 +117,7 @@ def _chart(ask: Ask, kind: str) -> Chart:
 
 def _ranking(ask: Ask, chart: Chart, day: date, *, with_metric: bool) -> Json:
     shapes, world = ask.shapes, ask.world
-    rows = world.rows(chart, day, ask.asked.offset, ask.asked.limit)
+    rows, total = _rows(ask, chart, day)
     items = [
         shapes.entry(chart, day, row, _light(world, shapes, chart, row.number), with_metric=with_metric) for row in rows
     ]
@@ -128,10 +129,23 @@ def _ranking(ask: Ask, chart: Chart, day: date, *, with_metric: bool) -> Json:
             items[-1] | {chart.kind: _light(world, shapes, chart, number), "position": 0} for number in sorted(gone)[:1]
         ]
     related = {
-        "chart": shapes.chart_with_metric(chart) if with_metric else shapes.chart(chart),
+        "chart": shapes.chart_with_metric(chart) if with_metric else shapes.related_chart(chart),
         "date": atom(rankings.stamp(day)),
     }
-    return collection(items, ask.asked.page(chart.entries), related)
+    return collection(items, ask.asked.page(total), related)
+
+
+def _rows(ask: Ask, chart: Chart, day: date) -> tuple[list[rankings.Entry], int]:
+    """The rows of the asked page and the stated total. One row may come twice, and the total count it or not."""
+    world, offset, limit = ask.world, ask.asked.offset, ask.asked.limit
+    twice = world.odd.twice(chart.slug, day)
+    if twice == "row-twice-total-rows":  # the first row is the one: the others move on by one place
+        rows = world.rows(chart, day, max(0, offset - 1), limit)
+        return (rows if offset else [rows[0], *rows][:limit]), chart.entries + 1
+    rows = world.rows(chart, day, offset, limit)
+    if twice and rows and offset + limit >= chart.entries:
+        rows.append(rows[-1])
+    return rows, chart.entries
 
 
 def _light(world: World, shapes: Shapes, chart: Chart, number: int) -> Json:
@@ -175,7 +189,7 @@ def _available_rankings(kind: str) -> Handler:
             stamps.insert(1, stamps[0] - timedelta(hours=1))
         if ask.oddities.strikes("shuffled_items"):
             stamps.sort(key=lambda moment: salt(atom(moment)))
-        return ask.listing(stamps, atom, ask.shapes.chart(chart))
+        return ask.listing(stamps, atom, ask.shapes.related_chart(chart))
 
     return answer
 
@@ -216,6 +230,9 @@ def _one_or_batch(ask: Ask, kind: str, find: Callable[[Ask, str], T], shape: Cal
 
 def _song_metadata(shape: Callable[[Shapes, Track, Sequence[Artist]], Json], most: int) -> Handler:
     def answer(ask: Ask) -> Json:
+        if gone := ask.world.odd.moved(ask.entity.split(",")):
+            raise moved(ask.asked.path.replace(gone, ask.world.odd.other_uuid(gone)))
+
         def build(track: Track) -> Json:
             return shape(ask.shapes, track, ask.world.artists_by_number(track.artist_numbers))
 
@@ -290,6 +307,8 @@ def _song_audience(ask: Ask) -> Json:
     status = ask.settings.invalid_platform_song
     platform = _platform(ask, reference.SONG_AUDIENCE, "song audience", status)
     track = _song(ask, ask.entity)
+    if ask.world.odd.refused_audience(track.uuid, platform):
+        raise bad_argument(SAME_REFUSAL)
     first, last = ask.asked.days(ask.now.date())
     points = ask.world.song_audience(track.uuid, platform, first, last, ask.now)
     identifier = ask.asked.query.get("identifier")
@@ -297,7 +316,14 @@ def _song_audience(ask: Ask) -> Json:
         points = [
             type(point)(point.day, tuple(plot for plot in point.plots if plot[0] == identifier)) for point in points
         ]
-    return ask.series(points, ask.shapes.song_point, ask.shapes.song_light(track), newest_first=True)
+    body = ask.series(points, ask.shapes.song_point, ask.shapes.song_light(track), newest_first=True)
+    return ask.world.odd.song_audience(body, track.uuid, platform)
+
+
+def _artist_audience(ask: Ask) -> Json:
+    valid = reference.ARTIST_AUDIENCE
+    body = _artist_series(World.artist_audience, lambda shapes: shapes.artist_point, valid, "social")(ask)
+    return ask.world.odd.artist_audience(body, ask.entity, ask.facet)
 
 
 def _artist_related(ask: Ask, artist: Artist, platform: str) -> Json:
@@ -400,7 +426,7 @@ ROUTES: tuple[Route, ...] = (
     Route(
         "artist_audience",
         "/api/v2/artist/{entity}/audience/{facet}",
-        _artist_series(World.artist_audience, lambda shapes: shapes.artist_point, reference.ARTIST_AUDIENCE, "social"),
+        _artist_audience,
     ),
     Route(
         "artist_listening",

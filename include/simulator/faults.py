@@ -11,10 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from simulator.mixing import chance, mix, salt
 
-FaultKind = Literal["status", "timeout", "cut", "malformed", "short_page", "wrong_total", "expired_token"]
+FaultKind = Literal[
+    "status", "minute_limit", "timeout", "cut", "malformed", "short_page", "wrong_total", "expired_token"
+]
 ALL_KINDS = frozenset(get_args(FaultKind))
 NEEDS_TOKEN = frozenset({"expired_token"})
-BEFORE_ANSWER = frozenset({"status", "timeout"})
+BEFORE_ANSWER = frozenset({"status", "minute_limit", "timeout"})
 
 
 class Match(BaseModel):

@@ -86,7 +86,7 @@ def needed_calls(
     calls: dict[str, dict[str, int]] = {slug: {} for slug in asks}
     claims = _Claims()
     for slug in asks:
-        pages = max(1, ceil(len(world.tracks_of(slug, days[slug])) / PAGE))
+        pages = ranking_pages(world, slug, days[slug])
         calls[slug] |= {"ranking_latest": 1, "ranking_at": pages - 1}
     for slug in _order(asks, track_order):
         calls[slug] |= _track_calls(world, as_of.date(), asks[slug], world.tracks_of(slug, days[slug]), claims)
@@ -133,7 +133,7 @@ def needed_history(world: World, as_of: datetime, charts: Sequence[ChartAsk]) ->
     tracks = {slug: {uuid for day in own for uuid in world.tracks_of(slug, day)} for slug, own in days.items()}
     for ask in charts:
         own = days[ask.slug]
-        pages = sum(ceil(len(world.tracks_of(ask.slug, day)) / PAGE) for day in own)
+        pages = sum(ranking_pages(world, ask.slug, day) for day in own)
         listed = ceil(len(world.days(ask.slug, as_of)) / PAGE) if ask.history_days else 0
         calls = newest[ask.slug] | {"ranking_at": pages - 1, "available_rankings": listed}
         found[ask.slug] = {name: count for name, count in calls.items() if count and name not in ("song", "artist")}
@@ -186,6 +186,11 @@ def _track_calls(world: World, today: date, ask: ChartAsk, tracks: Sequence[str]
     return calls
 
 
+def ranking_pages(world: World, slug: str, day: date) -> int:
+    """Pages of a ranking."""
+    return world.odd.pages_of_ranking(slug, day, len(world.tracks_of(slug, day)), PAGE)
+
+
 def airplay_pages(world: World, uuid: str, today: date, days: int = WINDOW_DAYS) -> int:
     """Pages of broadcast-groups of a track for the `days` before `today`."""
     yesterday = today - timedelta(days=1)
@@ -206,7 +211,7 @@ def _known_artists(world: World, tracks: Sequence[str], claims: _Claims) -> list
     found: dict[str, None] = {}
     for uuid in tracks:
         track = world.song(uuid)
-        if track is not None and claims.has("song", uuid):
+        if track is not None and claims.has("song", uuid) and not world.odd.fails("track_metadata", uuid):
             found |= dict.fromkeys(track.artist_uuids)
     return list(found)
 

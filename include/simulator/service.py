@@ -19,6 +19,7 @@ from simulator.counts import MULTI_ENTITY, Counts, Noted
 from simulator.endpoints import TOKEN, Ask, Route
 from simulator.faults import ALL_KINDS, BEFORE_ANSWER, NEEDS_TOKEN, FaultRule, Faults, Strike, inflate_total, shorten
 from simulator.limits import Allowance, Quota, RateLimit
+from simulator.odd_answers import HUGE_RESET, OddAnswers
 from simulator.oddities import Oddities
 from simulator.settings import Settings
 from simulator.world import World
@@ -45,6 +46,7 @@ class Reply:
     media_type: str = "application/json"
     fault: str = ""
     quota_refused: bool = False
+    location: str = ""
 
 
 @dataclass(slots=True)
@@ -81,6 +83,7 @@ class Service:
         """Put settings in force. Only what is `changed` starts afresh (quota, strikes left); None means all."""
         self.settings = settings
         self.oddities = Oddities(settings.oddities)
+        self.world.odd = OddAnswers(self.world.seed, settings.odd_answers)
         if changed is None or "quota" in changed:
             self.quota = Quota(settings.quota)
         if changed is None or "faults" in changed:
@@ -88,6 +91,11 @@ class Service:
         if changed is None:
             self.rate = RateLimit(settings.rate_limit_per_minute)
         self.rate.per_minute = settings.rate_limit_per_minute
+
+    def change_world(self, world: World) -> None:
+        """Show another world, with the same odd answers."""
+        world.odd = OddAnswers(world.seed, self.settings.odd_answers)
+        self.world = world
 
     # -- API calls -----------------------------------------------------------------------------------------------
 
@@ -99,9 +107,23 @@ class Service:
         try:
             reply = await self._attempt(visit, request)
         except ApiError as refusal:
-            reply = Reply(refusal.status, self._encode(refusal.body(), ""))
-            reply.quota_refused = refusal.key == "quota"
+            reply = self._refused(refusal, visit, request)
         return await self._close(visit, reply)
+
+    def _refused(self, refusal: ApiError, visit: Visit, request: Request, fault: str = "") -> Reply:
+        body = refusal.body()
+        if self._odd("echo", visit):
+            body |= {"request": {"method": request.method, "headers": dict(request.headers)}}
+        return Reply(
+            refusal.status,
+            self._encode(body, ""),
+            fault=fault,
+            quota_refused=refusal.key == "quota",
+            location=refusal.location,
+        )
+
+    def _odd(self, name: str, visit: Visit) -> bool:
+        return self.world.odd.strikes(name, visit.route.name, visit.entity, visit.facet)
 
     async def _attempt(self, visit: Visit, request: Request) -> Reply:
         caller = self.accounts.who(request.headers, self.settings)
@@ -109,20 +131,25 @@ class Service:
         kinds = ALL_KINDS if caller.token else ALL_KINDS - NEEDS_TOKEN
         strike = self.faults.strike(self.world.seed, visit.route.name, visit.entities, visit.facet, kinds)
         if strike.rule is not None and strike.rule.kind in BEFORE_ANSWER | NEEDS_TOKEN:
-            return await self._fail(strike.rule, request, caller.token)
+            return await self._fail(strike.rule, visit, request, caller.token)
         return self._succeed(visit, strike)
 
     def _admit(self, visit: Visit, caller: Caller) -> None:
         """The two limits; the message of the first is what clients tell them apart by."""
         visit.allowance = self.rate.take(caller.account, time.monotonic_ns())
         if not visit.allowance.allowed:
-            limit = self.settings.rate_limit_per_minute
-            raise ApiError(429, "rate_limit", f"The maximum request count of {limit} per minute is reached.")
+            raise self._minute_over()
         if self.quota.spent_up and not visit.route.free:
             raise ApiError(429, "quota", "The maximum quota of your subscription is reached.")
 
-    async def _fail(self, rule: FaultRule, request: Request, token: str | None = None) -> Reply:
+    def _minute_over(self) -> ApiError:
+        limit = self.settings.rate_limit_per_minute
+        return ApiError(429, "rate_limit", f"The maximum request count of {limit} per minute is reached.")
+
+    async def _fail(self, rule: FaultRule, visit: Visit, request: Request, token: str | None = None) -> Reply:
         """An answer that fails outright."""
+        if rule.kind == "minute_limit":
+            return self._refused(self._minute_over(), visit, request, rule.kind)
         status = rule.status
         if rule.kind == "timeout":
             await self._hang(request)
@@ -132,7 +159,7 @@ class Service:
             status = 401
         if status > 500:
             return Reply(status, _GATEWAY_TROUBLE.format(status).encode(), "text/html", fault=rule.kind)
-        return Reply(status, self._encode(_refusal(status).body(), ""), fault=rule.kind, quota_refused=status == 429)
+        return self._refused(_refusal(status), visit, request, rule.kind)
 
     async def _hang(self, request: Request) -> None:
         ends = time.perf_counter() + self.settings.timeout_seconds
@@ -177,7 +204,7 @@ class Service:
             self.quota.bill()
         self._note(visit, reply, billed=billed)
         kind = CutResponse if reply.fault == "cut" else Response
-        return kind(reply.body, reply.status, self._headers(visit.allowance, reply), reply.media_type)
+        return kind(reply.body, reply.status, self._headers(visit, reply), reply.media_type)
 
     async def _linger(self, started: float) -> None:
         own = self.settings
@@ -186,7 +213,8 @@ class Service:
         if left > 0:
             await asyncio.sleep(left)
 
-    def _headers(self, allowance: Allowance | None, reply: Reply) -> dict[str, str]:
+    def _headers(self, visit: Visit, reply: Reply) -> dict[str, str]:
+        allowance = visit.allowance
         left = str(self.quota.left) if not self.oddities.strikes("quota_text") else "unlimited"
         headers = {"x-quota-remaining": left}
         if allowance is not None and not reply.quota_refused:
@@ -195,6 +223,10 @@ class Service:
                 "x-ratelimit-remaining": str(allowance.remaining),
                 "x-ratelimit-reset": str(allowance.reset),
             }
+            if reply.status == 429 and self._odd("reset-huge", visit):
+                headers["x-ratelimit-reset"] = str(HUGE_RESET)
+        if reply.location:
+            headers["location"] = reply.location
         return headers
 
     def _note(self, visit: Visit, reply: Reply, *, billed: bool) -> None:
@@ -222,7 +254,7 @@ class Service:
         visit = Visit(TOKEN, "", "", Asked(TOKEN.path, {}))
         strike = self.faults.strike(self.world.seed, visit.route.name, [], "", BEFORE_ANSWER)
         form = (await request.body()).decode("utf-8", "replace")
-        reply = self._granted(request, form) if strike.rule is None else await self._fail(strike.rule, request)
+        reply = self._granted(request, form) if strike.rule is None else await self._fail(strike.rule, visit, request)
         await self._linger(visit.started)
         self._note(visit, reply, billed=False)
         return Response(reply.body, reply.status, {"cache-control": "no-store"}, reply.media_type)

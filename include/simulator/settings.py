@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from simulator.faults import FaultRule
+from simulator.odd_answers import Wanted, mistakes
 from simulator.oddities import NATURAL
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -26,6 +27,9 @@ class Settings(BaseModel):
     oddities: Share | list[str] = Field(
         1.0, description="0 to 1 scales the natural rate of odd shapes; names make just those strike always"
     )
+    odd_answers: Share | dict[str, Share | list[str]] = Field(
+        0.0, description="odd answers by name: the share that they strike, or patterns of what; one share is for all"
+    )
     invalid_platform_song: Literal[400, 404] = Field(400, description="status for a platform without song audience")
     invalid_platform_artist: Literal[400, 404] = Field(404, description="likewise for artist series")
     dropped_platforms: list[str] = Field(default_factory=list, description="platforms that series are refused for")
@@ -42,4 +46,11 @@ class Settings(BaseModel):
         unknown = sorted(set(wanted) - set(NATURAL)) if isinstance(wanted, list) else []
         if unknown:
             raise ValueError(f"unknown oddities {', '.join(unknown)}; known are {', '.join(NATURAL)}")
+        return wanted
+
+    @field_validator("odd_answers")
+    @classmethod
+    def _known_odd_answers(cls, wanted: Wanted) -> Wanted:
+        if wrong := mistakes(wanted):
+            raise ValueError(wrong)
         return wanted

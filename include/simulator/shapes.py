@@ -11,6 +11,7 @@ from simulator.answers import Json
 from simulator.artists import Artist
 from simulator.charts import Chart
 from simulator.located import LocatedPoint
+from simulator.odd_answers import PHP_NULL, OddAnswers
 from simulator.oddities import Oddities
 from simulator.rankings import Entry
 from simulator.series import ArtistPoint, SongPoint, ValuePoint
@@ -25,10 +26,10 @@ def atom(moment: datetime) -> str:
 
 
 class Shapes:
-    """Builds the JSON of things, with the oddities that strike them."""
+    """Builds the JSON of things, with the oddities and the odd answers that strike them."""
 
-    def __init__(self, oddities: Oddities) -> None:
-        self._odd = oddities
+    def __init__(self, oddities: Oddities, answers: OddAnswers) -> None:
+        self._odd, self._answers = oddities, answers
         self._midnight = "T00:00:00+02:00" if oddities.strikes("paris_midnight") else "T00:00:00+00:00"
 
     def day(self, day: date) -> str:
@@ -74,9 +75,13 @@ class Shapes:
     def chart_with_metric(self, chart: Chart) -> Json:
         """A chart as v2.14 rankings relate it."""
         if chart.metric is None:
-            return self.chart(chart)
+            return self.related_chart(chart)
         kind, description = chart.metric
-        return self.chart(chart) | {"metric": {"type": kind, "description": description}}
+        return self.related_chart(chart) | {"metric": {"type": kind, "description": description}}
+
+    def related_chart(self, chart: Chart) -> Json:
+        """A chart as rankings and calendars relate it."""
+        return self._answers.chart(self.chart(chart))
 
     def entry(self, chart: Chart, day: date, row: Entry, light: Json, *, with_metric: bool) -> Json:
         """A row of a ranking."""
@@ -98,6 +103,8 @@ class Shapes:
         }
         if not with_metric or (row.metric is None and self._odd.strikes("missing_keys", chart.slug)):
             del thing["metric"]
+        if self._answers.strikes("php-null-date", chart.slug, light["uuid"]):
+            thing["entryDate"] = PHP_NULL
         return thing
 
     # -- tracks and artists --------------------------------------------------------------------------------------
@@ -186,7 +193,8 @@ class Shapes:
         }
         if track.main_artist_uuids is None:
             del thing["mainArtists"]
-        return self._finish(thing, track.uuid, ("imageUrl", "distributor", "previewUrl"))
+        thing = self._finish(thing, track.uuid, ("imageUrl", "distributor", "previewUrl"))
+        return self._answers.song(thing, track.uuid)
 
     def _isrc(self, track: Track) -> Json | None:
         if track.isrc is None:
@@ -229,7 +237,7 @@ class Shapes:
             "cityName": artist.city_name,
         }
         blank = ("imageUrl", "webUrl", "biography", "isni", "ipi", "gender", "type", "cityName")
-        return self._finish(thing, artist.uuid, blank)
+        return self._answers.person(self._finish(thing, artist.uuid, blank), artist.uuid)
 
     # -- series ------------------------------------------------------------------------------------------------
 

@@ -55,6 +55,8 @@ class Track:
     distributor: str | None
     released: date
     fame: float
+    release_precision: str | None = "day"
+    """How far the release date is known: `day`, `month` or `year`; None without a date."""
 
 
 def _audio(bits: int) -> dict[str, float | int | None] | None:

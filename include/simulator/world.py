@@ -16,6 +16,7 @@ from simulator import airplay, artists, located, rankings, series, tracks
 from simulator.charts import DEMO_POOL, FIRST_OWN_POOL, SHARED_POOL, Chart, catalogue, demo_charts
 from simulator.codes import ALBUM, ARTIST, TRACK, number_of, number_of_identifier, number_of_isrc, uuid_of
 from simulator.mixing import chance, mix
+from simulator.odd_answers import OddAnswers
 
 
 class WorldSettings(BaseModel):
@@ -59,7 +60,7 @@ class RankedTrack:
     old_position: int
     evolution: int
     metric: int | None
-    entry_day: date
+    entry_day: date | None
     time_on_chart: int
     time_unit: str
 
@@ -75,7 +76,10 @@ class Ranking:
 
 
 class World:
-    """The truth. Made of `WorldSettings` given by name: `World(seed=7, overlap=0.4)`."""
+    """The truth. Made of `WorldSettings` given by name: `World(seed=7, overlap=0.4)`.
+
+    Set `odd` to `OddAnswers(world.seed, ...)` and it is the truth of a simulator that gives such answers.
+    """
 
     def __init__(self, **settings: Any) -> None:
         self.settings = WorldSettings(**settings)
@@ -92,12 +96,22 @@ class World:
         self._charts = {chart.slug: chart for chart in listed}
         self._album_charts = {chart.slug: chart for chart in albums}
         self._pools = frozenset({SHARED_POOL, DEMO_POOL} | {chart.own_pool for chart in listed})
-        self._due: dict[str, tuple[date, list[date]]] = {}
+        self.odd = OddAnswers(own.seed)
 
     @property
     def seed(self) -> int:
         """The seed."""
         return self.settings.seed
+
+    @property
+    def odd(self) -> OddAnswers:
+        """Which odd answers are given of this world."""
+        return self._odd
+
+    @odd.setter
+    def odd(self, odd: OddAnswers) -> None:
+        self._odd = odd
+        self._due: dict[str, tuple[date, list[date]]] = {}
 
     # -- charts ----------------------------------------------------------------------------------------------
 
@@ -111,9 +125,15 @@ class World:
 
     def has_ranking(self, chart: Chart, day: date) -> bool:
         """Whether the source has a ranking of that day at all (published or not)."""
-        if not chart.owns(day) or day in self.settings.missing_days.get(chart.slug, ()):
+        if not (chart.owns(day) or self._is_off_weekday(chart, day)):
+            return False
+        if day in self.settings.missing_days.get(chart.slug, ()):
             return False
         return not chance(mix(self.seed, chart.own_pool, day.toordinal()), self.settings.missing_share)
+
+    def _is_off_weekday(self, chart: Chart, day: date) -> bool:
+        before = chart.day_before(day)
+        return before >= chart.first_day and day in self.odd.off_weekdays(chart, [before])
 
     def days(self, slug: str, as_of: datetime) -> list[date]:
         """Days for which a chart has a visible ranking, newest first."""
@@ -139,11 +159,13 @@ class World:
 
     def _due_days(self, chart: Chart, as_of: datetime) -> list[date]:
         """Days whose usual hour has come, newest first; worked out once for each newest day."""
-        newest = chart.newest_own_day(as_of)
+        newest, until = chart.newest_own_day(as_of), chart.published_until(as_of)
         known = self._due.get(chart.slug)
-        if known is None or known[0] != newest:
-            found = [day for day in chart.days_back_from(newest) if self.has_ranking(chart, day)]
-            known = self._due[chart.slug] = (newest, found)
+        if known is None or known[0] != until:
+            own = list(chart.days_back_from(newest))
+            odd = [day for day in self.odd.off_weekdays(chart, own) if day <= until]
+            found = sorted((day for day in (*own, *odd) if self.has_ranking(chart, day)), reverse=True)
+            known = self._due[chart.slug] = (until, found)
         return known[1]
 
     def ranking(self, slug: str, day: date) -> Ranking:
@@ -160,13 +182,16 @@ class World:
                 old_position=row.old_position,
                 evolution=row.evolution,
                 metric=row.metric,
-                entry_day=row.entry_day,
+                entry_day=row.entry_day if self._entry_is_dated(slug, uuid_of(self.seed, kind, row.number)) else None,
                 time_on_chart=row.time_on_chart,
                 time_unit=row.time_unit,
             )
             for row in rows
         )
         return Ranking(slug, day, rankings.stamp(day), ranked)
+
+    def _entry_is_dated(self, slug: str, uuid: str) -> bool:
+        return not self.odd.strikes("php-null-date", slug, uuid)
 
     def rows(self, chart: Chart, day: date, offset: int, limit: int) -> list[rankings.Entry]:
         """Rows `offset` + 1 to `offset` + `limit` of a ranking."""
@@ -193,7 +218,7 @@ class World:
 
     def track(self, number: int) -> tracks.Track:
         """The track of a known number."""
-        return tracks.track(self.seed, number, self.settings.artists)
+        return self.odd.track(tracks.track(self.seed, number, self.settings.artists))
 
     def song(self, uuid: str) -> tracks.Track | None:
         """The track of this uuid, or None when the world has no such track."""
@@ -215,11 +240,14 @@ class World:
     def artist(self, uuid: str) -> artists.Artist | None:
         """The artist of this uuid, or None when the world has no such artist."""
         number = number_of(self.seed, ARTIST, uuid)
-        return None if number is None or number >= self.settings.artists else artists.artist(self.seed, number)
+        return None if number is None or number >= self.settings.artists else self._artist(number)
+
+    def _artist(self, number: int) -> artists.Artist:
+        return self.odd.artist(artists.artist(self.seed, number))
 
     def artists_by_number(self, numbers: Sequence[int]) -> list[artists.Artist]:
         """The artists of known numbers."""
-        return [artists.artist(self.seed, number) for number in numbers]
+        return [self._artist(number) for number in numbers]
 
     # -- series ------------------------------------------------------------------------------------------------
 
@@ -251,14 +279,16 @@ class World:
     ) -> list[located.LocatedPoint]:
         """An artist's followers by place, oldest first."""
         last = min(end, self.last_value_day(as_of))
-        return located.local_followers(self.seed, self._artist_number(uuid), platform, start, last)
+        points = located.local_followers(self.seed, self._artist_number(uuid), platform, start, last)
+        return self.odd.located(uuid, platform, points)
 
     def local_streaming(
         self, uuid: str, platform: str, start: date, end: date, as_of: datetime
     ) -> list[located.LocatedPoint]:
         """An artist's weekly streams by place, oldest first."""
         last = min(end, self.last_value_day(as_of))
-        return located.local_streaming(self.seed, self._artist_number(uuid), platform, start, last)
+        points = located.local_streaming(self.seed, self._artist_number(uuid), platform, start, last)
+        return self.odd.located(uuid, platform, points)
 
     def broadcast_groups(self, uuid: str, start: date, end: date) -> list[airplay.StationPlays]:
         """Stations that played a track from `start` to `end`, most plays first. Known at once: give past days only."""
