@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
+import secrets
 import sys
 from collections.abc import Sequence
 
@@ -12,7 +14,7 @@ from pydantic import ValidationError
 
 from simulator.app import create_app
 from simulator.service import Service
-from simulator.settings import Settings
+from simulator.settings import CONTROL_HEADER, TOKEN_VARIABLE, Settings
 from simulator.world import World
 
 
@@ -41,13 +43,24 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser().parse_args(argv)
     try:
         world = World(seed=given.seed, overlap=given.overlap)
-        service = Service(world, Settings(latency_ms=given.latency_ms, odd_answers=given.odd_answers))
+        own = Settings(latency_ms=given.latency_ms, odd_answers=given.odd_answers)
     except ValidationError as refused:
         for error in refused.errors():
             sys.stderr.write(f"--{'-'.join(str(part) for part in error['loc'])}: {error['msg']}\n")
         return 2
-    serve(service, given.host, given.port)
+    serve(Service(world, own, control_token=_control_token()), given.host, given.port)
     return 0
+
+
+def _control_token() -> str:
+    """The variable's, else one of this start. Only a person at a terminal is told it: a log may be read by others."""
+    if token := os.environ.get(TOKEN_VARIABLE, ""):
+        return token
+    if not sys.stderr.isatty():
+        return ""
+    token = secrets.token_urlsafe(18)
+    sys.stderr.write(f"To steer it send the header {CONTROL_HEADER}: {token}\n")
+    return token
 
 
 def serve(service: Service, host: str, port: int) -> None:

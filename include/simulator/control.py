@@ -1,11 +1,12 @@
 """`/_control` and `/_truth`: how tests, benchmarks and people steer the simulator and look behind it.
 
-Served to callers on this machine only, without login, and never counted.
+Served to callers on this machine only, who know the token of this start, and never counted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hmac
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, timedelta
 from ipaddress import ip_address
@@ -18,15 +19,30 @@ from simulator.counts import Noted
 from simulator.faults import FaultRule
 from simulator.needed import ChartAsk, HistoryNeeds, needed_calls, needed_history
 from simulator.service import Service
-from simulator.settings import Settings
+from simulator.settings import CONTROL_HEADER, TOKEN_VARIABLE, Settings
 from simulator.world import World
 
 Model = TypeVar("Model", bound=BaseModel)
 Change = Annotated[dict[str, Any], Body()]
 
 
+def _only_for(token: str) -> Callable[[Request], None]:
+    """Lets in who is on this machine and shows the token; nobody where there is none.
+
+    To callers from other machines it is as if there were nothing here.
+    """
+
+    def check(request: Request) -> None:
+        _local_only(request)
+        shown = request.headers.get(CONTROL_HEADER, "")
+        if not token or not hmac.compare_digest(shown.encode(), token.encode()):
+            advice = f"Send the token of {TOKEN_VARIABLE} in the header {CONTROL_HEADER}: see docs/simulator.md."
+            raise HTTPException(401, advice)
+
+    return check
+
+
 def _local_only(request: Request) -> None:
-    """Answer as if there were nothing here to callers from other machines."""
     host = request.client.host if request.client else ""
     try:
         local = ip_address(host).is_loopback
@@ -81,7 +97,7 @@ def _clock_state(service: Service) -> dict[str, Any]:
 
 def control_routes(service: Service) -> APIRouter:
     """The routes below `/_control`."""
-    router = APIRouter(prefix="/_control", dependencies=[Depends(_local_only)])
+    router = APIRouter(prefix="/_control", dependencies=[Depends(_only_for(service.control_token))])
 
     @router.get("/settings")
     async def settings() -> dict[str, Any]:
@@ -148,7 +164,7 @@ def control_routes(service: Service) -> APIRouter:
 
 def truth_routes(service: Service) -> APIRouter:
     """The routes below `/_truth`: what the world really is, whatever faults and oddities show."""
-    router = APIRouter(prefix="/_truth", dependencies=[Depends(_local_only)])
+    router = APIRouter(prefix="/_truth", dependencies=[Depends(_only_for(service.control_token))])
 
     @router.get("/rankings/{slug}")
     async def ranking(slug: str, day: date | None = None) -> dict[str, Any]:

@@ -68,11 +68,16 @@ class Visit:
 
 
 class Service:
-    """The state of a running simulator and how it answers."""
+    """The state of a running simulator and how it answers. `control_token`: without one nobody steers it by HTTP."""
 
     def __init__(
-        self, world: World | None = None, settings: Settings | None = None, clock: Clock | None = None
+        self,
+        world: World | None = None,
+        settings: Settings | None = None,
+        clock: Clock | None = None,
+        control_token: str = "",
     ) -> None:
+        self.control_token = control_token
         self.world = world or World()
         self.clock = clock or Clock()
         self.accounts = Accounts()

@@ -10,6 +10,9 @@ from simulator.faults import FaultRule
 from simulator.odd_answers import Wanted, mistakes
 from simulator.oddities import NATURAL
 
+CONTROL_HEADER = "x-control-token"
+TOKEN_VARIABLE = "CHARTLINE_SIMULATOR_TOKEN"  # noqa: S105 - the name of a variable
+
 Share = Annotated[float, Field(ge=0, le=1)]
 
 

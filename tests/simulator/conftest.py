@@ -12,11 +12,12 @@ from fastapi.testclient import TestClient
 from simulator.app import create_app
 from simulator.clock import Clock
 from simulator.service import Service
-from simulator.settings import Settings
+from simulator.settings import CONTROL_HEADER, Settings
 from simulator.world import World
 
 NOW = datetime(2026, 11, 20, 14, tzinfo=UTC)
 KEYS = {"x-app-id": "some-app", "x-api-key": "some-key"}
+STEERING = {CONTROL_HEADER: "some-token"}
 
 
 @pytest.fixture(scope="session")
@@ -36,13 +37,13 @@ def service(world: World) -> Service:
     """A simulator at a frozen time, without odd shapes."""
     clock = Clock()
     clock.set(NOW, frozen=True)
-    return Service(world, Settings(oddities=0), clock)
+    return Service(world, Settings(oddities=0), clock, control_token=STEERING[CONTROL_HEADER])
 
 
 @pytest.fixture
 def api(service: Service) -> Iterator[TestClient]:
-    """A caller with a legacy key pair, on this machine."""
-    with TestClient(create_app(service), headers=KEYS, client=("127.0.0.1", 50000)) as client:
+    """A caller with a legacy key pair and the token of the control paths, on this machine."""
+    with TestClient(create_app(service), headers=KEYS | STEERING, client=("127.0.0.1", 50000)) as client:
         yield client
 
 
@@ -50,6 +51,13 @@ def api(service: Service) -> Iterator[TestClient]:
 def anonymous(service: Service) -> Iterator[TestClient]:
     """A caller without credentials, from another machine."""
     with TestClient(create_app(service), client=("192.0.2.7", 50000)) as client:
+        yield client
+
+
+@pytest.fixture
+def neighbour(service: Service) -> Iterator[TestClient]:
+    """A caller with a legacy key pair only, on this machine."""
+    with TestClient(create_app(service), headers=KEYS, client=("127.0.0.1", 50000)) as client:
         yield client
 
 

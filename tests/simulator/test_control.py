@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from simulator.app import create_app
 from simulator.service import Service
+from simulator.settings import CONTROL_HEADER
 from simulator.world import World
 
 PLATFORMS = "/api/v2/chart/song/platforms"
@@ -14,11 +16,33 @@ LATEST = "/api/v2.14/chart/song/demo-global-daily/ranking/latest"
 
 
 @pytest.mark.parametrize("path", ["settings", "world", "clock", "counts", "log"])
-def test_nobody_from_another_machine_can_steer(anonymous: TestClient, path: str) -> None:
-    keys = {"x-app-id": "soundcharts", "x-api-key": "soundcharts", "x-forwarded-for": "127.0.0.1"}
+def test_nobody_from_another_machine_can_steer(anonymous: TestClient, service: Service, path: str) -> None:
+    keys = {"x-forwarded-for": "127.0.0.1", CONTROL_HEADER: service.control_token}
     assert anonymous.get(f"/_control/{path}", headers=keys).status_code == 404
     assert anonymous.post(f"/_control/{path}", json={}, headers=keys).status_code == 404
     assert anonymous.get("/_truth/rankings/demo-global-daily", headers=keys).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["settings", "world", "clock", "counts", "log"])
+@pytest.mark.parametrize("shown", [{}, {CONTROL_HEADER: ""}, {CONTROL_HEADER: "some-tokem"}])
+def test_nobody_without_the_token_can_steer_or_read_logins(
+    neighbour: TestClient, service: Service, path: str, shown: dict[str, str]
+) -> None:
+    before = service.settings, service.world, service.clock.frozen
+    read = neighbour.get(f"/_control/{path}", headers=shown)
+    written = [neighbour.post(f"/_control/{path}", json={"seed": 9, "real": True}, headers=shown)]
+    written.append(neighbour.post("/_control/reset?settings=true&clock=true", headers=shown))
+    truth = neighbour.get("/_truth/rankings/demo-global-daily", headers=shown)
+    assert {answer.status_code for answer in (read, truth, written[-1])} == {401}
+    assert "demo-secret" not in read.text
+    assert service.control_token not in read.text + truth.text
+    assert (service.settings, service.world, service.clock.frozen) == before
+    assert neighbour.get(LATEST).status_code == 200
+
+
+def test_nobody_steers_a_simulator_that_was_started_without_a_token() -> None:
+    with TestClient(create_app(Service()), client=("127.0.0.1", 50000)) as client:
+        assert client.get("/_control/settings", headers={CONTROL_HEADER: ""}).status_code == 401
 
 
 def test_settings_change_one_by_one(api: TestClient) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+from typing import Annotated, Any
 
 import requests
 import typer
 
 from chartline.cli import common
-from chartline.errors import NetworkTrouble
+from chartline.errors import NetworkTrouble, NotConfigured
 from chartline.soundcharts.account import ApiAccount
 
 
@@ -25,10 +26,13 @@ def verify(
     Items that are recorded as failed are left out.
     """
     from simulator.compare import compare  # not part of an installation that has the real API only
+    from simulator.odd_answers import OddAnswers
     from simulator.world import World
 
     url = simulator or ApiAccount.from_environment().base_url
-    parts = compare(World(**_world(url)), common.warehouse_url())
+    world = World(**_asked(url, "world"))
+    world.odd = OddAnswers(world.seed, _asked(url, "settings")["odd_answers"])
+    parts = compare(world, common.warehouse_url())
     rows = [(p.name, f"{p.expected:,}", f"{p.found:,}", "equal" if p.equal else f"{p.differences:,}") for p in parts]
     typer.echo(common.columns(("PART", "IN TRUTH", "STORED", "DIFFERENCES"), rows))
     for part in parts:
@@ -39,14 +43,23 @@ def verify(
         raise typer.Exit(1)
 
 
-def _world(url: str) -> dict[str, object]:
+def _asked(url: str, what: str) -> dict[str, Any]:
+    """What the simulator tells of itself."""
+    from simulator.settings import CONTROL_HEADER, TOKEN_VARIABLE
+
     try:
-        answer = requests.get(f"{url}/_control/world", timeout=10)
+        headers = {CONTROL_HEADER: os.environ.get(TOKEN_VARIABLE, "")}
+        answer = requests.get(f"{url}/_control/{what}", headers=headers, timeout=10)
+        if answer.status_code == 401:
+            raise NotConfigured(
+                f"The simulator at {url} does not tell its truth without its token.",
+                advice=f"Set {TOKEN_VARIABLE} to what the simulator was started with; bin/chartline does for bin/up's.",
+            )
         answer.raise_for_status()
-        world: dict[str, object] = answer.json()
+        told: dict[str, Any] = answer.json()
     except (requests.RequestException, ValueError):
         raise NetworkTrouble(
             f"There is no simulator at {url}.",
             advice="The truth is known for made-up data only: start it with bin/up or chartline simulate.",
         ) from None
-    return world
+    return told

@@ -35,6 +35,7 @@ class Secrets:
     jwt: str = field(default_factory=_key)
     api: str = field(default_factory=_key)
     simulator: str = field(default_factory=_password)
+    simulator_control: str = field(default_factory=_password)
 
     def __repr__(self) -> str:
         return "Secrets(…)"

@@ -143,6 +143,26 @@ class Stack:
         return self.home / "secrets" / "warehouse-url"
 
     @property
+    def simulator_header(self) -> Path:
+        """A file with the header that opens the simulator's control paths, for `curl -H @file`."""
+        return self.home / "secrets" / "simulator-header"
+
+    @property
+    def control_env(self) -> dict[str, str]:
+        """What lets a program steer the simulator and ask for its truth. Airflow's processes have no need of it."""
+        if not self.simulates:
+            return {}
+        from simulator.settings import TOKEN_VARIABLE  # not part of an installation that has the real API only
+
+        return {TOKEN_VARIABLE: self.secrets.simulator_control}
+
+    @property
+    def _control_header(self) -> dict[str, str]:
+        from simulator.settings import CONTROL_HEADER
+
+        return {CONTROL_HEADER: self.secrets.simulator_control}
+
+    @property
     def env(self) -> dict[str, str]:
         """The environment of every program of Chartline: Airflow's settings, both connections, `CHARTLINE_*`."""
         database = self.postgres.url("airflow", "airflow", self.secrets.airflow_database)
@@ -217,7 +237,7 @@ class Stack:
         """Run a `chartline` command on this installation; what it wrote. Raises `ServiceFailed` when it fails."""
         done = subprocess.run(
             [sys.executable, "-m", "chartline.cli", *words],
-            env=self.env, cwd=self.home, text=True, timeout=300, check=False,
+            env=self.env | self.control_env, cwd=self.home, text=True, timeout=300, check=False,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         if done.returncode:
@@ -228,7 +248,8 @@ class Stack:
         """A call of the simulator's own control paths (`/_control/…`, `/_truth/…`); its JSON answer."""
         with requests.Session() as http:
             http.trust_env = False
-            answer = http.request(method, self.simulator_url + path, json=json, timeout=60)
+            url = self.simulator_url + path
+            answer = http.request(method, url, json=json, headers=self._control_header, timeout=60)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
@@ -279,10 +300,13 @@ class Stack:
     def _start_simulator(self) -> None:
         if not self.simulates:
             return
+        write_private(
+            self.simulator_header, "".join(f"{name}: {value}\n" for name, value in self._control_header.items())
+        )
         words = ["--port", str(self.ports.simulator), *self._simulator_options]
         self._simulator = Service(
             "simulator", [sys.executable, "-m", "simulator", *words],
-            airflow_env(self.home, port=0, database_url="", secrets=self.secrets),
+            airflow_env(self.home, port=0, database_url="", secrets=self.secrets) | self.control_env,
             logs=self.home / "logs", run=self.home / "run", grace=3.0,
         )  # fmt: skip
         self._simulator.start()
@@ -299,8 +323,8 @@ class Stack:
 
     def _command_env(self) -> dict[str, str]:
         """What `bin/chartline` needs from the last start."""
-        names = ("PYTHONPATH", "AIRFLOW__API__BASE_URL", *self.connections, *self._extra)
-        env = self.env
+        names = ("PYTHONPATH", "AIRFLOW__API__BASE_URL", *self.connections, *self.control_env, *self._extra)
+        env = self.env | self.control_env
         return {name: env[name] for name in names}
 
     # -- what may stand in the way -------------------------------------------------------------------------

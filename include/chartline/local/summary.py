@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from graphlib import CycleError, TopologicalSorter
 
@@ -35,7 +36,8 @@ def addresses(stack: Stack) -> str:
         "Charts      bin/chartline --help",
     ]
     if stack.simulates:
-        lines.append(f"Simulator   {stack.simulator_url}/_control/settings")
+        opened = shlex.quote(f"@{stack.simulator_header}")
+        lines.append(f"Simulator   curl -H {opened} {stack.simulator_url}/_control/settings")
     return "\n".join(["", *lines, ""])
 
 

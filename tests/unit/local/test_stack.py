@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from chartline.local.ports import LOOPBACK, PortTaken
-from chartline.local.source import Source, simulated
+from chartline.local.source import Source, from_environment, simulated
 from chartline.local.stack import Ports, SourceChanged, Stack
 
 REAL = Source("soundcharts", simulated("https://customer.api.soundcharts.com", "a", "b").connection)
@@ -75,3 +75,12 @@ def test_every_program_gets_both_connections(tmp_path: Path) -> None:
     assert env["CHARTLINE_POOL_FETCH"] == "4"
     assert stack._command_env().keys() >= {"CHARTLINE_WAREHOUSE_URL", "AIRFLOW_CONN_SOUNDCHARTS", "PYTHONPATH"}
     assert "AIRFLOW__CORE__FERNET_KEY" not in stack._command_env()
+
+
+def test_the_command_line_may_steer_the_simulator_and_airflow_s_tasks_may_not(tmp_path: Path) -> None:
+    stack = Stack(tmp_path / "one")
+    token = stack.secrets.simulator_control
+    assert stack._command_env()["CHARTLINE_SIMULATOR_TOKEN"] == token
+    assert token not in json.dumps(stack.env)
+    real = Stack(tmp_path / "two", source=from_environment({"SOUNDCHARTS_APP_ID": "a", "SOUNDCHARTS_API_KEY": "b"}))
+    assert "CHARTLINE_SIMULATOR_TOKEN" not in real._command_env()
