@@ -1,4 +1,4 @@
-"""Radio: which stations play a track, and how often.
+"""Radio: which stations play a track or an artist, and how often.
 
 Plays of a station up to a day are a plain linear count, so the plays of any window are a difference of two counts, and
 single days always add up to the window.
@@ -6,7 +6,7 @@ single days always add up to the window.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -35,7 +35,7 @@ class Station:
 
 @dataclass(frozen=True, slots=True)
 class StationPlays:
-    """How often one station played a track in the asked window (at least once)."""
+    """How often one station played a track, or any of an artist, in the asked window (at least once)."""
 
     station: Station
     play_count: int
@@ -62,10 +62,19 @@ def station(seed: int, index: int) -> Station:
 @lru_cache(maxsize=20_000)
 def _rotation(seed: int, number: int) -> tuple[tuple[int, int, int], ...]:
     """The stations that play a track: index, plays in 1,000 days, offset."""
-    bits = mix(seed, number, 42)
+    return _stations(mix(seed, number, 42), 250)
+
+
+@lru_cache(maxsize=20_000)
+def _artist_rotation(seed: int, number: int) -> tuple[tuple[int, int, int], ...]:
+    """The stations that play an artist's tracks, likewise."""
+    return _stations(mix(seed, number, 43), 400)
+
+
+def _stations(bits: int, most: int) -> tuple[tuple[int, int, int], ...]:
     if chance(mix(bits, 1), 0.05):
         return ()
-    count = 1 + int(250 * unit(mix(bits, 2)) ** 3)
+    count = 1 + int(most * unit(mix(bits, 2)) ** 3)
     start, stride = mix(bits, 3) % STATIONS, 1 + mix(bits, 4) % (STATIONS - 1)
     return tuple(
         (
@@ -83,13 +92,21 @@ def _plays_until(day: int, rate: int, offset: int) -> int:
 
 def groups(seed: int, number: int, population: int, first: date, last: date) -> list[StationPlays]:
     """Stations that played a track from `first` to `last` (both included), most plays first."""
-    begin = max(first.toordinal(), track(seed, number, population).released.toordinal(), _EPOCH) - 1
-    end = last.toordinal()
+    released = track(seed, number, population).released
+    return _counted(seed, _rotation(seed, number), max(first, released), last)
+
+
+def artist_groups(seed: int, number: int, first: date, last: date) -> list[StationPlays]:
+    """Stations that played an artist from `first` to `last` (both included), most plays first."""
+    return _counted(seed, _artist_rotation(seed, number), first, last)
+
+
+def _counted(seed: int, rotation: Sequence[tuple[int, int, int]], first: date, last: date) -> list[StationPlays]:
+    begin, end = max(first.toordinal(), _EPOCH) - 1, last.toordinal()
     if end <= begin:
         return []
     counted = (
-        (_plays_until(end, rate, offset) - _plays_until(begin, rate, offset), index)
-        for index, rate, offset in _rotation(seed, number)
+        (_plays_until(end, rate, offset) - _plays_until(begin, rate, offset), index) for index, rate, offset in rotation
     )
     ordered = sorted((row for row in counted if row[0]), key=lambda row: (-row[0], row[1]))
     return [StationPlays(station(seed, index), plays) for plays, index in ordered]

@@ -367,6 +367,13 @@ def _broadcast_groups(ask: Ask) -> Json:
     return ask.listing(plays, ask.shapes.station_plays, ask.shapes.song_light(track))
 
 
+def _artist_broadcast_groups(ask: Ask) -> Json:
+    artist = _artist(ask, ask.entity)
+    window = _radio_window(ask)
+    plays = [row for row in ask.world.artist_broadcast_groups(artist.uuid, *window) if _heard(ask, row.station)]
+    return ask.listing(plays, ask.shapes.station_plays, ask.shapes.artist_light(artist))
+
+
 def _broadcasts(ask: Ask) -> Json:
     track = _song(ask, ask.entity)
     plays = [row for row in ask.world.broadcasts(track.uuid, *_radio_window(ask)) if _heard(ask, row.station)]
@@ -453,6 +460,7 @@ ROUTES: tuple[Route, ...] = (
             "local streaming",
         ),
     ),
+    Route("artist_broadcast_groups", "/api/v2/artist/{entity}/broadcast-groups", _artist_broadcast_groups),
     Route("all_platforms", "/api/v2/referential/platforms", _coded(tuple(reference.PLATFORM_NAMES))),
     Route("social_platforms", "/api/v2/referential/platforms/social", _coded(tuple(reference.ARTIST_AUDIENCE))),
     Route("streaming_platforms", "/api/v2/referential/platforms/streaming", _coded(tuple(reference.LISTENING))),

@@ -5,12 +5,13 @@ The yardstick for "calls made = calls needed": it knows nothing of any client.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from math import ceil
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from simulator.airplay import StationPlays
 from simulator.world import World
 
 PAGE = 100
@@ -22,7 +23,7 @@ AIRPLAY = "airplay"
 class ChartAsk(BaseModel):
     """A followed chart: which steps are on, for which platforms, how many days of the past (None: no past).
 
-    `airplay` is served by broadcast-groups.
+    `airplay`, of tracks and of artists, is served by broadcast-groups.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -91,9 +92,8 @@ def needed_calls(
     for slug in _order(asks, track_order):
         calls[slug] |= _track_calls(world, as_of.date(), asks[slug], world.tracks_of(slug, days[slug]), claims)
     for slug in _order(asks, artist_order):
-        calls[slug] |= _artist_calls(
-            asks[slug], _known_artists(world, world.tracks_of(slug, days[slug]), claims), claims
-        )
+        known = _known_artists(world, world.tracks_of(slug, days[slug]), claims)
+        calls[slug] |= _artist_calls(world, as_of.date(), asks[slug], known, claims)
     return {slug: {name: count for name, count in counted.items() if count} for slug, counted in calls.items()}
 
 
@@ -179,7 +179,7 @@ def _track_calls(world: World, today: date, ask: ChartAsk, tracks: Sequence[str]
         for platform in dict.fromkeys(ask.track_platforms):
             fresh = claims.claim(f"song audience {platform}", tracks)
             if platform == AIRPLAY:
-                pages = (airplay_pages(world, uuid, today, ask.audience_days) for uuid in fresh)
+                pages = (airplay_pages(world.broadcast_groups, uuid, today, ask.audience_days) for uuid in fresh)
                 calls["song_broadcast_groups"] = sum(pages)
             else:
                 calls["song_audience"] += len(fresh) * windows
@@ -191,10 +191,12 @@ def ranking_pages(world: World, slug: str, day: date) -> int:
     return world.odd.pages_of_ranking(slug, day, len(world.tracks_of(slug, day)), PAGE)
 
 
-def airplay_pages(world: World, uuid: str, today: date, days: int = WINDOW_DAYS) -> int:
-    """Pages of broadcast-groups of a track for the `days` before `today`."""
+def airplay_pages(
+    played: Callable[[str, date, date], Sequence[StationPlays]], uuid: str, today: date, days: int = WINDOW_DAYS
+) -> int:
+    """Pages of broadcast-groups of a track or an artist (`played` is the world's) for the `days` before `today`."""
     yesterday = today - timedelta(days=1)
-    plays = (world.broadcast_groups(uuid, first, last) for first, last in _windows(yesterday, days))
+    plays = (played(uuid, first, last) for first, last in _windows(yesterday, days))
     return sum(max(1, ceil(len(stations) / PAGE)) for stations in plays)
 
 
@@ -216,14 +218,19 @@ def _known_artists(world: World, tracks: Sequence[str], claims: _Claims) -> list
     return list(found)
 
 
-def _artist_calls(ask: ChartAsk, artists: Sequence[str], claims: _Claims) -> dict[str, int]:
-    calls = {"artist": 0, "artist_audience": 0, "artist_listening": 0}
+def _artist_calls(world: World, today: date, ask: ChartAsk, artists: Sequence[str], claims: _Claims) -> dict[str, int]:
+    calls = {"artist": 0, "artist_audience": 0, "artist_listening": 0, "artist_broadcast_groups": 0}
     windows = ceil(ask.audience_days / WINDOW_DAYS)
     if ask.fetch_artist_metadata:
         calls["artist"] = ceil(len(claims.claim("artist", artists)) / BATCH)
     if ask.fetch_artist_audience:
         for platform in dict.fromkeys(ask.artist_platforms):
-            calls["artist_audience"] += windows * len(claims.claim(f"artist audience {platform}", artists))
+            fresh = claims.claim(f"artist audience {platform}", artists)
+            if platform == AIRPLAY:
+                pages = (airplay_pages(world.artist_broadcast_groups, uuid, today, ask.audience_days) for uuid in fresh)
+                calls["artist_broadcast_groups"] = sum(pages)
+            else:
+                calls["artist_audience"] += windows * len(fresh)
         for platform in dict.fromkeys(ask.listening_platforms):
             calls["artist_listening"] += windows * len(claims.claim(f"listening {platform}", artists))
     return calls

@@ -294,6 +294,10 @@ class World:
         """Stations that played a track from `start` to `end`, most plays first. Known at once: give past days only."""
         return airplay.groups(self.seed, self._track_number(uuid), self.settings.artists, start, end)
 
+    def artist_broadcast_groups(self, uuid: str, start: date, end: date) -> list[airplay.StationPlays]:
+        """Stations that played an artist from `start` to `end`, most plays first. Give past days only, too."""
+        return airplay.artist_groups(self.seed, self._artist_number(uuid), start, end)
+
     def broadcasts(self, uuid: str, start: date, end: date) -> list[airplay.Broadcast]:
         """Every play of a track from `start` to `end`, newest first."""
         played = airplay.broadcasts(self.seed, self._track_number(uuid), self.settings.artists, start, end)

@@ -438,6 +438,21 @@ def test_stations_of_a_track(api: TestClient, world: World, tracks: tuple[str, .
     assert [item["radio"]["slug"] for item in follow(api, f"{path}&radioSlugs={slug}")] == [slug]
 
 
+def test_stations_of_an_artist(api: TestClient, world: World, artists: tuple[str, ...]) -> None:
+    first, last = date(2026, 8, 22), date(2026, 11, 19)
+    uuid = next(one for one in artists if len(world.artist_broadcast_groups(one, first, last)) > 100)
+    path = f"/api/v2/artist/{uuid}/broadcast-groups?startDate={first}&endDate={last}"
+    items = follow(api, path)
+    assert [(item["radio"]["slug"], item["playCount"]) for item in items] == [
+        (row.station.slug, row.play_count) for row in world.artist_broadcast_groups(uuid, first, last)
+    ]
+    country, slug = items[0]["radio"]["countryCode"], items[0]["radio"]["slug"]
+    assert {item["radio"]["countryCode"] for item in follow(api, f"{path}&countryCode={country}")} == {country}
+    assert [item["radio"]["slug"] for item in follow(api, f"{path}&radioSlugs={slug}")] == [slug]
+    assert get(api, f"/api/v2/artist/{uuid}/broadcast-groups", startDate="2026-11-20")["items"] == []
+    assert api.get(f"/api/v2/artist/{uuid[:-4]}zzzz/broadcast-groups").status_code == 404
+
+
 def test_today_is_not_told_before_it_is_over(api: TestClient, world: World, tracks: tuple[str, ...], now: Any) -> None:
     uuid = next(one for one in tracks if len(world.broadcast_groups(one, now.date(), now.date())) > 3)
     today = get(api, f"/api/v2/song/{uuid}/broadcast-groups", startDate="2026-11-20", endDate="2026-11-20")

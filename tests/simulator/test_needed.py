@@ -40,6 +40,16 @@ def test_one_chart_by_hand(world: World, now: Any) -> None:
     }
 
 
+def test_airplay_of_artists_by_hand(world: World, now: Any) -> None:
+    _, artists = on_chart(world, FIRST, now)
+    window = date(2026, 8, 22), date(2026, 11, 19)
+    stations = [len(world.artist_broadcast_groups(uuid, *window)) for uuid in artists]
+    assert max(stations) > 100
+    needed = needed_calls(world, now, asks(FIRST, artist_platforms=("airplay",), listening_platforms=()))[FIRST]
+    assert needed["artist_broadcast_groups"] == sum(max(1, ceil(count / 100)) for count in stations)
+    assert "artist_audience" not in needed
+
+
 def test_what_is_shared_is_paid_by_the_first(world: World, now: Any) -> None:
     (one, one_artists), (two, two_artists) = (on_chart(world, slug, now) for slug in (FIRST, SECOND))
     needed = needed_calls(world, now, asks(FIRST, SECOND))

@@ -112,6 +112,18 @@ def test_plays_of_single_days_add_up_to_the_window(world: World, tracks: tuple[s
         assert all(first <= play.aired_at.date() <= LAST for play in plays)
 
 
+def test_plays_of_an_artist_add_up_too(world: World, artists: tuple[str, ...]) -> None:
+    first = LAST - timedelta(days=13)
+    for uuid in artists[:25]:
+        halves = [*world.artist_broadcast_groups(uuid, first, first + timedelta(days=6))]
+        halves += world.artist_broadcast_groups(uuid, first + timedelta(days=7), LAST)
+        summed: dict[str, int] = {}
+        for row in halves:
+            summed[row.station.slug] = summed.get(row.station.slug, 0) + row.play_count
+        whole = world.artist_broadcast_groups(uuid, first, LAST)
+        assert summed == {row.station.slug: row.play_count for row in whole}
+
+
 def test_some_tracks_need_several_pages_of_stations_and_some_have_none(world: World, tracks: tuple[str, ...]) -> None:
     counts = [len(world.broadcast_groups(uuid, LAST - timedelta(days=89), LAST)) for uuid in tracks]
     assert max(counts) > 200

@@ -24,6 +24,7 @@ ORDERS = {
     "artist": "artist_order",
     "artist_audience": "artist_order",
     "artist_listening": "artist_order",
+    "artist_broadcast_groups": "artist_order",
 }
 
 
