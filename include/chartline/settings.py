@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import cache
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from chartline.errors import BadInput
+from chartline.soundcharts import addresses
 
 
 class Settings(BaseSettings):
@@ -38,8 +39,13 @@ class Settings(BaseSettings):
     calendar_hours: int = Field(1, ge=0, le=240, description="how long a list of days is good for its newest 3")
     raw_days: int = Field(30, ge=1, description="how long raw answers are kept")
     lease_minutes: int = Field(15, ge=1, description="after which a lease that nobody renewed is free again")
-    calls_per_minute: int = Field(5000, ge=1, description="of the account, whatever the number of processes")
+    calls_per_minute: int = Field(
+        5000, ge=1, le=1_000_000, description="of the account, whatever the number of processes"
+    )
     connections: int = Field(12, ge=1, le=64, description="kept open side by side in one task")
+    api_hosts: str = Field(
+        "", description="hosts beside Soundcharts' own and this machine that credentials may go to, commas between"
+    )
     pool_rankings: int = Field(2, ge=1, description="slots of the Airflow pool chartline_rankings")
     pool_fetch: int = Field(4, ge=1, description="slots of the Airflow pool chartline_fetch")
     connect_timeout: float = Field(5.0, gt=0, le=60)
@@ -51,6 +57,12 @@ class Settings(BaseSettings):
     )
     alert_slow_factor: float = Field(3.0, gt=1, description="times its usual length after which a run is slow")
     alert_slow_minutes: int = Field(5, ge=0, description="beyond its usual length that a slow run takes at least")
+
+    @field_validator("api_hosts")
+    @classmethod
+    def _addresses_that_credentials_may_go_to(cls, value: str) -> str:
+        addresses.hosts(value)
+        return value
 
 
 @cache

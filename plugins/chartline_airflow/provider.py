@@ -51,7 +51,7 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     "token_url": {
                         "label": "Address of tokens",
-                        "description": "Only with oauth, and only where it is not Soundcharts' own",
+                        "description": "Only with oauth, where it is not Soundcharts' own: a host of CHARTLINE_API_HOSTS",
                         "schema": {"type": ["string", "null"]},
                     },
                 },

@@ -30,6 +30,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.status = 200
         self.body: Any = {"object": {}, "errors": []}
+        self.headers: dict[str, str] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
 
     @property
@@ -49,6 +50,8 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(self.server.status)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("x-quota-remaining", "4321")
+        for name, value in self.server.headers.items():
+            self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
 
@@ -95,9 +98,9 @@ def test_the_connection_becomes_the_account(connect, server):
 @pytest.mark.parametrize(
     ("given", "url"),
     [
-        ({"host": "api.example", "schema": "http", "port": 81}, "http://api.example:81"),
-        ({"host": "api.example"}, "https://api.example"),
-        ({"host": "http://api.example/", "port": 81}, "http://api.example:81"),
+        ({"host": "localhost", "schema": "http", "port": 81}, "http://localhost:81"),
+        ({"host": "customer.api.soundcharts.com"}, "https://customer.api.soundcharts.com"),
+        ({"host": "http://localhost/", "port": 81}, "http://localhost:81"),
     ],
 )
 def test_scheme_and_port_may_stand_in_their_own_fields(connect, given, url):
@@ -211,6 +214,38 @@ def test_a_connection_that_cannot_be_used_is_said_without_a_call(connect, server
     good, told = connect(extra={"auth": "magic"}).test_connection()
     assert (good, server.asked) == (False, [])
     assert "extra.auth" in told
+
+
+@pytest.mark.parametrize("changed", [
+    {"host": "http://127.0.0.2.nip.example"}, {"host": "https://collector.example"}, {"host": "collector.example"},
+    {"host": "collector.example", "schema": "http", "port": 80},
+    {"extra": {"auth": "oauth", "token_url": "https://collector.example/token"}},
+])  # fmt: skip
+def test_a_changed_host_gets_no_stored_key(connect, server, monkeypatch, changed):
+    def no_request(*_: Any, **__: Any) -> None:
+        raise AssertionError("something was sent")
+
+    monkeypatch.setattr("requests.Session.send", no_request)
+    good, told = connect(**changed).test_connection()
+    assert (good, server.asked) == (False, [])
+    assert "host" in told or "extra.token_url" in told
+    assert KEY not in told
+
+
+def test_a_redirect_takes_no_credentials_anywhere(connect, server):
+    other = Server()
+    thread = threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    try:
+        server.status, server.headers = 302, {"Location": f"{other.url}/api/v2/team/usage"}
+        for auth in ("keys", "oauth"):
+            good, _ = connect(extra={"auth": auth, "token_url": f"{server.url}/oauth/token"}).test_connection()
+            assert not good
+        assert other.asked == []
+    finally:
+        other.shutdown()
+        other.server_close()
+        thread.join()
 
 
 # -- secrets ---------------------------------------------------------------------------------------------------

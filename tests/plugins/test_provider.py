@@ -53,11 +53,11 @@ def test_every_field_has_a_label_a_hint_and_a_default_that_it_accepts() -> None:
 @pytest.mark.parametrize("kind", ["soundcharts", "http"])
 def test_a_connection_as_the_form_saves_it(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     empty = {name: field["schema"].get("default") for name, field in FIELDS.items()}
-    given = {"conn_type": kind, "host": "https://api.example/", "login": "form-app", "password": "form-key-1234"}
+    given = {"conn_type": kind, "host": "https://localhost/", "login": "form-app", "password": "form-key-1234"}
     monkeypatch.setenv("AIRFLOW_CONN_SOUNDCHARTS", json.dumps(given | {"extra": empty | {"calls_per_minute": 60}}))
     account = SoundchartsHook().account
     assert (account.login, account.password, account.calls_per_minute) == ("form-app", "form-key-1234", 60)
-    assert account.base_url == "https://api.example"
+    assert account.base_url == "https://localhost"
 
 
 def test_the_test_button_asks_our_hook() -> None:

@@ -64,3 +64,10 @@ def test_a_wrong_one_is_refused_by_name(monkeypatch, name, value):
 def test_they_cannot_be_changed_in_passing():
     with pytest.raises(ValueError, match="frozen"):
         settings().raw_days = 1
+
+
+@pytest.mark.parametrize("hosts", ["http://gateway.example", "gateway.example/path", "a@b", "gateway example", "x,?"])
+def test_hosts_that_credentials_could_leak_to_are_refused(monkeypatch, hosts):
+    monkeypatch.setenv("CHARTLINE_API_HOSTS", hosts)
+    with pytest.raises(BadInput, match="CHARTLINE_API_HOSTS"):
+        settings()

@@ -62,7 +62,7 @@ def simulated(url: str, login: str, password: str, **extra: object) -> Source:
 
 
 def _connection(host: str, login: str, password: str, **extra: object) -> str:
-    return json.dumps({"conn_type": "http", "host": host, "login": login, "password": password, "extra": extra})
+    return json.dumps({"conn_type": "soundcharts", "host": host, "login": login, "password": password, "extra": extra})
 
 
 def _given(env: Mapping[str, str], names: tuple[str, ...]) -> list[str]:

@@ -11,12 +11,14 @@ from urllib.parse import urlsplit
 
 from chartline.errors import NotConfigured
 from chartline.settings import settings
+from chartline.soundcharts import addresses, ranges
+from chartline.soundcharts.addresses import Address
+from chartline.soundcharts.ranges import Range
 
 CONNECTION = "soundcharts"
 ENVIRONMENT = "AIRFLOW_CONN_SOUNDCHARTS"
 OUR_EXTRAS = ("auth", "token_url", "team_id", "calls_per_minute", "connections")
 
-VENDOR_DOMAIN = "soundcharts.com"
 VENDOR_TOKEN_URL = "https://account.soundcharts.com/oauth/token"  # noqa: S105 - an address, not a token
 
 
@@ -47,8 +49,8 @@ class ApiAccount:
     ) -> ApiAccount:
         """The account that the Airflow connection `soundcharts` describes.
 
-        Raises `NotConfigured`, which says which field of the connection is missing or wrong; never its value
-        when that could be a secret.
+        `host` and `token_url` must be such that credentials may go there (addresses.py). Raises `NotConfigured`, which
+        says which field of the connection is missing or wrong; never its value when that could be a secret.
         """
         extras = _extras(extra)
         login, password = (login or "").strip(), (password or "").strip()
@@ -65,14 +67,14 @@ class ApiAccount:
         if auth not in ("keys", "oauth"):
             raise _wrong("extra.auth", "is neither keys nor oauth", "Set it to one of the two.")
         return cls(
-            base_url=base_url,
+            base_url=base_url.url,
             login=login,
             password=password,
             auth=cast('Literal["keys", "oauth"]', auth),
             token_url=_token_url(extras.get("token_url"), base_url),
             team_id=str(extras.get("team_id") or ""),
-            calls_per_minute=_count(extras, "calls_per_minute", settings().calls_per_minute),
-            connections=_count(extras, "connections", settings().connections),
+            calls_per_minute=_count(extras, "calls_per_minute", settings().calls_per_minute, ranges.CALLS_PER_MINUTE),
+            connections=_count(extras, "connections", settings().connections, ranges.CONNECTIONS),
         )
 
     @classmethod
@@ -115,49 +117,36 @@ def _extras(extra: Mapping[str, Any] | str | None) -> Mapping[str, Any]:
     return extra or {}
 
 
-def _base_url(host: str | None) -> str:
-    """Scheme, host, port and perhaps a path, without a slash at the end; https where no scheme is given."""
-    text = (host or "").strip().rstrip("/")
-    if not text:
+def _address(field_name: str, text: str) -> Address:
+    """An address that credentials may go to."""
+    try:
+        address = Address.read(text)
+        addresses.check(address, settings().api_hosts)
+    except addresses.Unusable as wrong:
+        raise _wrong(field_name, wrong.why, wrong.advice) from None
+    return address
+
+
+def _base_url(host: str | None) -> Address:
+    """Scheme, host, port and perhaps a path; https where no scheme is given."""
+    if not host:
         raise _wrong("host", "is empty", "It is the base url of the API, with https://.")
-    return _address("host", text if "://" in text else f"https://{text}")
+    return _address("host", host)
 
 
-def _token_url(given: object, base_url: str) -> str:
+def _token_url(given: object, base_url: Address) -> str:
     """Where tokens are asked: as given, else the vendor's, else the host that is asked itself (the simulator)."""
     if given:
-        return _address("extra.token_url", str(given).strip())
-    return VENDOR_TOKEN_URL if _is_vendor(base_url) else f"{base_url}/oauth/token"
+        return _address("extra.token_url", str(given)).url
+    return VENDOR_TOKEN_URL if base_url.is_vendor else f"{base_url.url}/oauth/token"
 
 
-def _address(field_name: str, text: str) -> str:
-    try:
-        parts = urlsplit(text)
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        usable = False
-    if not usable:
-        raise _wrong(field_name, "is not a web address", "Write it as https://host or https://host:port.")
-    if parts.username or parts.password or parts.query or parts.fragment:
-        raise _wrong(field_name, "holds more than host, port and path", "Credentials go into login and password.")
-    if parts.scheme == "http" and _is_vendor(text):
-        raise _wrong(field_name, "is http, and Soundcharts is https only", "Write https:// instead.")
-    return text
-
-
-def _is_vendor(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    return host == VENDOR_DOMAIN or host.endswith(f".{VENDOR_DOMAIN}")
-
-
-def _count(extras: Mapping[str, Any], name: str, default: int) -> int:
+def _count(extras: Mapping[str, Any], name: str, default: int, within: Range) -> int:
     value = extras.get(name)
     if value in (None, ""):
         return default
-    try:
-        count = int(str(value))
-    except ValueError:
-        count = 0
-    if count < 1:
-        raise _wrong(f"extra.{name}", "is not a whole number above 0", "Correct it or leave it out.")
+    text = str(value)
+    count = int(text) if text.isascii() and text.isdigit() and len(text) < 19 else -1
+    if not within.holds(count):
+        raise _wrong(f"extra.{name}", f"is not a whole number from {within}", "Correct it or leave it out.")
     return count

@@ -61,7 +61,7 @@ def test_everything_is_published_on_the_loopback_only(compose: dict[str, Any]) -
 
 def test_no_secret_has_a_default(compose: dict[str, Any], example: dict[str, str]) -> None:
     asked = set(re.findall(r"(?<!\$)\$\{([A-Z_]+):\?", FILE.read_text()))
-    assert asked == {name for name in example if not name.startswith(("COMPOSE_", "CHARTLINE_P"))}
+    assert asked == {name for name in example if not name.startswith(("COMPOSE_", "CHARTLINE_P", "CHARTLINE_API"))}
     assert {name for name, value in example.items() if not value} == asked - {"AIRFLOW_CONN_SOUNDCHARTS"}
     assert set(LOGINS.values()) <= compose["services"]["prepare"]["environment"].keys()
 

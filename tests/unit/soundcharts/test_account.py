@@ -7,9 +7,23 @@ import json
 import pytest
 
 from chartline.errors import NotConfigured
+from chartline.settings import settings
 from chartline.soundcharts.account import VENDOR_TOKEN_URL, ApiAccount
 
 HOST = "https://customer.api.soundcharts.com"
+
+
+@pytest.fixture
+def allowed(monkeypatch):
+    """Sets the hosts that the settings name."""
+
+    def name(hosts: str) -> None:
+        monkeypatch.setenv("CHARTLINE_API_HOSTS", hosts)
+        settings.cache_clear()
+
+    yield name
+    monkeypatch.undo()
+    settings.cache_clear()
 
 
 def test_defaults():
@@ -19,7 +33,8 @@ def test_defaults():
     assert (account.calls_per_minute, account.connections) == (5000, 12)
 
 
-def test_all_extras_as_airflow_hands_them_on():
+def test_all_extras_as_airflow_hands_them_on(allowed):
+    allowed("other.example")
     extra = {"auth": "oauth", "token_url": "https://other.example/token", "team_id": 12, "calls_per_minute": "900"}
     for given in (extra, json.dumps(extra)):
         account = ApiAccount.from_connection(HOST, "an-id", "a-secret", given)
@@ -27,12 +42,13 @@ def test_all_extras_as_airflow_hands_them_on():
         assert account.calls_per_minute == 900
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:8000", "https://127.0.0.1:8000/", " https://127.0.0.1:8000 "])
+@pytest.mark.parametrize("host", ["127.0.0.1:8000", "https://127.0.0.1:8000/", "HTTPS://127.0.0.1:8000"])
 def test_the_scheme_is_https_unless_given_and_no_slash_stays(host):
     assert ApiAccount.from_connection(host, "a", "b").base_url == "https://127.0.0.1:8000"
 
 
-def test_tokens_of_another_host_are_not_asked_at_the_vendor():
+def test_tokens_of_another_host_are_not_asked_at_the_vendor(allowed):
+    allowed("http://simulator:8000")
     account = ApiAccount.from_connection("http://simulator:8000", "a", "b", {"auth": "oauth"})
     assert account.token_url == "http://simulator:8000/oauth/token"
 
@@ -56,7 +72,11 @@ def test_tokens_of_another_host_are_not_asked_at_the_vendor():
         ("extra.token_url", {"extra": {"token_url": "nowhere"}}),
         ("extra.token_url", {"extra": {"token_url": "http://account.soundcharts.com/oauth/token"}}),
         ("extra.calls_per_minute", {"extra": {"calls_per_minute": 0}}),
+        ("extra.calls_per_minute", {"extra": {"calls_per_minute": 10**9}}),
+        ("extra.calls_per_minute", {"extra": {"calls_per_minute": "9" * 5000}}),
+        ("extra.calls_per_minute", {"extra": {"calls_per_minute": 1e300}}),
         ("extra.connections", {"extra": {"connections": "hidden-value"}}),
+        ("extra.connections", {"extra": {"connections": 65}}),
         ("extra", {"extra": '{"auth": "hidden-value"'}),
         ("extra", {"extra": "[]"}),
     ],
@@ -95,3 +115,80 @@ def test_an_environment_that_says_nothing_usable(monkeypatch, text):
     with pytest.raises(NotConfigured, match="AIRFLOW_CONN_SOUNDCHARTS") as refused:
         ApiAccount.from_environment()
     assert "hidden-value" not in str(refused.value)
+
+
+# -- where credentials may go ------------------------------------------------------------------------------------
+
+ODD = [
+    "https://collector.example",
+    "http://collector.example",
+    "https://customer.api.soundcharts.com.collector.example",
+    "https://evilsoundcharts.com",
+    "https://customer.api.soundcharts.com#.collector.example",
+    "https://customer.api.soundcharts.com#",
+    "https://customer.api.soundcharts.com?",
+    "https://customer.api.soundcharts.com@collector.example",
+    "https://a:b@customer.api.soundcharts.com",
+    "https://@customer.api.soundcharts.com",
+    "https://collector.example\\.soundcharts.com",
+    "https://customer.api.soundcharts.com:8443",
+    "https://customer.api.soundcharts.com:0",
+    "https://customer.api.soundcharts.com:",
+    "https://customer.api.soundcharts.com:99999",
+    "https://customer.api.soundcharts.com/../x",
+    "https://customer.api.soundcharts.com//x",
+    "https://customer.api.soundcharts.com;x",
+    "https://customer.api.soundcharts.com/%2e",
+    "https://cust omer.api.soundcharts.com",
+    "https://cust\tomer.api.soundcharts.com",
+    "https://customer.api.soundcharts.com\n",
+    " https://customer.api.soundcharts.com",
+    "https://customer.api.ſoundcharts.com",
+    "https://customer.api.soundcharts.com.",
+    "https:/customer.api.soundcharts.com",
+    "https:///customer.api.soundcharts.com",
+    "http://localhost.collector.example",
+    "http://2130706433",
+    "http://0x7f.1",
+    "http://[::2]",
+    "http://[1:2",
+    "http://10.0.0.7",
+    "//customer.api.soundcharts.com",
+    "file:///etc/passwd",
+]
+
+
+@pytest.mark.parametrize("address", ODD)
+def test_credentials_go_nowhere_else_nor_to_an_odd_address(address):
+    for given in (
+        {"host": address},
+        {"host": HOST, "extra": {"auth": "oauth", "token_url": address}},
+    ):
+        with pytest.raises(NotConfigured, match=r"host|extra\.token_url") as refused:
+            ApiAccount.from_connection(given["host"], "an-app", "a-key", given.get("extra"))
+        assert refused.value.advice
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("customer.api.soundcharts.com", HOST),
+        ("HTTPS://Customer.API.soundcharts.com:443/", HOST),
+        ("http://localhost:8085", "http://localhost:8085"),
+        ("http://127.0.0.9", "http://127.0.0.9"),
+        ("http://[::1]:8085/base/", "http://[::1]:8085/base"),
+        ("https://gateway.example/soundcharts", "https://gateway.example/soundcharts"),
+        ("https://gateway.example:8443", "https://gateway.example:8443"),
+        ("http://simulator:8085", "http://simulator:8085"),
+    ],
+)
+def test_the_vendor_this_machine_and_the_hosts_of_the_settings_are_good(allowed, address, url):
+    allowed("gateway.example, https://gateway.example:8443,http://simulator:8085")
+    assert ApiAccount.from_connection(address, "an-app", "a-key").base_url == url
+
+
+@pytest.mark.parametrize("address", ["http://gateway.example", "https://gateway.example:1", "https://simulator:8085"])
+def test_a_host_of_the_settings_is_good_as_it_stands_there_only(allowed, address):
+    allowed("gateway.example,http://simulator:8085")
+    with pytest.raises(NotConfigured):
+        ApiAccount.from_connection(address, "an-app", "a-key")

@@ -1,0 +1,64 @@
+"""Numbers that come from outside, and what each of them may be: the one place for it.
+
+A header, a body or a connection can say anything. What is used as a time, a size or a count is brought into its range
+first; where that changes it, the log says so, or the field is refused by name.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """From `low` to `high`, both included."""
+
+    low: int
+    high: int
+
+    def clamp(self, value: float) -> float:
+        """The nearest value within."""
+        return min(max(value, self.low), self.high)
+
+    def holds(self, value: float) -> bool:
+        """Whether it lies within; what is no number does not."""
+        return math.isfinite(value) and self.low <= value <= self.high
+
+    def __str__(self) -> str:
+        return f"{self.low:,} to {self.high:,}"
+
+
+# -- headers ---------------------------------------------------------------------------------------------------
+
+MINUTE_WAIT = Range(0, 120)
+"""Seconds that a limit of calls a minute may ask to wait (x-ratelimit-reset, Retry-After of a 429)."""
+TROUBLE_WAIT = Range(0, 900)
+"""Seconds that a server in trouble may ask to wait (Retry-After of a 5xx)."""
+CALLS_LEFT = Range(0, 1_000_000_000)
+"""Calls left of the minute (x-ratelimit-remaining)."""
+QUOTA_LEFT = Range(0, 1_000_000_000_000)
+"""Calls left of the billing cycle (x-quota-remaining)."""
+
+# -- bodies ----------------------------------------------------------------------------------------------------
+
+BODY = Range(0, 64 * 1024 * 1024)
+"""Bytes of an answer, as they come and not as its Content-Length says: a longer one is cut."""
+LISTED = Range(0, 100_000)
+"""Items of a list, and where a page of it begins and how much it holds (page.total, page.offset, page.limit)."""
+PAGES = Range(1, 1_000)
+"""Pages of a list."""
+ERROR_CODE = Range(400, 599)
+"""The code of a complaint in a body."""
+TOKEN_LIFE = Range(60, 86_400)
+"""Seconds that a token is taken to be good for (expires_in)."""
+
+# -- what people give ------------------------------------------------------------------------------------------
+
+CALLS_PER_MINUTE = Range(1, 1_000_000)
+"""The account's limit (settings, the connection's extra)."""
+CONNECTIONS = Range(1, 64)
+"""Connections that a task keeps open (settings, the connection's extra)."""
+CONNECT_SECONDS = Range(0, 60)
+READ_SECONDS = Range(0, 300)
+"""The connection's timeout, when connecting and when reading; above 0."""
