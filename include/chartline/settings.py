@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from chartline.errors import BadInput
-from chartline.soundcharts import addresses
+from chartline.soundcharts import addresses, ranges
 
 
 class Settings(BaseSettings):
@@ -42,14 +42,16 @@ class Settings(BaseSettings):
     calls_per_minute: int = Field(
         5000, ge=1, le=1_000_000, description="of the account, whatever the number of processes"
     )
-    connections: int = Field(12, ge=1, le=64, description="kept open side by side in one task")
+    connections: int = Field(
+        12, ge=ranges.CONNECTIONS.low, le=ranges.CONNECTIONS.high, description="kept open side by side in one task"
+    )
     api_hosts: str = Field(
         "", description="hosts beside Soundcharts' own and this machine that credentials may go to, commas between"
     )
     pool_rankings: int = Field(2, ge=1, description="slots of the Airflow pool chartline_rankings")
     pool_fetch: int = Field(4, ge=1, description="slots of the Airflow pool chartline_fetch")
-    connect_timeout: float = Field(5.0, gt=0, le=60)
-    read_timeout: float = Field(30.0, gt=0, le=300)
+    connect_timeout: float = Field(5.0, gt=ranges.CONNECT_SECONDS.low, le=ranges.CONNECT_SECONDS.high)
+    read_timeout: float = Field(30.0, gt=ranges.READ_SECONDS.low, le=ranges.READ_SECONDS.high)
     call_retries: int = Field(4, ge=0, le=20, description="attempts after the first one")
     alert_webhooks: str = Field("", description="Airflow connections that alerts are sent to, with commas between")
     alert_notifiers: str = Field(

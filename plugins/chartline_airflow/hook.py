@@ -13,6 +13,7 @@ from requests_toolbelt.adapters.socket_options import TCPKeepAliveAdapter
 
 from chartline.errors import ChartlineError, CredentialsRefused, NotConfigured, NotInPlan, QuotaSpent, TryLater
 from chartline.settings import Settings, settings
+from chartline.soundcharts import ranges
 from chartline.soundcharts.account import CONNECTION, OUR_EXTRAS, ApiAccount
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.soundcharts.endpoints import TEAM_USAGE
@@ -109,10 +110,13 @@ class SoundchartsHook(HttpHook):
             return settings()
         try:
             connect, read = given if isinstance(given, list | tuple) else (given, given)
-            asked = {"connect_timeout": min(float(connect), 60.0), "read_timeout": min(float(read), 300.0)}
+            asked = {
+                "connect_timeout": ranges.CONNECT_SECONDS.clamp(float(connect)),
+                "read_timeout": ranges.READ_SECONDS.clamp(float(read)),
+            }
         except (TypeError, ValueError):
             asked = {}
-        if not asked or min(asked.values()) <= 0:
+        if not asked or not all(seconds > 0 for seconds in asked.values()):  # nan is not
             raise NotConfigured(
                 f"The connection {self.http_conn_id} cannot be used: extra.timeout is not a number of seconds above 0.",
                 advice="Correct it or leave it out.",

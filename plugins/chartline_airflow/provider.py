@@ -51,7 +51,7 @@ def get_provider_info() -> dict[str, Any]:
                     },
                     "token_url": {
                         "label": "Address of tokens",
-                        "description": "Only with oauth, where it is not Soundcharts' own: a host of CHARTLINE_API_HOSTS",
+                        "description": "Only with oauth, where not Soundcharts' own: a host of CHARTLINE_API_HOSTS",
                         "schema": {"type": ["string", "null"]},
                     },
                 },

@@ -18,6 +18,9 @@ Step = Literal["track_metadata", "artist_metadata", "track_audience", "artist_au
 STEPS: tuple[Step, ...] = ("track_metadata", "artist_metadata", "track_audience", "artist_audience")
 METADATA: tuple[Step, ...] = ("track_metadata", "artist_metadata")
 
+FIRST_DAY = date(1900, 1, 1)
+"""Before any chart, and far enough from the first day that a calendar knows."""
+
 MAX_DAYS = 366
 """A run by config takes a year at the most: what it has to fetch is held in one process."""
 
@@ -47,11 +50,13 @@ class CascadeAsk(BaseModel):
 
     @field_validator("day", "days")
     @classmethod
-    def _not_in_the_future(cls, given: date | tuple[date, ...] | None) -> date | tuple[date, ...] | None:
+    def _within_the_time_of_charts(cls, given: date | tuple[date, ...] | None) -> date | tuple[date, ...] | None:
         days = given if isinstance(given, tuple) else [given] if given else []
         future = [day for day in days if day > datetime.now(UTC).date()]
         if future:
             raise ValueError(f"{min(future)} lies in the future; a ranking exists only for days past")
+        if days and min(days) < FIRST_DAY:
+            raise ValueError(f"{min(days)} lies before {FIRST_DAY}; no chart is that old")
         return tuple(sorted(set(given))) if isinstance(given, tuple) else given
 
     @model_validator(mode="after")

@@ -13,10 +13,10 @@ import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
 from chartline.errors import ChartlineError, CredentialsRefused, CutAnswer, NotConfigured, RateLimited
-from chartline.soundcharts import policy
+from chartline.soundcharts import policy, ranges
 from chartline.soundcharts.account import CONNECTION, ApiAccount
 from chartline.soundcharts.redaction import hide
-from chartline.soundcharts.transport import Reply, Timeout, exchange
+from chartline.soundcharts.transport import Reply, Timeout, exchange, without_secrets
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +99,8 @@ class TokenLogin:
             timeout=self._timeout,
             data=form,
         )
+        if reply.status != 200:  # a good one brings a token, perhaps the one that is hidden already
+            reply = without_secrets(reply)
         data = _data(reply)
         if reply.status == 429:  # tokens are not billed, so it is never about the quota
             wait = policy.waiting_time(reply.headers) or policy.UNSAID_WAIT
@@ -151,7 +153,7 @@ def _life(value: object) -> float:
         seconds = float(str(value))
     except ValueError:
         return UNSAID_LIFE
-    return seconds if math.isfinite(seconds) and seconds > 0 else UNSAID_LIFE
+    return ranges.TOKEN_LIFE.clamp(seconds) if math.isfinite(seconds) and seconds > 0 else UNSAID_LIFE
 
 
 def login_of(account: ApiAccount, timeout: Timeout) -> Login:

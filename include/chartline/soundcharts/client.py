@@ -24,7 +24,7 @@ from chartline.errors import (
 )
 from chartline.settings import Settings
 from chartline.settings import settings as settings_of_process
-from chartline.soundcharts import policy
+from chartline.soundcharts import policy, ranges
 from chartline.soundcharts.account import ApiAccount
 from chartline.soundcharts.auth import login_of
 from chartline.soundcharts.calls import Answer, Call
@@ -32,7 +32,7 @@ from chartline.soundcharts.endpoints import RANKING_AT, RANKING_LATEST, Endpoint
 from chartline.soundcharts.limiter import Limiter
 from chartline.soundcharts.models import Page, RankingPage, parse
 from chartline.soundcharts.redaction import hide_login
-from chartline.soundcharts.transport import Reply, exchange
+from chartline.soundcharts.transport import Reply, exchange, without_secrets
 
 log = logging.getLogger(__name__)
 
@@ -189,13 +189,15 @@ class SoundchartsClient:
             found, page = _items(answer), _page(answer)
             if page is None or (len(answers) == 1 and enough(answer)):
                 return answers
-            collected = (collected if len(answers) > 1 else page.offset) + found
+            collected += found
             if page.next is None or collected >= page.total or not found:
                 break
             question = replace(first, path=_relative(answer, page.next))
             if question.path in asked:
                 raise _broken(answer, "page.next", "it leads back to a page that was asked already")
             asked.add(question.path)
+            if len(asked) > ranges.PAGES.high:
+                raise _broken(answer, "page.next", f"a list has {ranges.PAGES} pages")
         if collected < page.total:
             raise ShortAnswer(f"Soundcharts gave {collected} of {page.total} items of {first}.", body=answer.body)
         return answers
@@ -254,8 +256,8 @@ class SoundchartsClient:
         at, started = datetime.now(UTC), time.monotonic()
         reply: Reply | None = None
         try:
-            reply = exchange(
-                session, "GET", self.account.base_url + question.path, auth=signature, timeout=self._timeout
+            reply = without_secrets(
+                exchange(session, "GET", self.account.base_url + question.path, auth=signature, timeout=self._timeout)
             )
             data = _data(reply, question)
         except ChartlineError as error:
@@ -271,7 +273,7 @@ class SoundchartsClient:
 
     def _learn(self, reply: Reply | None) -> None:
         if reply is not None and reply.status != 429:  # a 429 pauses by itself
-            remaining = policy.whole(reply.headers.get("x-ratelimit-remaining"))
+            remaining = policy.count(reply.headers.get("x-ratelimit-remaining"), ranges.CALLS_LEFT)
             self._limiter.learn(remaining, policy.waiting_time(reply.headers))
 
     def _session(self) -> requests.Session:
@@ -357,7 +359,7 @@ def _call(question: _Question, at: datetime, started: float, reply: Reply | None
         status=reply.status if reply else None,
         ms=round((time.monotonic() - started) * 1000),
         bytes=len(reply.body) if reply else 0,
-        quota_left=policy.whole(reply.headers.get("x-quota-remaining")) if reply else None,
+        quota_left=policy.count(reply.headers.get("x-quota-remaining"), ranges.QUOTA_LEFT) if reply else None,
         error_kind=error.kind if error else None,
     )
     log.debug(

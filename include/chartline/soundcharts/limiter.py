@@ -18,11 +18,13 @@ import psycopg
 from psycopg import errors as pg
 
 from chartline.errors import NotConfigured, RateLimited, SchemaMismatch, WarehouseUnavailable
+from chartline.soundcharts import ranges
+from chartline.soundcharts.policy import LONGEST_WAIT
 
 WINDOW = 60.0  # seconds: what the API counts in
 USABLE = 1.0  # seconds: a slot that was not used by then is thrown away
 JITTER = 1.0  # seconds: a call may take that much longer than another one to reach the API
-LONGEST_PAUSE = 60.0  # seconds: beyond, the worker is not held
+LONGEST_PAUSE = float(ranges.MINUTE_WAIT.high)  # seconds: no pause of the account is longer, whoever asks for it
 SAVED_SHARE = 50  # one in that many of the minute's calls may be saved up
 BLOCKS_LOST = 20  # in a row: then the database is too slow to count by
 
@@ -37,7 +39,7 @@ class Limiter(Protocol):
         """What the API says: calls left in its minute, and seconds until it ends. None where it said nothing."""
 
     def pause(self, seconds: float) -> None:
-        """No call of the account for that long. Returns at once: it is `acquire` that waits."""
+        """No call of the account for that long, two minutes at most. Returns at once: it is `acquire` that waits."""
 
     def close(self) -> None:
         """Gives back what it holds; the client does it with its own end."""
@@ -55,7 +57,7 @@ class NoLimiter:
     def acquire(self) -> None:
         """Returns at once unless paused."""
         left = self._paused_until - self._clock()
-        if left > LONGEST_PAUSE:
+        if left > LONGEST_WAIT:
             raise _paused(left)
         if left > 0:
             self._sleep(left)
@@ -63,11 +65,11 @@ class NoLimiter:
     def learn(self, remaining: int | None, reset: float | None) -> None:
         """Pauses when the API says that nothing is left of its minute."""
         if remaining is not None and remaining <= 0 and reset:
-            self.pause(min(reset, LONGEST_PAUSE))
+            self.pause(min(reset, LONGEST_WAIT))
 
     def pause(self, seconds: float) -> None:
         """Makes `acquire` wait."""
-        self._paused_until = max(self._paused_until, self._clock() + seconds)
+        self._paused_until = max(self._paused_until, self._clock() + min(seconds, LONGEST_PAUSE))
 
     def close(self) -> None:
         """Holds nothing."""
@@ -151,10 +153,11 @@ class SlotLimiter:
     def learn(self, remaining: int | None, reset: float | None) -> None:
         """Pauses the account when the API says that nothing is left of its minute and we did not know."""
         if remaining is not None and remaining <= 0 and reset:
-            self.pause(min(reset, LONGEST_PAUSE))
+            self.pause(min(reset, LONGEST_WAIT))
 
     def pause(self, seconds: float) -> None:
         """Moves the line forward for every process; the slots held here are given up."""
+        seconds = min(seconds, LONGEST_PAUSE)
         until = self._clock() + seconds
         with self._lock:
             if until <= self._paused_until + USABLE:
@@ -182,7 +185,7 @@ class SlotLimiter:
         asked = self._clock()
         first, paused = self._bank.take(self._pace.block)
         told = self._clock()
-        if paused > LONGEST_PAUSE:
+        if paused > LONGEST_WAIT:
             raise _paused(paused)
         for number in range(self._pace.block):
             wait = max(0.0, first + number * self._pace.interval)
@@ -201,14 +204,18 @@ class PostgresLimiter(SlotLimiter):
 
 
 # clock_timestamp() and not now(): it is read after the row's lock was got. The lines are compared before they are
-# subtracted, as infinite times cannot be.
+# subtracted, as infinite times cannot be. A pause beyond the longest one was written by an older version, or before the
+# clock was set back: it and the line it moved do not count.
 _TAKE = """
 insert into chartline.api_budget as budget (account, per_minute, next_free)
 values (%(account)s, %(per_minute)s, clock_timestamp() + make_interval(secs => %(taken)s - %(saved)s))
 on conflict (account) do update set
     per_minute = excluded.per_minute,
-    next_free = greatest(budget.next_free, budget.blocked_until,
-                         clock_timestamp() - make_interval(secs => %(saved)s)) + make_interval(secs => %(taken)s)
+    next_free = greatest(case when budget.blocked_until <= clock_timestamp() + make_interval(secs => %(longest)s)
+                              then greatest(budget.next_free, budget.blocked_until) end,
+                         clock_timestamp() - make_interval(secs => %(saved)s)) + make_interval(secs => %(taken)s),
+    blocked_until = case when budget.blocked_until <= clock_timestamp() + make_interval(secs => %(longest)s)
+                         then budget.blocked_until else '-infinity' end
 returning extract(epoch from next_free - clock_timestamp())::float8 - %(taken)s,
           extract(epoch from greatest(blocked_until, clock_timestamp()) - clock_timestamp())::float8
 """
@@ -229,7 +236,9 @@ class PostgresBank:
 
     def take(self, slots: int) -> tuple[float, float]:
         """One atomic statement. Raises `WarehouseUnavailable`, `SchemaMismatch`."""
-        row = self._run(_TAKE, {"taken": slots * self._pace.interval, "saved": self._pace.saved})
+        row = self._run(
+            _TAKE, {"taken": slots * self._pace.interval, "saved": self._pace.saved, "longest": LONGEST_PAUSE}
+        )
         assert row is not None  # the statement returns its row
         first, paused = row
         return float(first), max(0.0, float(paused))  # a microsecond passes between its two looks at the clock

@@ -26,6 +26,7 @@ from pydantic.alias_generators import to_camel
 
 from chartline.errors import ChartlineError, ContractBroken, NotFound
 from chartline.soundcharts.calls import Answer
+from chartline.soundcharts.ranges import LISTED
 
 # -- values --------------------------------------------------------------------------------------------------
 
@@ -95,6 +96,8 @@ Small = Annotated[int, Field(ge=-(2**31), lt=2**31), BeforeValidator(_not_bool)]
 Big = Annotated[int, Field(ge=-(2**63), lt=2**63), BeforeValidator(_not_bool)]  # totals exceed 2^31
 Share = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_not_bool)]
 
+ListCount = Annotated[int, Field(ge=LISTED.low, le=LISTED.high), BeforeValidator(_not_bool)]
+
 _Item = TypeVar("_Item")
 Listed = Annotated[list[_Item], BeforeValidator(_none_is_empty)]
 Measured = Annotated[list[_Item], BeforeValidator(_measured)]
@@ -112,11 +115,11 @@ class _Shape(BaseModel):
 class Page(_Shape):
     """Where a page stands in its list. `next` is a path with its query, None on the last page."""
 
-    offset: Small = 0
-    limit: Small | None = None
+    offset: ListCount = 0
+    limit: ListCount | None = None
     next: MaybeText = None
     previous: MaybeText = None
-    total: Small
+    total: ListCount
 
 
 class Platform(_Shape):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import random
 import re
@@ -27,8 +28,12 @@ from chartline.errors import (
     ServerTrouble,
     UnsupportedPlatform,
 )
+from chartline.soundcharts import ranges
 from chartline.soundcharts.account import CONNECTION
+from chartline.soundcharts.ranges import Range
 from chartline.soundcharts.redaction import redact
+
+log = logging.getLogger(__name__)
 
 RETRIED = (ServerTrouble, NetworkTrouble, CutAnswer, RateLimited)  # trouble of the API, which asking again may end
 BACKOFF_BASE = 0.5  # seconds
@@ -106,7 +111,11 @@ def judge(status: int, headers: Headers, data: Any, subject: str, body: bytes = 
     rule = _rule(status, headers, said)
     more: dict[str, Any] = {"advice": rule.advice, "body": body}
     if rule.error in (RateLimited, ServerTrouble):
-        more["after"] = waiting_time(headers) or UNSAID_WAIT
+        within = ranges.MINUTE_WAIT if rule.error is RateLimited else ranges.TROUBLE_WAIT
+        asked, wait = _asked_wait(headers) or 0.0, waiting_time(headers, within) or UNSAID_WAIT
+        if wait < asked:
+            log.warning("Soundcharts asks to wait %.0f s, which cannot be meant: %.0f s are waited.", asked, wait)
+        more["after"] = wait
     told = f' ("{said}")' if said else ""
     return rule.error(f"Soundcharts {rule.says}: {subject}, status {status}{told}.", **more)
 
@@ -128,10 +137,10 @@ def _which_429(headers: Headers, said: str) -> Rule:
         return MINUTE
     if "quota" in text:
         return QUOTA
-    left = whole(headers.get("x-quota-remaining"))
-    if left is not None and left <= 0:
+    left = count(headers.get("x-quota-remaining"), ranges.QUOTA_LEFT)
+    if left == 0:
         return QUOTA
-    return MINUTE if waiting_time(headers) is not None or left is not None else QUOTA
+    return MINUTE if _asked_wait(headers) is not None or left is not None else QUOTA
 
 
 def told_by_text(status: int) -> bool:
@@ -150,8 +159,8 @@ def complaint(data: Any) -> tuple[str, int | None]:
     if isinstance(errors, list | dict) and errors:
         entries = errors if isinstance(errors, list) else [errors]
         first = entries[0] if isinstance(entries[0], dict) else {"message": entries[0]}
-        code = whole(str(first.get("code", "")))
-        return _clean(first.get("message") or first.get("key")), code if code and 400 <= code < 600 else 400
+        code = _whole(str(first.get("code", "")))
+        return _clean(first.get("message") or first.get("key")), code if code and ranges.ERROR_CODE.holds(code) else 400
     if isinstance(data.get("error"), str):
         return _clean(" ".join(str(data[key]) for key in ("error", "error_description") if data.get(key))), 400
     return "", None
@@ -163,14 +172,19 @@ def _clean(value: object) -> str:
     return printable if len(printable) <= _SHOWN else f"{printable[:_SHOWN]}…"
 
 
-def waiting_time(headers: Headers) -> float | None:
+def waiting_time(headers: Headers, within: Range = ranges.MINUTE_WAIT) -> float | None:
     """Seconds to wait as the headers say, rounded up; None when they say nothing that can be read.
 
-    `x-ratelimit-reset` is in seconds; a time in seconds or milliseconds since 1970 is understood too.
+    `x-ratelimit-reset` is in seconds; a time in seconds or milliseconds since 1970 is understood too. What is out of
+    range is cut to it: no limit of a minute lasts a day.
     """
+    asked = _asked_wait(headers)
+    return None if asked is None else within.clamp(asked)
+
+
+def _asked_wait(headers: Headers) -> float | None:
     for name in ("x-ratelimit-reset", "retry-after"):
-        text = (headers.get(name) or "").strip()
-        seconds = _seconds(text)
+        seconds = _seconds((headers.get(name) or "").strip())
         if seconds is not None:
             return seconds + ROUNDING
     return None
@@ -191,8 +205,13 @@ def _seconds(text: str) -> float | None:
     return max(0.0, value - time.time()) if value >= _EPOCH else value
 
 
-def whole(text: str | None) -> int | None:
-    """A whole number from a header, None when it is none that a bigint can hold."""
+def count(text: str | None, within: Range) -> int | None:
+    """A count from a header, brought into its range; None when it is no whole number."""
+    number = _whole(text)
+    return None if number is None else int(within.clamp(number))
+
+
+def _whole(text: str | None) -> int | None:
     stripped = (text or "").strip()
     return int(stripped) if re.fullmatch(r"-?[0-9]{1,18}", stripped) else None
 

@@ -1,4 +1,4 @@
-"""Credentials never show: known secrets are cut out of log records and error texts."""
+"""Credentials never show: known secrets are cut out of log records, error texts and answers, before these are kept."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Iterable
-from urllib.parse import quote, quote_plus
+from functools import cache
 
 SHOWN = "***"
 PUBLIC = frozenset({"soundcharts"})  # the published sandbox pair: hiding the vendor's name would spoil every text
 _ORDINARY = re.compile(r"[a-z_-]*|[0-9]*")
 _SHORTEST = 4  # a shorter value would be found in ordinary words
 _LOGGERS = ("chartline.soundcharts.client", "chartline.soundcharts.auth", "urllib3.connectionpool", "requests")
+
+
+_WHOLE_WORD = 12  # a shorter secret may stand within a uuid by chance
+_CODED = re.compile(r"(?:\\u00|%(?:25)*|&#x?0*)([0-9a-f]{2,3})", re.IGNORECASE)  # a character spelled by its code
+_NAMED = {"&": "amp", "<": "lt", ">": "gt", '"': "quot"}
 
 
 class Redaction(logging.Filter):
@@ -31,21 +36,35 @@ class Redaction(logging.Filter):
             self._told.add(mask)
 
     def hide(self, values: Iterable[str]) -> None:
-        """From now on these never show, nor their url-encoded spellings."""
+        """From now on these never show, in no spelling that JSON, an address or HTML may give them."""
         worth = {value for value in values if len(value) >= _SHORTEST and value not in PUBLIC}
-        spelled = {spelling for value in worth for spelling in (value, quote(value, safe=""), quote_plus(value))}
         with self._lock:
             fresh = worth.difference(self._secrets)
-            self._secrets = tuple(sorted({*self._secrets, *spelled}, key=len, reverse=True))
+            self._secrets = tuple(sorted({*self._secrets, *worth}, key=len, reverse=True))
             told = tuple(self._told)
         for mask in told:
             for value in fresh:
                 mask(value)
 
     def redact(self, text: str) -> str:
-        """The text with every known secret replaced."""
+        """The text with every known secret replaced, however it is spelled."""
+        return self._without(text, lambda secret: _spellings(secret))
+
+    def redact_body(self, body: bytes) -> bytes:
+        """The same for what came over the wire. What was JSON stays JSON, and what only looks like a secret stays.
+
+        A short secret counts only as a word of its own, and one of digits only where it is no number.
+        """
+        text = body.decode("latin-1")
+        redacted = self._without(text, lambda secret: _spellings(secret, among_data=True))
+        return body if redacted is text else redacted.encode("latin-1")
+
+    def _without(self, text: str, spellings: Callable[[str], re.Pattern[str]]) -> str:
+        codes = {code.lower() for code in _CODED.findall(text)}
         for secret in self._secrets:
-            text = text.replace(secret, SHOWN)
+            run, first = _run(secret)
+            if run in text or not first.isdisjoint(codes):
+                text = spellings(secret).sub(SHOWN, text)
         return text
 
     def filter(self, record: logging.LogRecord) -> bool:
@@ -57,6 +76,45 @@ class Redaction(logging.Filter):
 
 
 REDACTION = Redaction()
+
+
+@cache
+def _run(secret: str) -> tuple[str, frozenset[str]]:
+    """For a quick look whether a secret is there, in the path of every call: what stands wherever it does.
+
+    The longest run of letters and digits, which every encoder leaves alone but one that spells everything out; for that
+    one the codes of the secret's first character.
+    """
+    run = max(re.findall(r"[0-9A-Za-z]+", secret) or [secret], key=len)
+    return run, frozenset((f"{ord(secret[0]):02x}", str(ord(secret[0]))))
+
+
+@cache
+def _spellings(secret: str, *, among_data: bool = False) -> re.Pattern[str]:
+    """The secret with each of its characters in any spelling that JSON, an address or HTML may give it."""
+    pattern = "".join(map(_spelled, secret))
+    if among_data and secret.isdigit():
+        return re.compile(rf'(?<=["\\]){pattern}(?![0-9])|(?<![0-9.-]){pattern}(?=["\\])')
+    if among_data and len(secret) < _WHOLE_WORD:
+        pattern = rf"(?<![0-9A-Za-z_-])(?:{pattern})(?![0-9A-Za-z_-])"
+    return re.compile(pattern)
+
+
+def _spelled(letter: str) -> str:
+    code = ord(letter)
+    pair = "".join(f"[{digit.lower()}{digit.upper()}]" for digit in f"{code:02x}")
+    ways = [
+        rf"\\*{re.escape(letter)}",
+        rf"\\+u00{pair}",
+        rf"(?:%|%25|%2525){pair}",
+        rf"&#0*{code};",
+        rf"&#[xX]0*{pair};",
+    ]
+    if letter in _NAMED:
+        ways.append(f"&(?:amp;)?{_NAMED[letter]};")
+    if letter == " ":
+        ways.append(r"\+")
+    return f"(?:{'|'.join(ways)})"
 
 
 def hide(*values: str) -> None:
@@ -71,10 +129,17 @@ def hide_login(login: str, password: str, team_id: str = "") -> None:
 
     A login or team that is an ordinary word or number stays: hiding "demo" or "2026" would spoil every text.
     """
-    hide(password, base64.b64encode(f"{login}:{password}".encode()).decode())
+    pair = f"{login}:{password}".encode()
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        hide(password, encode(pair).decode(), encode(pair).decode().rstrip("="))
     hide(*(value for value in (login, team_id) if not _ORDINARY.fullmatch(value)))
 
 
 def redact(text: str) -> str:
     """The text without any secret that was hidden."""
     return REDACTION.redact(text)
+
+
+def redact_body(body: bytes) -> bytes:
+    """An answer's body without any secret that was hidden."""
+    return REDACTION.redact_body(body)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,12 +14,13 @@ from requests.auth import AuthBase
 from requests.structures import CaseInsensitiveDict
 
 from chartline.errors import ChartlineError, NetworkTrouble, NotConfigured, RequestRefused
+from chartline.soundcharts import ranges
 from chartline.soundcharts.account import CONNECTION
+from chartline.soundcharts.redaction import redact_body
 
 Timeout = tuple[float, float]  # seconds to connect; seconds to wait for the answer, and again for its whole body
 
 _PART = 64 * 1024
-_LARGEST = 64 * 1024 * 1024  # no answer is near: more is not what we asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,11 @@ def exchange(
     return Reply(response.status_code, response.headers, body, cut)
 
 
+def without_secrets(reply: Reply) -> Reply:
+    """The reply as it may be read, told and kept: some answers repeat the headers of the request."""
+    return replace(reply, body=redact_body(reply.body))
+
+
 def _read(response: requests.Response, deadline: float) -> tuple[bytes, bool]:
     """The body as far as it came, and whether it was cut. In parts, so that a trickle cannot hold the worker."""
     parts: list[bytes] = []
@@ -69,7 +75,7 @@ def _read(response: requests.Response, deadline: float) -> tuple[bytes, bool]:
         while part := response.raw.read1(_PART, decode_content=True):
             parts.append(part)
             size += len(part)
-            if time.monotonic() > deadline or size > _LARGEST:
+            if time.monotonic() > deadline or size > ranges.BODY.high:
                 return b"".join(parts), True
     except (urllib3.exceptions.HTTPError, OSError):
         return b"".join(parts), True

@@ -204,6 +204,9 @@ def test_a_run_without_a_ranking_is_closed_as_failed(cascade: Cascade) -> None:
     [
         ({"chart": "x", "day": "2026-02-30"}, "day"),
         ({"chart": "x", "day": "2999-01-01"}, "day"),
+        ({"chart": "x", "day": "0001-01-01"}, "day"),
+        ({"chart": "x", "days": ["0001-01-02", "2026-03-01"]}, "days"),
+        ({"chart": "x", "audience_days": 10**12}, "audience_days"),
         ({"chart": "a/b"}, "chart"),
         ({"chart": "x", "track_platforms": ["apple-music"]}, "track_platforms"),
         ({"chart": "x", "artist_platforms": ["shazam"]}, "artist_platforms"),

@@ -174,10 +174,25 @@ def test_a_long_pause_is_known_to_other_processes(warehouse_url):
         closing(PostgresLimiter(warehouse_url, ACCOUNT, 600)) as one,
         closing(PostgresLimiter(warehouse_url, ACCOUNT, 600)) as other,
     ):
-        one.pause(600)
+        one.pause(100)
         with pytest.raises(RateLimited) as limited:
             other.acquire()
-    assert limited.value.after == pytest.approx(600, abs=2)
+    assert limited.value.after == pytest.approx(100, abs=2)
+
+
+def test_no_pause_outlives_two_minutes_for_any_process(line, warehouse_url):
+    with closing(PostgresLimiter(warehouse_url, ACCOUNT, 600)) as limiter:
+        limiter.pause(31_536_000)
+    assert line.bank.take(1)[1] == pytest.approx(120, abs=2)
+
+
+def test_a_pause_of_a_year_that_an_older_version_wrote_is_over(line):
+    line.bank.take(1)
+    year = "clock_timestamp() + interval '1 year'"
+    line.db.execute(f"update chartline.api_budget set next_free = {year}, blocked_until = {year}")
+    first, paused = line.bank.take(1)
+    assert (first <= 0.5, paused) == (True, 0)
+    assert line.next_free() <= 1
 
 
 def test_a_broken_connection_is_opened_anew(warehouse_url):

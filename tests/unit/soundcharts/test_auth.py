@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from chartline.errors import CredentialsRefused, NetworkTrouble, RateLimited, ServerTrouble
+from chartline.errors import CredentialsRefused, NetworkTrouble, RateLimited, RequestRefused, ServerTrouble
 from chartline.soundcharts import endpoints
 from chartline.soundcharts.account import ApiAccount
 from chartline.soundcharts.auth import TokenLogin
@@ -159,7 +159,19 @@ def test_an_answer_without_a_bearer_token_is_a_refusal(api, client, body):
 
 @pytest.mark.parametrize(
     ("life", "kept"),
-    [(3600, 3555), (900, 855), (60, 30), ("1800", 1755), (None, 855), ("soon", 855), (-5, 855), ("inf", 855)],
+    [
+        (3600, 3555),
+        (900, 855),
+        (60, 30),
+        ("1800", 1755),
+        (None, 855),
+        ("soon", 855),
+        (-5, 855),
+        ("inf", 855),
+        (0.001, 30),
+        (10**12, 86_355),
+        ("9" * 400, 855),
+    ],
 )
 def test_a_token_is_renewed_45_seconds_early_by_what_the_answer_says(api, oauth, life, kept):
     oauth.grant = {"token_type": "Bearer", "expires_in": life}
@@ -184,3 +196,16 @@ def test_no_log_shows_a_token_or_a_secret(api, oauth, client, caplog):
     assert caplog.text.count("leaking ***") == 2
     assert "token-number-1" not in caplog.text
     assert base64.b64encode(b"app-7-of-tests:key-of-tests").decode() not in caplog.text
+
+
+def test_a_token_that_an_answer_repeats_is_not_kept(api, oauth, client):
+    def echo(asked: Any) -> Any:
+        if asked.bare_path == "/oauth/token":
+            return oauth(asked)
+        return api.Said({"errors": [{"code": 400, "message": "no"}], "asked": asked.headers}, status=400)
+
+    api.answers(echo)
+    with pytest.raises(RequestRefused) as refused:
+        client.get(endpoints.SONG, UUID)
+    assert b"Bearer ***" in refused.value.body
+    assert b"token-number" not in refused.value.body

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import logging
@@ -14,6 +15,7 @@ import pytest
 
 from chartline.errors import (
     BadInput,
+    ChartlineError,
     ContractBroken,
     CredentialsRefused,
     CutAnswer,
@@ -341,9 +343,9 @@ def test_a_long_wait_is_handed_back_instead_of_holding_the_worker(api, client_of
     api.says(api.Said(minute, status=429, headers={"x-ratelimit-reset": "300"}))
     with pytest.raises(RateLimited) as limited:
         client_of(limiter).get(endpoints.SOCIAL_PLATFORMS)
-    assert limited.value.after == 301
+    assert limited.value.after == 120, "as long as a minute limit can mean, and no longer"
     assert len(api.asked) == 1
-    assert limiter.paused == [301.0], "the others must not ask either"
+    assert limiter.paused == [120.0], "the others must not ask either"
 
 
 def test_a_spent_quota_is_asked_once(api, client_of):
@@ -429,6 +431,23 @@ def test_empty_pages_do_not_go_on_for_ever(api, client_of):
     assert len(api.asked) == 1
 
 
+def test_where_a_page_says_it_begins_does_not_stand_in_for_items(api, client_of):
+    api.says(api.Said({"items": [1, 2], "page": {"offset": 100, "total": 100, "next": None}}))
+    with pytest.raises(ShortAnswer, match="2 of 100"):
+        client_of().pages(endpoints.CHARTS_BY_PLATFORM, "spotify")
+
+
+def test_a_list_without_end_is_left(api, client_of):
+    def one_more(asked: Any) -> Any:
+        page = {"offset": 0, "total": 100_000, "next": f"/api/v2/x?offset={len(api.asked)}"}
+        return api.Said({"items": [1], "page": page})
+
+    api.answers(one_more)
+    with pytest.raises(ContractBroken, match="pages"):
+        client_of().pages(endpoints.CHARTS_BY_PLATFORM, "spotify")
+    assert len(api.asked) == 1000
+
+
 def test_pages_that_lead_in_a_circle_are_refused(api, client_of):
     def script(asked: Any) -> Any:
         after = f"{asked.bare_path}?offset={'1' if asked.query.get('offset') != ['1'] else '2'}"
@@ -457,6 +476,10 @@ def test_the_next_page_is_never_on_another_host(api, client_of, after):
     [
         ({"items": [], "page": {"total": "many"}}, "page.total"),
         ({"items": [], "page": {}}, "page.total"),
+        ({"items": [], "page": {"total": -1}}, "page.total"),
+        ({"items": [], "page": {"total": 10**9}}, "page.total"),
+        ({"items": [], "page": {"total": 1, "offset": -5}}, "page.offset"),
+        ({"items": [], "page": {"total": 1, "limit": 10**12}}, "page.limit"),
         ({"items": [], "page": []}, "page"),
         ({"page": {"total": 0}}, "items"),
         ({"items": {"a": 1}}, "items"),
@@ -678,6 +701,29 @@ def test_an_unknown_chart_is_not_found(api, client_of):
 
 
 # -- secrets -----------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_that_repeats_the_request_is_read_and_kept_without_its_secrets(api, client_of):
+    def echo(asked: Any) -> Any:
+        basic = base64.b64encode(b"app-7-of-tests:key-of-tests").decode()
+        return json.dumps({"errors": [{"code": status, "message": f"wrong: {asked.headers}"}], "asked": asked.headers,
+                           "again": json.dumps(asked.headers), "basic": basic}).encode()[:-1] + tail  # fmt: skip
+
+    api.answers(lambda asked: api.Said(echo(asked), status=status))
+    client = client_of()
+    for status, tail in ((400, b"}"), (200, b"}"), (200, b""), (500, b"}"), (500, b"")):
+        with pytest.raises(ChartlineError) as refused:
+            client.get(endpoints.SONG, UUIDS[1])
+        kept = refused.value.body.decode()
+        assert '"***"' in kept
+        for secret in ("key-of-tests", "app-7-of-tests", base64.b64encode(b"app-7-of-tests:key-of-tests").decode()):
+            assert secret not in kept
+            assert secret not in str(refused.value)
+    status, tail = 200, b"}"
+    api.answers(lambda asked: api.Said({"items": [{"asked": asked.headers}]}))
+    answer = client.get(endpoints.SONG, UUIDS[1])
+    assert b"key-of-tests" not in answer.body
+    assert answer.data["items"][0]["asked"]["x-api-key"] == "***"
 
 
 def test_no_log_error_or_repr_shows_a_credential(api, client_of, caplog):

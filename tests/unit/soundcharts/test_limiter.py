@@ -177,14 +177,28 @@ def test_a_shorter_pause_never_ends_a_longer_one():
 def test_a_pause_of_over_a_minute_hands_the_worker_back():
     limiter, bank, clock = slots()
     start = clock.now
-    limiter.pause(300)
+    limiter.pause(100)
     with pytest.raises(RateLimited) as limited:
         limiter.acquire()
-    assert limited.value.after == pytest.approx(300)
+    assert limited.value.after == pytest.approx(100)
     assert clock.now == start
-    clock.now += 290
+    clock.now += 90
     limiter.acquire()
     assert clock.now >= bank.blocked_until
+
+
+@pytest.mark.parametrize("seconds", [60_000, 31_536_000, 1e300, math.inf])
+def test_no_pause_outlives_two_minutes(seconds):
+    limiter, bank, clock = slots()
+    alone = NoLimiter(clock=clock, sleep=clock.sleep)
+    limiter.pause(seconds)
+    alone.pause(seconds)
+    clock.now += 121
+    start = clock.now
+    limiter.acquire()
+    alone.acquire()
+    assert clock.now == start
+    assert bank.blocked_until <= start
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from chartline.errors import (
     ServerTrouble,
     UnsupportedPlatform,
 )
-from chartline.soundcharts import policy
+from chartline.soundcharts import policy, ranges
 
 MINUTE = "The maximum request count per minute has been reached."
 QUOTA = "Maximum quota reached."
@@ -137,6 +137,13 @@ def test_whatever_comes_becomes_a_named_error(status, data):
         ({"x-ratelimit-reset": ""}, None),
         ({"x-ratelimit-reset": "soon", "retry-after": "4"}, 5),
         ({"x-ratelimit-reset": "2", "retry-after": "4"}, 3),
+        ({"x-ratelimit-reset": "60000"}, 120),
+        ({"x-ratelimit-reset": "31536000"}, 120),
+        ({"x-ratelimit-reset": "999999999"}, 120),
+        ({"x-ratelimit-reset": "1e300"}, 120),
+        ({"x-ratelimit-reset": "9" * 5000}, None),
+        ({"x-ratelimit-reset": "99999999999999"}, 120),
+        ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, 120),
     ],
 )
 def test_waiting_time(headers, wait):
@@ -157,14 +164,24 @@ def test_an_unsaid_wait_is_ten_seconds():
     assert policy.judge(429, {}, errors(MINUTE), "x").after == 10
 
 
-@pytest.mark.parametrize(("text", "number"), [("12", 12), (" 7 ", 7), ("-3", -3)])
-def test_whole_numbers_of_headers(text, number):
-    assert policy.whole(text) == number
+@pytest.mark.parametrize(("status", "wait"), [(429, 120), (503, 900), (500, 900)])
+def test_a_wait_that_cannot_be_meant_is_cut_and_said(caplog, status, wait):
+    said = errors(MINUTE if status == 429 else "down")
+    assert policy.judge(status, {"retry-after": "60000"}, said, "x").after == wait
+    assert f"{wait} s are waited" in caplog.text
+    assert policy.judge(status, {"retry-after": "30"}, said, "x").after == 31
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("12", 12), (" 7 ", 7), ("-3", 0), ("9" * 18, ranges.CALLS_LEFT.high), ("0", 0)]
+)
+def test_counts_of_headers_come_into_their_range(text, number):
+    assert policy.count(text, ranges.CALLS_LEFT) == number
 
 
 @pytest.mark.parametrize("text", ["1e3", "x", "", None, "9" * 30, "٣", "1 2", "0x1"])
 def test_what_is_no_whole_number(text):
-    assert policy.whole(text) is None
+    assert policy.count(text, ranges.QUOTA_LEFT) is None
 
 
 @given(st.integers(0, 1000))

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import io
+import json
 import logging
+import re
+from urllib.parse import quote, quote_plus
 
 import pytest
 
-from chartline.soundcharts.redaction import Redaction, hide_login, redact
+from chartline.soundcharts.redaction import Redaction, hide_login, redact, redact_body
 
 
 @pytest.fixture
@@ -75,3 +80,66 @@ def test_others_are_told_each_secret_once(redaction):
     redaction.hide(["first secret", "soundcharts"])
     redaction.hide(["first secret", "second secret"])
     assert told == ["first secret", "second secret"]
+
+
+KEY = "k3y/of+these tests\"<&>\\'end"
+
+
+def echoes(key: str) -> dict[str, str]:
+    """A key as an answer may repeat it."""
+    asked = json.dumps({"x-api-key": key})
+    return {
+        "plain": f"x-api-key: {key}",
+        "json": asked,
+        "json in json": json.dumps({"asked": asked}),
+        "thrice": json.dumps(json.dumps(asked)),
+        "php": asked.replace("/", "\\/"),
+        "hex": "".join(f"\\u00{ord(letter):02X}" for letter in key),
+        "hex in json": json.dumps("".join(f"\\u00{ord(letter):02x}" for letter in key)),
+        "address": f"?key={quote(key, safe='')}",
+        "form": f"key={quote_plus(key)}",
+        "small address": re.sub("%..", lambda code: code[0].lower(), quote(key, safe="")),
+        "address in address": quote(quote(key, safe=""), safe=""),
+        "all of it": "".join(f"%{ord(letter):02X}" for letter in key),
+        "html": html.escape(key),
+        "html codes": "".join(f"&#{ord(letter)};" for letter in key),
+        "html hex": "".join(f"&#x{ord(letter):x};" for letter in key),
+    }
+
+
+@pytest.mark.parametrize("key", [KEY, "0123456789abcdef0123", "Zm9v_YmFy-~.", "a1b2c3d4"])
+@pytest.mark.parametrize("spelling", echoes(KEY))
+def test_no_spelling_of_a_secret_stays(key, spelling):
+    redaction = Redaction()
+    redaction.hide([key])
+    text = f"before {echoes(key)[spelling]} after"
+    for told in (redaction.redact(text), redaction.redact_body(text.encode()).decode()):
+        assert "***" in told
+        assert told.startswith("before ")
+        assert told.endswith(" after")
+        for part in (key, key[1:-1]):
+            assert part not in told
+
+
+def test_a_login_in_its_basic_form_is_found_however_it_is_written():
+    login, password = "app>>of???this", "key>>of???this~test"
+    hide_login(login, password)
+    pair = f"{login}:{password}".encode()
+    for form in (base64.b64encode(pair), base64.urlsafe_b64encode(pair), base64.b64encode(pair).rstrip(b"=")):
+        assert redact_body(b'{"authorization": "Basic ' + form + b'"}') == b'{"authorization": "Basic ***"}'
+        assert redact_body(json.dumps({"a": form.decode()}).replace("/", "\\/").encode()) == b'{"a": "***"}'
+
+
+def test_a_body_stays_json_and_only_what_is_a_secret_goes():
+    redaction = Redaction()
+    redaction.hide(["4711", "12345678", "abcd", "quite-a-long-secret"])
+    data = {
+        "total": 4711, "values": [12345678, -12345678, 1.12345678], "uuid": "7d534711-abcd1-11e9-9375-549f35161576",
+        "name": "Beyonc\u00e9 50%", "n": None,
+    }  # fmt: skip
+    for body in (json.dumps(data).encode(), json.dumps(data, ensure_ascii=False).encode()):
+        assert redaction.redact_body(body) is body
+    echo = json.dumps({"a": "abcd", "b": "12345678", "c": 12345678, "d": "x quite-a-long-secret"}).encode()
+    assert json.loads(redaction.redact_body(echo)) == {"a": "***", "b": "***", "c": 12345678, "d": "x ***"}
+    binary = bytes(range(256)) + b"quite-a-long-secret\xff"
+    assert redaction.redact_body(binary) == bytes(range(256)) + b"***\xff"
