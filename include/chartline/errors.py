@@ -9,6 +9,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 
+def storable(text: str) -> str:
+    """Without what PostgreSQL cannot hold: NUL, and halves of characters, which JSON can spell."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
 class ChartlineError(Exception):
     """Base of all named failures. The text never holds a secret."""
 
@@ -16,8 +21,8 @@ class ChartlineError(Exception):
 
     def __init__(self, what: str, *, advice: str = "", calls: tuple[Any, ...] = (), body: bytes = b"") -> None:
         """`calls`: the call records spent before giving up; `body`: the last raw answer, to be kept."""
-        self.what, self.advice, self.calls, self.body = what, advice, calls, body
-        super().__init__(f"{what} {advice}".strip())
+        self.what, self.advice, self.calls, self.body = storable(what), advice, calls, body
+        super().__init__(f"{self.what} {advice}".strip())
 
 
 # -- try again later ---------------------------------------------------------------------------------------
@@ -113,6 +118,12 @@ class ContractBroken(SkipItem):
     def __init__(self, what: str, *, endpoint: str = "", field: str = "", **more: Any) -> None:
         self.endpoint, self.field = endpoint, field
         super().__init__(what, **more)
+
+
+class NotStored(SkipItem):
+    """What came could not be read or stored, for a reason that nobody thought of. The others are not concerned."""
+
+    kind = "not_stored"
 
 
 class RequestRefused(SkipItem):

@@ -10,8 +10,9 @@ from typing import Any
 
 import psycopg
 
+from chartline.cascade import storing
 from chartline.cascade.run import Run
-from chartline.errors import ChartlineError, ContractBroken, NotFound, NotYet, UnknownChart
+from chartline.errors import ContractBroken, NotFound, NotYet, UnknownChart
 from chartline.settings import Settings
 from chartline.soundcharts import endpoints, models
 from chartline.soundcharts.calls import Answer
@@ -112,8 +113,9 @@ def _fetch(asker: Asker, conn: Connection, client: SoundchartsClient, slug: str)
     try:
         answers = client.pages(endpoints.AVAILABLE_RANKINGS, slug, enough=proves_the_rest)
         parsed = [models.parse(models.AvailableRankings, answer) for answer in answers]
-    except ChartlineError as error:
-        if isinstance(error, ContractBroken) and not error.calls:
+    except Exception as unnamed:
+        error = storing.named(unnamed)
+        if not error.calls:
             error.calls = tuple(call for answer in answers for call in answer.calls)
         with conn.transaction():
             calls.record(conn, error.calls, asker.execution_id)
@@ -122,14 +124,25 @@ def _fetch(asker: Asker, conn: Connection, client: SoundchartsClient, slug: str)
                 raw.keep(conn, [broken], asker.execution_id)
         if isinstance(error, NotFound):
             raise UnknownChart(f"chart: the Soundcharts API has no chart {slug!r}.", field="chart") from None
-        raise
+        raise error from (None if error is unnamed else unnamed)
     at = asker.now()
-    with conn.transaction():
+    made = [call for answer in answers for call in answer.calls]
+
+    def write() -> None:
         note(conn, slug, parsed[0].chart, [stamp for page in parsed for stamp in page.stamps], at)
         parts = [raw.RawAnswer.of(RESOURCE, slug, "", part, answer, at) for part, answer in enumerate(answers)]
         raw.keep(conn, parts, asker.execution_id)
-        calls.record(conn, [call for answer in answers for call in answer.calls], asker.execution_id)
+        calls.record(conn, made, asker.execution_id)
         ledger.settle(conn, RESOURCE, [Settled(slug, "", "ok", at, at)])
+
+    try:
+        storing.together(conn, write)
+    except Exception as error:
+        if storing.concerns_all(error):
+            raise
+        with conn.transaction():
+            calls.record(conn, made, asker.execution_id)
+        raise storing.named(error) from error
 
 
 def _chart_id(conn: Connection, slug: str, named: models.ChartLight | None) -> int:

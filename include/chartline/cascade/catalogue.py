@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import psycopg
 
+from chartline.cascade import storing
 from chartline.errors import BadInput, ChartlineError, CutAnswer, ServerTrouble, ShortAnswer, SkipItem
 from chartline.identifiers import MAX_PLATFORM, PLATFORM, is_whole
 from chartline.settings import settings
@@ -89,15 +90,6 @@ def refresh(
     return work.report
 
 
-def _parse(model: type[models.Model], answer: Answer) -> models.Model:
-    """As `models.parse`; an error carries the answer's calls, as nothing else will record them."""
-    try:
-        return models.parse(model, answer)
-    except ChartlineError as error:
-        error.calls = answer.calls
-        raise
-
-
 @dataclass
 class _Refresh:
     conn: psycopg.Connection[Any]
@@ -106,6 +98,8 @@ class _Refresh:
     stale_before: datetime | None
     execution_id: int | None
     report: CatalogueReport = field(default_factory=CatalogueReport)
+    in_hand: list[Answer] = field(default_factory=list)
+    """What came and is not stored yet: it was paid."""
 
     def attempt(self, resource: str, entity: str, fetch: Callable[[], None]) -> None:
         """Fetch what is due and nobody else is at; note why it failed."""
@@ -118,14 +112,21 @@ class _Refresh:
             return
         try:
             fetch()
-        except ChartlineError as error:
+        except Exception as unnamed:
+            if isinstance(unnamed, psycopg.Error) and storing.concerns_all(unnamed):
+                raise
+            error = storing.named(unnamed)
+            if not error.calls:  # it came, and could not be read or stored
+                error.calls = tuple(call for answer in self.in_hand for call in answer.calls)
             self._failed(resource, entity, error)
             if not isinstance(error, OF_ONE_ONLY):
                 raise
+        finally:
+            self.in_hand = []
 
     def platform_list(self, endpoint: Endpoint, flag: str) -> None:
-        answers = self.client.pages(endpoint)
-        listed = [platform for answer in answers for platform in _parse(models.PlatformList, answer).items]
+        self.in_hand = answers = self.client.pages(endpoint)
+        listed = [platform for answer in answers for platform in models.parse(models.PlatformList, answer).items]
         with self.conn.transaction():
             charts.upsert_platforms(self.conn, listed, **{flag: True})
             for part, answer in enumerate(answers):
@@ -137,12 +138,14 @@ class _Refresh:
         stored = 0
         for part, (answer, page, last) in enumerate(self._pages(platform)):
             with self.conn.transaction():
-                charts.upsert_charts(self.conn, page.items)
+                refused = storing.each(self.conn, page.items, partial(charts.upsert_charts, self.conn))
                 self._keep(CHARTS, platform, part, answer)
                 if last:
                     self._settle(CHARTS, platform)
-            stored += len(page.items)
-            self.report.charts += len(page.items)
+            self.in_hand = []
+            self.report.failed |= {chart.slug: str(error) for chart, error in refused}
+            stored += len(page.items) - len(refused)
+            self.report.charts += len(page.items) - len(refused)
             if on_page:
                 on_page(platform, stored, page.page.total if page.page else stored)
 
@@ -153,9 +156,11 @@ class _Refresh:
         while not last:
             query = {"offset": offset, "limit": endpoints.CHARTS_BY_PLATFORM.page_limit}
             answer = self.client.get(endpoints.CHARTS_BY_PLATFORM, platform, query=query)
-            page = _parse(models.ChartList, answer)
-            offset += len(page.items)
-            empty = 0 if page.items else empty + 1
+            self.in_hand = [answer]
+            page = models.parse(models.ChartList, answer)
+            came = len(answer.data["items"])  # those that cannot be read count too
+            offset += came
+            empty = 0 if came else empty + 1
             total = page.page.total if page.page else offset
             last = offset >= total
             yield answer, page, last

@@ -11,30 +11,30 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 
+from chartline.cascade import storing
 from chartline.cascade.fetching import Fetched, Fetcher
 from chartline.cascade.resources import EARLY, RESOURCES, Metadata, Resource, Series
 from chartline.errors import (
     ChartlineError,
-    ContractBroken,
     Gone,
     NotFound,
     QuotaSpent,
     ServerTrouble,
     UnsupportedPlatform,
+    WarehouseUnavailable,
 )
 from chartline.settings import Settings
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse import calls, executions, ledger, raw
 from chartline.warehouse.executions import Counts, Execution, ItemFailure
 from chartline.warehouse.ledger import Batch, Item, Outcome, Settled
-from chartline.warehouse.merge import REFUSED
 
 log = logging.getLogger(__name__)
 
@@ -141,10 +141,14 @@ class Engine:
             return self._settle_all(conn, batch, RESOURCES[batch.resource], done, halt, count, report, left)
         finally:
             halt.set()
+            unstored: list[Fetched] = []
             for thread in threads:
                 while thread.is_alive():
-                    _wake(done)  # after a failed store nobody else does
+                    unstored += _wake(done)  # after a failed store nobody else does
                     thread.join(0.1)
+            unstored += _wake(done)
+            if unstored:
+                self._book(conn, unstored)
 
     # -- storing: this thread ------------------------------------------------------------------------------------
 
@@ -206,27 +210,33 @@ class Engine:
         return stop
 
     def _store(self, conn: Connection, resource: Resource, gathered: Sequence[Fetched], report: Report) -> None:
-        """One transaction for all that was handed in; repeated when another run's writes got in the way.
+        """One transaction for all that was handed in; one for each value when one of them cannot be stored.
 
-        One for each value when the warehouse refuses one of them, which then counts as failed.
+        That one counts as failed, whatever the reason. When the warehouse itself fails, what was paid is booked if
+        that can be done, and the error is raised.
         """
-        for attempt in range(5):
-            try:
-                with conn.transaction():
-                    self._write(conn, resource, gathered, report)
-                return
-            except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
-                if attempt == 4:
-                    raise
-            except REFUSED as refused:
-                parts = [part for got in gathered for part in _singly(got)]
-                if len(parts) == 1:
-                    if not parts[0].values:
-                        raise
-                    parts = [_without_value(parts[0], resource, refused)]
-                for part in parts:
-                    self._store(conn, resource, [part], report)
-                return
+        try:
+            storing.together(conn, lambda: self._write(conn, resource, gathered, report))
+            return
+        except Exception as error:
+            trouble = error
+        parts = [part for got in gathered for part in _singly(got)]
+        if len(parts) == 1:
+            parts = [less] if (less := _less(parts[0], trouble)) else []
+        if storing.concerns_all(trouble) or not parts:
+            self._book(conn, gathered)
+            raise trouble
+        for part in parts:
+            self._store(conn, resource, [part], report)
+
+    def _book(self, conn: Connection, gathered: Sequence[Fetched]) -> None:
+        """The calls of what could not be stored: they were paid."""
+        made = [call for got in gathered for call in got.calls]
+        try:
+            with self._connect() if conn.broken else nullcontext(conn) as own, own.transaction():
+                calls.record(own, made, self._execution.id)
+        except (psycopg.Error, WarehouseUnavailable) as trouble:
+            log.warning("%d calls could not be booked, as the warehouse is away: %s", len(made), type(trouble).__name__)
 
     def _write(self, conn: Connection, resource: Resource, gathered: Sequence[Fetched], report: Report) -> None:
         values = [value for got in gathered for value in got.values]
@@ -298,24 +308,25 @@ def _singly(got: Fetched) -> list[Fetched]:
     return [first, *(Fetched(got.at, values=[value]) for value in got.values[1:])]
 
 
-def _without_value(got: Fetched, resource: Resource, refused: psycopg.Error) -> Fetched:
-    """The same with a failure in place of its only value."""
-    [(item, _)] = got.values
-    error = ContractBroken(
-        f"The warehouse cannot hold what came: {refused.diag.message_primary or type(refused).__name__}.",
-        endpoint=resource.endpoint.name,
-        advice="The raw answer is kept.",
-    )
-    return replace(got, values=[], errors=[*(e for e in got.errors if e[0] != item), (item, error)], covered={})
+def _less(got: Fetched, trouble: Exception) -> Fetched | None:
+    """The same with a failure in place of its only value; if there is none, without raw answers; None: nothing less."""
+    if got.values:
+        [(item, _)] = got.values
+        errors = [*(e for e in got.errors if e[0] != item), (item, storing.named(trouble))]
+        return replace(got, values=[], errors=errors, covered={})
+    return replace(got, raws=[]) if got.raws else None
 
 
-def _wake(done: queue.SimpleQueue[Any]) -> None:
-    """Let those go on who handed in what nobody will store."""
+def _wake(done: queue.SimpleQueue[Any]) -> list[Fetched]:
+    """Let those go on who handed in what nobody will store; what they handed in."""
+    handed_in = []
     with suppress(queue.Empty):
         while True:
             handed = done.get_nowait()
             if isinstance(handed, tuple):
                 handed[1].set()
+                handed_in.append(handed[0])
+    return handed_in
 
 
 def _api_away(requests: int) -> ServerTrouble:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
+from chartline.cascade import storing
 from chartline.cascade.resources import Metadata, Resource, Series
 from chartline.errors import (
     AskPerson,
@@ -82,13 +83,19 @@ class Fetcher:
         return [items[n : n + size] for n in range(0, len(items), size)]
 
     def fetch(self, items: list[Item]) -> Fetched:
-        """What one request brings. Never raises a ChartlineError: trouble is in the result."""
-        if isinstance(self._resource, Metadata):
-            return self._fetch_metadata(self._resource, items)
-        return self._fetch_series(self._resource, items[0])
-
-    def _fetch_metadata(self, resource: Metadata, items: list[Item]) -> Fetched:
+        """What one request brings. Never raises: trouble of any kind is in the result, and so is what was paid."""
         got = Fetched(datetime.now(UTC))
+        try:
+            if isinstance(self._resource, Metadata):
+                self._fetch_metadata(got, self._resource, items)
+            else:
+                self._fetch_series(got, self._resource, items[0])
+        except Exception as error:
+            done = got.ended
+            _failed(got, self._resource, [item for item in items if item not in done], storing.named(error))
+        return got
+
+    def _fetch_metadata(self, got: Fetched, resource: Metadata, items: list[Item]) -> None:
         uuids = [item.entity for item in items]
         try:
             answer = self._client.get(resource.endpoint, ",".join(uuids))
@@ -96,7 +103,7 @@ class Fetcher:
             _note(got, resource, items, error)
             if len(items) == 1:
                 got.errors.append((items[0], error))
-                return got
+                return
             # One bad item must not cost the other nine: halve until it stands alone.
             middle = len(items) // 2
             for half in (items[:middle], items[middle:]):
@@ -105,10 +112,11 @@ class Fetcher:
                 if len(items) > 3 and got.found_api_away:  # two in a row alone: no item is to blame
                     got.errors.extend((item, error) for item in half)
                 else:
-                    got.join(self._fetch_metadata(resource, half))
-            return got
+                    got.join(self.fetch(half))
+            return
         except ChartlineError as error:
-            return _failed(got, resource, items, error)
+            _failed(got, resource, items, error)
+            return
         got.raws.append(raw.RawAnswer.of(resource.name, ",".join(uuids), "", 0, answer))
         got.calls.extend(answer.calls)
         by_uuid = {item.entity: item for item in items}
@@ -116,19 +124,17 @@ class Fetcher:
             found = models.parse_batch(resource.model, answer, uuids)
         except ContractBroken as error:
             got.errors.extend((item, error) for item in items)
-            return got
+            return
         for uuid, value in found.items():
             if isinstance(value, ChartlineError):
                 got.errors.append((by_uuid[uuid], value))
             else:
                 got.values.append((by_uuid[uuid], value))
-        return got
 
-    def _fetch_series(self, resource: Series, item: Item) -> Fetched:
-        got = Fetched(datetime.now(UTC))
+    def _fetch_series(self, got: Fetched, resource: Series, item: Item) -> None:
         if item.facet in self._refused:
             got.errors.append((item, UnsupportedPlatform(f"{item.facet} is not served for {resource.name}.")))
-            return got
+            return
         points: list[Any] = []
         asked = None
         try:
@@ -141,16 +147,15 @@ class Fetcher:
                     got.calls.extend(answer.calls)
                 points += [point for answer in answers for point in resource.read(answer, window)]
                 asked = (asked[0] if asked else window.start, window.end)
-        except ChartlineError as error:
+        except Exception as error:
             if isinstance(error, UnsupportedPlatform):
                 self._refused.add(item.facet)
-            _failed(got, resource, [item], error)
+            _failed(got, resource, [item], storing.named(error))
         if asked is not None:
             got.values.append((item, points))
             days = [*asked] if resource.whole_days else resource.days(points)
-            if days:
-                got.covered[item] = (min(days), max(days))
-        return got
+            if days:  # a day that lies ahead must not stand for those up to it
+                got.covered[item] = (min(*days, asked[1]), min(max(days), asked[1]))
 
 
 def _note(got: Fetched, resource: Resource, items: list[Item], error: ChartlineError) -> None:
@@ -163,9 +168,8 @@ def _note(got: Fetched, resource: Resource, items: list[Item], error: ChartlineE
         )
 
 
-def _failed(got: Fetched, resource: Resource, items: list[Item], error: ChartlineError) -> Fetched:
+def _failed(got: Fetched, resource: Resource, items: list[Item], error: ChartlineError) -> None:
     _note(got, resource, items, error)
     got.errors.extend((item, error) for item in items)
     if isinstance(error, OF_ALL):
         got.stop = error
-    return got

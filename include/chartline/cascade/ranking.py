@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from chartline.cascade import cadence, calendar
+from chartline.cascade import cadence, calendar, storing
 from chartline.cascade.run import Run
 from chartline.cascade.side_by_side import SideBySide
 from chartline.errors import (
@@ -21,6 +21,7 @@ from chartline.errors import (
     ChartlineError,
     ContractBroken,
     NotFound,
+    NotStored,
     NotYet,
     RateLimited,
     StopRun,
@@ -28,6 +29,7 @@ from chartline.errors import (
     UnknownChart,
     WarehouseUnavailable,
 )
+from chartline.soundcharts.calls import Call
 from chartline.soundcharts.client import RankingPages, SoundchartsClient
 from chartline.warehouse import calls, charts, executions, ledger, rankings, raw
 from chartline.warehouse.charts import ChartRow
@@ -53,6 +55,10 @@ WAITS = [timedelta(minutes=minutes) for minutes in (15, 30, 60, 120)]
 
 OF_ALL = (StopRun, AskPerson, RateLimited, WarehouseUnavailable)
 """Failures that the next day would meet too."""
+
+
+class NotKept(NotStored):
+    """A ranking that came and could not be kept."""
 
 
 def fetch_ranking(run: Run, *, last_try: bool = False) -> list[str]:
@@ -297,6 +303,7 @@ class _Fetch:
 
         try:
             pages = self.client.ranking(self.slug, None, known)
+            self._keep(pages)
         except ChartlineError as error:
             self._note_failure(LATEST, error)
             if isinstance(error, NotFound):
@@ -306,7 +313,6 @@ class _Fetch:
                     advice="Look it up with: chartline charts search",
                 ) from None
             raise
-        self._keep(pages)
         if held_elsewhere:
             self._take({pages.day: pages.stamp})
         return pages.day
@@ -351,20 +357,20 @@ class _Fetch:
         renewed = time.monotonic()
         for day, got in work:
             away = away + 1 if isinstance(got, TryLater) else 0
-            if isinstance(got, RankingPages):
-                self._keep(got)
+            failure = self._kept(got) if isinstance(got, RankingPages) else got
+            if failure is None:
                 have.add(day)
-            elif isinstance(got, OF_ALL):
-                self._note_failure(day.isoformat(), got)
-                stop = stop or got
-            elif isinstance(got, NotFound):
-                self._note_absent(day, got)
+            elif isinstance(failure, OF_ALL):
+                self._note_failure(day.isoformat(), failure)
+                stop = stop or failure
+            elif isinstance(failure, NotFound):
+                self._note_absent(day, failure)
             else:
-                self._note_failure(day.isoformat(), got)
-                self.failed[day] = got
+                self._note_failure(day.isoformat(), failure)
+                self.failed[day] = failure
                 broken = sum(isinstance(error, ContractBroken) for error in self.failed.values())
                 if away >= 2 * client.account.connections or (broken >= BROKEN_AT_ONCE and not have):
-                    stop = stop or got
+                    stop = stop or failure
             if stop is not None:
                 work.halt()
             if time.monotonic() - renewed > LEASE.total_seconds() / 3:
@@ -402,17 +408,34 @@ class _Fetch:
 
     # -- storing -------------------------------------------------------------------------------------------------
 
+    def _kept(self, pages: RankingPages) -> ChartlineError | None:
+        """Keep a ranking; the error when this one cannot be kept."""
+        try:
+            self._keep(pages)
+        except NotKept as error:
+            return error
+        return None
+
     def _keep(self, pages: RankingPages) -> None:
-        """One transaction: the pages, what they cost, the ledger, the calendar."""
+        """One transaction: the pages, what they cost, the ledger, the calendar. Raises NotKept, with the calls."""
+        made = [call for answer in pages.answers for call in answer.calls]
+        try:
+            storing.together(self.conn, lambda: self._write(pages, made))
+        except Exception as error:
+            if storing.concerns_all(error):
+                raise
+            body = pages.answers[0].body
+            raise NotKept(storing.named(error).what, calls=tuple(made), body=body) from error
+
+    def _write(self, pages: RankingPages, made: list[Call]) -> None:
         now = self.run.now()
         latest = pages.answers[0].endpoint == "ranking_latest"
         settled = [Settled(self.slug, LATEST, "ok", now, now)] if latest else []
-        with self.conn.transaction():
-            if not pages.known:
-                calendar.note(self.conn, self.slug, pages.pages[0].chart, [pages.stamp], now)
-                settled.append(keep(self.conn, self.slug, pages, now, self.run.execution.id))
-            calls.record(self.conn, [call for a in pages.answers for call in a.calls], self.run.execution.id)
-            ledger.settle(self.conn, RESOURCE, settled)
+        if not pages.known:
+            calendar.note(self.conn, self.slug, pages.pages[0].chart, [pages.stamp], now)
+            settled.append(keep(self.conn, self.slug, pages, now, self.run.execution.id))
+        calls.record(self.conn, made, self.run.execution.id)
+        ledger.settle(self.conn, RESOURCE, settled)
 
     def _note_failure(self, facet: str, error: ChartlineError) -> None:
         """Keep what the failed fetch cost and answered; its lease ends."""

@@ -77,7 +77,7 @@ class Series:
             start = end - timedelta(days=first_days - 1)
         else:
             overlap = 0 if self.whole_days else settings.audience_overlap_days
-            start = item.covered_to + timedelta(days=1 - overlap)
+            start = min(item.covered_to, end) + timedelta(days=1 - overlap)
         start = min(start, end)
         step = timedelta(days=settings.audience_window_days)
         found = []

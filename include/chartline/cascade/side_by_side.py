@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Generic, TypeVar
 
+from chartline.cascade.storing import named
 from chartline.errors import ChartlineError
 
 Item = TypeVar("Item")
@@ -14,7 +15,7 @@ Got = TypeVar("Got")
 
 
 class SideBySide(Generic[Item, Got]):
-    """Iterates over (item, what `work` made of it or the named error it raised), as they come.
+    """Iterates over (item, what `work` made of it or the error it raised, by its name), as they come.
 
     A thread takes its next item only when the caller asks for more, having stored what it was handed: a kill loses no
     more than what is under way. Leaving the loop early halts the threads, and loses what they have under way.
@@ -65,8 +66,8 @@ class SideBySide(Generic[Item, Got]):
                     return
                 try:
                     got: Got | ChartlineError = self._work(item)
-                except ChartlineError as error:
-                    got = error
+                except Exception as error:
+                    got = named(error)
                 self._done.put((item, got))
                 self._go_on.acquire()
         except BaseException as trouble:

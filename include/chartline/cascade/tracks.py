@@ -8,28 +8,26 @@ from typing import Any
 
 import psycopg
 
-from chartline.cascade import audience, planning, ranking
+from chartline.cascade import audience, planning, ranking, storing
 from chartline.cascade.planning import Ask
 from chartline.cascade.resources import TRACK_METADATA
 from chartline.cascade.run import Run
-from chartline.errors import ChartlineError, ContractBroken, RankingIncomplete
+from chartline.errors import ChartlineError, RankingIncomplete
 from chartline.soundcharts import models
 from chartline.warehouse import charts, executions, rankings, raw
 from chartline.warehouse.executions import Counts, ItemFailure
 from chartline.warehouse.ledger import Batch, Want
-from chartline.warehouse.merge import REFUSED
 from chartline.warehouse.rankings import Fetched
 
 GROUP = 8
 """Rankings stored in one transaction: neighbouring days share most tracks, and a long one would hold others up."""
-AGAIN = 5
 
 
 def upsert_tracks(run: Run, days: Sequence[str]) -> list[Batch]:
     """Store the rankings of `days` (ISO), a few in a transaction, and plan the track metadata that is due.
 
-    A ranking whose pages are broken is stored in no part, noted among the days left, and does not stop the others;
-    clearing fetch_ranking fetches it anew. Raises ContractBroken (names the field) and RankingIncomplete when there is
+    A ranking whose pages cannot be read or stored is stored in no part, noted among the days left, and does not stop
+    the others; clearing fetch_ranking fetches it anew. Raises its error (of a field, say) when there is
     no other.
     """
     with run.connect() as conn:
@@ -78,8 +76,12 @@ def _store(conn: psycopg.Connection[Any], run: Run, days: Sequence[date]) -> dic
         for day in todo[start : start + GROUP]:
             try:
                 fetched[day] = _read(conn, slug, day)
-            except (ContractBroken, RankingIncomplete) as error:
+            except RankingIncomplete as error:
                 broken[day] = error
+            except Exception as error:
+                if storing.concerns_all(error):
+                    raise
+                broken[day] = storing.named(error)
         broken |= _store_group(conn, run, fetched)
     return broken
 
@@ -99,23 +101,17 @@ def _read(conn: psycopg.Connection[Any], slug: str, day: date) -> Fetched:
 def _store_group(
     conn: psycopg.Connection[Any], run: Run, fetched: Mapping[date, Fetched]
 ) -> dict[date, ChartlineError]:
-    """One transaction for a few rankings; one for each when the warehouse refuses a value of theirs."""
+    """One transaction for a few rankings; one for each when one of them cannot be stored."""
     if not fetched:
         return {}
-    for attempt in range(AGAIN):
-        try:
-            with conn.transaction():
-                _write(conn, run, list(fetched.values()))
-            return {}
-        except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
-            if attempt == AGAIN - 1:
-                raise
-        except REFUSED as refused:
-            if len(fetched) == 1:
-                why = refused.diag.message_primary or type(refused).__name__
-                error = ContractBroken(f"The warehouse cannot hold what came: {why}.", advice="The raw answer is kept.")
-                return dict.fromkeys(fetched, error)
-            break
+    try:
+        storing.together(conn, lambda: _write(conn, run, list(fetched.values())))
+        return {}
+    except Exception as error:
+        if storing.concerns_all(error):
+            raise
+        if len(fetched) == 1:
+            return dict.fromkeys(fetched, storing.named(error))
     broken: dict[date, ChartlineError] = {}
     for day, one in fetched.items():
         broken |= _store_group(conn, run, {day: one})

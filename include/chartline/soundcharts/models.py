@@ -24,7 +24,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from chartline.errors import ChartlineError, ContractBroken, NotFound
+from chartline.errors import ChartlineError, ContractBroken, NotFound, storable
 from chartline.soundcharts.calls import Answer
 from chartline.soundcharts.ranges import LISTED
 
@@ -32,11 +32,6 @@ from chartline.soundcharts.ranges import LISTED
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?=$|[T ])")
-
-
-def _storable(text: str) -> str:
-    """Without what PostgreSQL cannot hold: NUL, and halves of characters, which JSON can spell."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def _blank_is_none(value: Any) -> Any:
@@ -85,7 +80,7 @@ def _measured(items: Any) -> Any:
     return [item for item in items if not (isinstance(item, dict) and "value" in item and item["value"] is None)]
 
 
-Text = Annotated[str, AfterValidator(_storable)]
+Text = Annotated[str, AfterValidator(storable)]
 MaybeText = Annotated[Text | None, BeforeValidator(_blank_is_none)]  # "" is how the API says nothing
 PlainText = Annotated[Text, BeforeValidator(_none_is_blank)]  # "" has a meaning of its own
 Names = Annotated[list[Text], BeforeValidator(_filled), BeforeValidator(_none_is_empty)]
@@ -343,7 +338,7 @@ class Artist(_Shape):
 class AudiencePlot(_Shape):
     """The total to date of one release of the track."""
 
-    identifier: Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(_storable)]
+    identifier: Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(storable)]
     value: Big
 
 
