@@ -37,7 +37,7 @@ class Metric:
 
 
 def text(conn: psycopg.Connection[Any], settings: Settings, now: datetime) -> str:
-    """All metrics. Ten queries; a series for each followed chart, else a fixed number."""
+    """All metrics. Eleven queries; a series for each followed chart, else a fixed number."""
     return render(collect(conn, settings, now))
 
 
@@ -45,6 +45,7 @@ def collect(conn: psycopg.Connection[Any], settings: Settings, now: datetime) ->
     """The metrics with their values."""
     follows = standing.followed(conn, settings, now)
     totals = health.totals(conn)
+    stored = health.stored(conn)
     by_status = health.executions_by_status(conn)
     alerts = health.open_alerts(conn)
     today = now.astimezone(UTC).date()
@@ -80,9 +81,9 @@ def collect(conn: psycopg.Connection[Any], settings: Settings, now: datetime) ->
         Metric("chartline_up", "gauge", "1: the warehouse answers.").add(1),
         schedules,
         Metric("chartline_charts", "gauge", "Charts of the catalogue.").add(totals.charts),
-        Metric("chartline_rankings", "gauge", "Stored rankings, as PostgreSQL estimates.").add(totals.rankings),
-        Metric("chartline_tracks", "gauge", "Tracks, as PostgreSQL estimates.").add(totals.tracks),
-        Metric("chartline_artists", "gauge", "Artists, as PostgreSQL estimates.").add(totals.artists),
+        Metric("chartline_rankings", "gauge", "Stored rankings.").add(stored.rankings),
+        Metric("chartline_tracks", "gauge", "Tracks.").add(stored.tracks),
+        Metric("chartline_artists", "gauge", "Artists.").add(stored.artists),
         executions,
         Metric("chartline_last_success_timestamp_seconds", "gauge", "When a run last ended well.").add(
             success.timestamp() if success else None

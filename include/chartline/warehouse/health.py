@@ -87,28 +87,23 @@ def standings(conn: Connection, slugs: Sequence[str] | None = None) -> list[Stan
 
 @dataclass(frozen=True)
 class Totals:
-    """Of the whole warehouse. `tracks`, `artists`, `rankings`: as PostgreSQL last estimated; `failed_day`: executions
-    that failed in the last 24 hours."""
+    """Of the whole warehouse. `failed_day`: executions that failed in the last 24 hours."""
 
     charts: int
     followed: int
     active: int
-    rankings: int
-    tracks: int
-    artists: int
     running: int
     failed_day: int
     last_success: datetime | None
 
 
 def totals(conn: Connection) -> Totals:
-    """What there is, in one query. Large tables are not counted: their size is PostgreSQL's estimate."""
+    """What there is, in one query. No large table is counted."""
     with conn.cursor(row_factory=class_row(Totals)) as cursor:
         found = cursor.execute(
             """select (select count(*) from chartline.chart)::int as charts,
                       (select count(*) from chartline.chart_sync_schedule)::int as followed,
                       (select count(*) from chartline.chart_sync_schedule where is_active)::int as active,
-                      size.rankings, size.tracks, size.artists,
                       (select count(*) from chartline.chart_sync_execution where status = 'running')::int as running,
                       (select count(*) from chartline.chart_sync_execution
                        where status in ('failed', 'lost') and started_at > now() - interval '1 day')::int as failed_day,
@@ -116,17 +111,28 @@ def totals(conn: Connection) -> Totals:
                           (select finished_at from chartline.chart_sync_execution
                            where status = 'complete' order by started_at desc, id desc limit 1),
                           (select finished_at from chartline.chart_sync_execution
-                           where status = 'partial' order by started_at desc, id desc limit 1)) as last_success
-               from (
-                   select max(n) filter (where name = 'chart_ranking') as rankings,
-                          max(n) filter (where name = 'track') as tracks,
-                          max(n) filter (where name = 'artist') as artists
-                   from (
-                       select relname as name, greatest(reltuples, 0)::bigint as n from pg_class
-                       where oid in ('chartline.chart_ranking'::regclass, 'chartline.track'::regclass,
-                                     'chartline.artist'::regclass)
-                   ) as estimated
-               ) as size"""
+                           where status = 'partial' order by started_at desc, id desc limit 1)) as last_success"""
+        ).fetchone()
+    assert found is not None
+    return found
+
+
+@dataclass(frozen=True)
+class Stored:
+    """How much is stored."""
+
+    rankings: int
+    tracks: int
+    artists: int
+
+
+def stored(conn: Connection) -> Stored:
+    """Counted, row by row: PostgreSQL's own estimate is that of the last vacuum, and may be of another year."""
+    with conn.cursor(row_factory=class_row(Stored)) as cursor:
+        found = cursor.execute(
+            """select (select count(*) from chartline.chart_ranking) as rankings,
+                      (select count(*) from chartline.track) as tracks,
+                      (select count(*) from chartline.artist) as artists"""
         ).fetchone()
     assert found is not None
     return found

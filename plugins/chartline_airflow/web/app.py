@@ -6,7 +6,7 @@ from fastapi import Depends, FastAPI, Request
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chartline_airflow.web import access, etags, pages, problems
+from chartline_airflow.web import access, bodies, etags, pages, problems
 from chartline_airflow.web.api import (
     alerts,
     artists,
@@ -20,6 +20,7 @@ from chartline_airflow.web.api import (
     sync,
     tracks,
 )
+from chartline_airflow.web.slashes import Slashes
 
 VERSION = "1"
 
@@ -48,7 +49,10 @@ HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
+    "cache-control": "no-store",
 }
+"""Of an answer that does not say otherwise itself, as the static files do. Nothing else is kept by a browser or a
+proxy: what is told is for one person, and true now."""
 
 
 def create_app() -> FastAPI:
@@ -60,6 +64,7 @@ def create_app() -> FastAPI:
         docs_url=None,  # would be loaded from elsewhere
         redoc_url=None,
         openapi_url="/api/openapi.json",
+        redirect_slashes=False,  # see slashes.py
         generate_unique_id_function=lambda route: f"{(route.tags or ['chartline'])[0]}_{route.name}",
     )
     for router in ROUTERS:
@@ -67,8 +72,10 @@ def create_app() -> FastAPI:
         app.include_router(router, prefix="/api", dependencies=below, responses=problems.SCHEMAS)
     app.include_router(pages.router, include_in_schema=False)
     app.mount("/static", pages.static, name="static")
+    app.router.default = Slashes(app.router)
     problems.add_to(app)
     app.openapi()  # now, once: first requests side by side, as a page makes, would each do it and fail
+    app.add_middleware(bodies.Limited)
     app.add_middleware(access.Guard)
     app.add_middleware(etags.Etags)
     app.add_middleware(Headers)

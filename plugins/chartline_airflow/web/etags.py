@@ -50,7 +50,6 @@ def _with_tag(start: Message, body: Message, known: str) -> Message:
     tag = f'"{blake2b(body.get("body", b""), digest_size=12).hexdigest()}"'
     headers = MutableHeaders(scope=start)
     headers["etag"] = tag
-    headers.setdefault("cache-control", "private, no-cache")
     if tag not in [one.strip().removeprefix("W/") for one in known.split(",")] and known.strip() != "*":
         return body
     start["status"] = 304

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 import psycopg
@@ -36,6 +37,8 @@ from chartline.errors import (
 log = logging.getLogger(__name__)
 
 MEDIA = "application/problem+json"
+TOLD, NAMED = 50, 200
+"""So many wrong fields are told, and so many letters of a name: the answer must not outgrow the request."""
 
 BY_CLASS: tuple[tuple[type[ChartlineError], int], ...] = (
     (UnknownChart, 404),
@@ -79,7 +82,7 @@ SCHEMAS: dict[int | str, dict[str, Any]] = {
         "description": HTTPStatus(status).phrase,
         "content": {MEDIA: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
     }
-    for status in (401, 403, 404, 409, 415, 422, 502, 503)
+    for status in (401, 403, 404, 409, 413, 415, 422, 502, 503)
 }
 """What each route may answer besides the good."""
 
@@ -190,8 +193,10 @@ def _validation(_: Request, error: Exception) -> JSONResponse:
         elif entry["type"] == "missing":
             reason = "is missing"
         errors.setdefault(".".join(place), reason)
-    detail = "; ".join(f"{field}: {reason}" for field, reason in errors.items())
-    told = [{"field": field, "reason": reason} for field, reason in errors.items()]
+    told = [{"field": field[:NAMED], "reason": reason} for field, reason in islice(errors.items(), TOLD)]
+    detail = "; ".join(f"{one['field']}: {one['reason']}" for one in told)
+    if len(errors) > TOLD:
+        detail += f"; and {len(errors) - TOLD} more"
     return Problem(422, detail, kind="bad_input", errors=told).response
 
 

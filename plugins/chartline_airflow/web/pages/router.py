@@ -36,7 +36,7 @@ def _shell(page: str, person: Reader, depth: int, subject: str = "", **more: Any
     text = _templates.get_template(f"{page}.html").render(
         page=page, person=person, root="../" * depth or "./", subject=subject, **more
     )
-    return HTMLResponse(text, headers={"content-security-policy": POLICY, "cache-control": "private, no-cache"})
+    return HTMLResponse(text, headers={"content-security-policy": POLICY})
 
 
 @router.get("/")
