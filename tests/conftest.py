@@ -59,6 +59,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Leaves the totals in the file that bin/test names: its last line tells those of both its parts."""
+    if name := os.environ.get("CHARTLINE_TEST_TOTALS"):
+        counts = {what: len(terminalreporter.stats.get(what, ())) for what in ("failed", "error", "passed", "skipped")}
+        Path(name).write_text(", ".join(f"{count} {what}" for what, count in counts.items() if count))
+
+
 @pytest.fixture(autouse=True)
 def _nothing_is_hidden_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """What one test hides as a secret ("wrong", say) must not be cut out of the texts of the next."""

@@ -264,10 +264,12 @@ class LocalPostgres:
     # -- the user it runs as -------------------------------------------------------------------------------
 
     def _run(self, program: str, *arguments: str, out: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+        # A library that is loaded into all of our processes (an allocator, the clock of bin/test --at) goes there too.
+        handed_on = {name: os.environ[name] for name in ("LD_PRELOAD",) if name in os.environ}
         return subprocess.run(
             [*self._as_server_user(), str(binaries() / program), *arguments],
             stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, text=True, check=False,
-            cwd="/", env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"},
+            cwd="/", env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"} | handed_on,
         )  # fmt: skip
 
     def _as_server_user(self) -> list[str]:
