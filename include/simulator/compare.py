@@ -100,7 +100,9 @@ def compare(world: World, dsn: str) -> list[Part]:
 
     Items recorded as failed and not fetched since are left out on both sides.
     """
-    with psycopg.connect(dsn, options="-c search_path=chartline -c timezone=UTC") as conn:
+    with psycopg.connect(dsn) as conn:
+        conn.execute("set local search_path = chartline")
+        conn.execute("set local timezone = 'UTC'")
         return Comparison(world, conn).parts()
 
 

@@ -10,6 +10,7 @@ import typer
 
 from chartline.cli import common
 from chartline.errors import NetworkTrouble, NotConfigured
+from chartline.sessions import Session
 from chartline.soundcharts.account import ApiAccount
 
 
@@ -49,7 +50,8 @@ def _asked(url: str, what: str) -> dict[str, Any]:
 
     try:
         headers = {CONTROL_HEADER: os.environ.get(TOKEN_VARIABLE, "")}
-        answer = requests.get(f"{url}/_control/{what}", headers=headers, timeout=10)
+        with Session() as http:
+            answer = http.get(f"{url}/_control/{what}", headers=headers, timeout=10)
         if answer.status_code == 401:
             raise NotConfigured(
                 f"The simulator at {url} does not tell its truth without its token.",

@@ -27,7 +27,7 @@ from chartline.soundcharts.client import SoundchartsClient
 from chartline.soundcharts.endpoints import TEAM_USAGE
 from chartline.soundcharts.limiter import NoLimiter
 from chartline.warehouse import privileges, schema
-from chartline.warehouse.connect import connect
+from chartline.warehouse.connect import connect, is_pooled
 
 State = Literal["ok", "warning", "problem"]
 OK: State = "ok"
@@ -158,7 +158,9 @@ def _connect(url: Callable[[], str], open_: ExitStack) -> tuple[psycopg.Connecti
         return None, _told("warehouse", trouble)
     conn.autocommit = True
     major = conn.info.server_version // 10000
-    place = f"PostgreSQL {major} answers at {conn.info.host}:{conn.info.port}/{conn.info.dbname}, as {conn.info.user}."
+    way = ", through a connection pooler" if is_pooled(conn) else ""
+    there = f"{conn.info.host}:{conn.info.port}/{conn.info.dbname}"
+    place = f"PostgreSQL {major} answers at {there}, as {conn.info.user}{way}."
     if major < POSTGRES:
         return conn, Line("warehouse", PROBLEM, place, f"Use PostgreSQL {POSTGRES} or later.")
     return conn, Line("warehouse", OK, place)

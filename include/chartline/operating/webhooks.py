@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import requests
 
+from chartline.sessions import Session
 from chartline.soundcharts.redaction import hide
 
 TIMEOUT = (5.0, 10.0)
@@ -56,7 +57,7 @@ class Webhook:
             "X-Chartline-Signature": f"sha256={signature(self.secret, stamp, body)}",
         }
         try:
-            with requests.Session() as http:
+            with Session() as http:
                 answer = http.post(
                     self.url, data=body, headers=headers, timeout=TIMEOUT, allow_redirects=False, stream=True
                 )

@@ -81,7 +81,7 @@ class SoundchartsClient:
         account: ApiAccount,
         *,
         limiter: Limiter,
-        session_factory: Callable[[], requests.Session] = requests.Session,
+        session_factory: Callable[[], requests.Session] = Session,
         settings: Settings | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:

@@ -20,10 +20,12 @@ from psycopg import errors as pg
 from chartline.errors import NotConfigured, RateLimited, SchemaMismatch, WarehouseUnavailable
 from chartline.soundcharts import ranges
 from chartline.soundcharts.policy import LONGEST_WAIT
+from chartline.warehouse.connect import connect, limit_statements
 
 WINDOW = 60.0  # seconds: what the API counts in
 USABLE = 1.0  # seconds: a slot that was not used by then is thrown away
 JITTER = 1.0  # seconds: a call may take that much longer than another one to reach the API
+SECONDS = 10  # that handing out slots may take
 LONGEST_PAUSE = float(ranges.MINUTE_WAIT.high)  # seconds: no pause of the account is longer, whoever asks for it
 SAVED_SHARE = 50  # one in that many of the minute's calls may be saved up
 BLOCKS_LOST = 20  # in a row: then the database is too slow to count by
@@ -273,19 +275,10 @@ class PostgresBank:
 
     def _connected(self) -> psycopg.Connection[Any]:
         if self._connection is None:
-            try:
-                self._connection = psycopg.connect(
-                    self._dsn,
-                    autocommit=True,
-                    connect_timeout=5,
-                    application_name="chartline limiter",
-                    options="-c statement_timeout=10s",
-                )
-            except psycopg.ProgrammingError:  # its text repeats the address, which holds a password
-                raise NotConfigured(
-                    "The address of the warehouse cannot be read.",
-                    advice="Write it as postgresql://user:password@host:port/database.",
-                ) from None
+            conn = connect(self._dsn, application="chartline limiter")
+            conn.autocommit = True
+            limit_statements(conn, SECONDS)
+            self._connection = conn
         return self._connection
 
 

@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
+from chartline.warehouse.connect import is_pooled
 from chartline.warehouse.partitions import PARTITIONED
 
 Row = Mapping[str, Any]
@@ -124,9 +125,14 @@ def _stage(conn: Connection, table: MergeTable, rows: Iterable[Row]) -> tuple[st
         raise ValueError(f"{table.name} takes no {', '.join(sorted(unknown))}")
     conn.execute(
         sql.SQL(
-            "create temp table if not exists {staging} on commit delete rows"
-            " as select {columns} from {table} with no data"
-        ).format(staging=sql.Identifier(f"staged_{table.name}"), columns=_columns(table.writable), table=_name(table))
+            "create temp table if not exists {staging} on commit {end} as select {columns} from {table} with no data"
+        ).format(
+            staging=sql.Identifier(f"staged_{table.name}"),
+            # A pooler's sessions outlive ours, and a migration: they keep no table.
+            end=sql.SQL("drop" if is_pooled(conn) else "delete rows"),
+            columns=_columns(table.writable),
+            table=_name(table),
+        )
     )
     into = sql.SQL("copy {} ({}) from stdin").format(_staging(table), _columns(columns))
     with conn.cursor() as cursor, cursor.copy(into) as copy:

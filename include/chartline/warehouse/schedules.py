@@ -61,7 +61,7 @@ def snapshot_rows(dsn: str) -> list[dict[str, Any]]:
     Raises WarehouseUnavailable, NotConfigured, psycopg.Error (the statement was refused or took too long).
     """
     with connect(dsn, seconds=SNAPSHOT_SECONDS) as conn:
-        conn.execute(f"set statement_timeout = '{SNAPSHOT_SECONDS}s'")
+        conn.execute(f"set local statement_timeout = '{SNAPSHOT_SECONDS}s'")
         return rows(conn)
 
 

@@ -29,7 +29,7 @@ from chartline.dagbuild import runtime
 from chartline.errors import NotConfigured, WarehouseUnavailable
 from chartline.schedules.service import Client
 from chartline.warehouse import schema
-from chartline.warehouse.connect import connect
+from chartline.warehouse.connect import connect, limit_statements
 
 Connection = psycopg.Connection[Any]
 
@@ -97,7 +97,7 @@ class Pool:
         conn.autocommit = True
         try:
             schema.check(conn)
-            conn.execute(f"set statement_timeout = '{STATEMENT_SECONDS}s'")
+            limit_statements(conn, STATEMENT_SECONDS)
         except BaseException:
             conn.close()
             raise
