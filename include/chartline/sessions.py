@@ -17,7 +17,7 @@ class Session(requests.Session):
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
         """After a redirect: the login goes along to the same host only."""
-        if "Authorization" in prepared_request.headers and self.should_strip_auth(
+        if "Authorization" in prepared_request.headers and self.should_strip_auth(  # type: ignore[no-untyped-call]
             str(response.request.url), str(prepared_request.url)
         ):
             del prepared_request.headers["Authorization"]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import ast
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chartline.errors import ChartlineError
 from chartline.operating import doctor
 from chartline.operating.webhooks import Webhook
 from chartline.sessions import Session
@@ -78,7 +80,7 @@ def test_a_webhook_gets_no_login_of_a_netrc(listener: Listener) -> None:
 
 
 def test_airflow_gets_doctors_own_login(listener: Listener) -> None:
-    with doctor._session() as http:
+    with doctor._session(doctor.Airflow("http://airflow.example", None)) as http:
         http.get(f"{listener.url}/api/v2/pools", headers={"Authorization": "Bearer its"})
     assert listener.logins == ["Bearer its"]
 
@@ -86,8 +88,8 @@ def test_airflow_gets_doctors_own_login(listener: Listener) -> None:
 @pytest.mark.parametrize("auth", ["keys", "oauth"])
 def test_soundcharts_and_its_token_url_get_the_accounts_login_only(listener: Listener, auth: str) -> None:
     account = ApiAccount(listener.url, "app", "key", auth=auth, token_url=f"{listener.url}/token", team_id="1")
-    with SoundchartsClient(account, limiter=NoLimiter()) as client, pytest.raises(Exception):  # noqa: B017, PT011
-        client.get(TEAM_USAGE)
+    with SoundchartsClient(account, limiter=NoLimiter()) as client, suppress(ChartlineError):
+        client.get(TEAM_USAGE)  # what comes of it is not the question
     assert listener.logins
     assert "Basic c29tZWJvZHk6b2YtdGhlLW5ldHJj" not in listener.logins
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from chartline.schedules.model import Schedule
 
 _STEPS = """
@@ -124,15 +126,31 @@ Change it with `chartline schedules change {schedule.slug} ...`.
 def quarantine(slug: str, error: str) -> str:
     """The page of a schedule that cannot be built."""
     return f"""
-**The schedule of `{slug}` cannot be used**, so this DAG does nothing but fail with the reason:
+**The schedule of {code(slug)} cannot be used**, so this DAG does nothing but fail with the reason:
 
-    {plain(error)}
+    {" ".join(error.split())}
 
-Mend it with `chartline schedules change {slug} ...` (or in `chartline.chart_sync_schedule`); the DAG is itself again
-at the next parse. No other schedule is touched, and nothing that was stored is lost.
+Mend it with {code(f"chartline schedules change {slug} ...")} (or in
+`chartline.chart_sync_schedule`); the DAG is itself again at the next parse. No other schedule is touched, and nothing
+that was stored is lost.
 """
 
 
 def plain(text: str) -> str:
-    """Text from elsewhere, so that it stays text in Markdown."""
-    return "".join(f"\\{c}" if c in "\\`*_[]()#!|~" else c for c in text.replace("\n", " ")).replace("<", "&lt;")
+    """Text from elsewhere, so that it stays text in Markdown: no mark-up, and no link.
+
+    Addresses are made links by what they look like after all else was read, escapes included, so a joiner, which is not
+    seen, is put where they would be known by: after `:`, `www` and `@`.
+    """
+    parted = _ADDRESS.sub(lambda found: found[0] + JOINER, " ".join(text.split()))
+    return "".join(f"\\{c}" if c in MARKS else c for c in parted).replace("&", "&amp;").replace("<", "&lt;")
+
+
+def code(text: str) -> str:
+    """Text from elsewhere in Markdown as code, where nothing is read as mark-up: one line, without its backticks."""
+    return f"`{' '.join(text.replace('`', ' ').split())}`"
+
+
+JOINER = "\u2060"
+MARKS = "\\`*_[]()#!|~>"
+_ADDRESS = re.compile(r":(?=/)|www(?=\.)|@", re.IGNORECASE)

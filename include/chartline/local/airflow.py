@@ -18,6 +18,7 @@ from chartline.errors import AskPerson, TryLater
 from chartline.local.ports import LOOPBACK
 from chartline.local.processes import Service, ServiceFailed, last_words, stop_all
 from chartline.local.secrets import private_folder, write_private
+from chartline.sessions import Session
 
 # `--skip-serve-logs`: the log servers would listen on every network, and on one machine logs are read from the disk.
 COMPONENTS = {
@@ -53,7 +54,7 @@ class LocalAirflow:
         self.home, self.env, self.port = home, dict(env), port
         self.web = f"http://{LOOPBACK}:{port}"
         self._token: str | None = None
-        self._http = requests.Session()
+        self._http = Session()
         self._http.trust_env = False  # never through a proxy
         run = private_folder(home / "run")
         self._services = {

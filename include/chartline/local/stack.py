@@ -30,6 +30,7 @@ from chartline.local.processes import Service, ServiceFailed
 from chartline.local.secrets import Secrets, private_folder, write_private
 from chartline.local.source import Source
 from chartline.schedules import service
+from chartline.sessions import Session
 from chartline.settings import settings
 from chartline.soundcharts.account import ApiAccount
 from chartline.soundcharts.client import SoundchartsClient
@@ -246,7 +247,7 @@ class Stack:
 
     def simulator_api(self, method: str, path: str, json: object = None) -> Any:
         """A call of the simulator's own control paths (`/_control/…`, `/_truth/…`); its JSON answer."""
-        with requests.Session() as http:
+        with Session() as http:
             http.trust_env = False
             url = self.simulator_url + path
             answer = http.request(method, url, json=json, headers=self._control_header, timeout=60)
@@ -290,7 +291,7 @@ class Stack:
         return SoundchartsClient(account, limiter=limiter, session_factory=self._session)
 
     def _session(self) -> requests.Session:
-        session = requests.Session()
+        session = Session()
         session.trust_env = not self.simulates  # a proxy cannot see this machine's loopback
         return session
 

@@ -21,6 +21,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from chartline.errors import ChartlineError, CredentialsRefused, NotInPlan, QuotaSpent, TryLater
 from chartline.operating import quota
+from chartline.sessions import Session
 from chartline.settings import Settings, settings
 from chartline.soundcharts.account import CONNECTION, ENVIRONMENT, ApiAccount
 from chartline.soundcharts.client import SoundchartsClient
@@ -235,7 +236,7 @@ def _quota(left: int | None, conn: psycopg.Connection[Any] | None) -> Line:
 
 def _dating(dates: list[datetime]) -> requests.Session:
     """A session that notes the time that each answer says it has."""
-    session = requests.Session()
+    session = Session()
 
     def note(answer: requests.Response, *_: Any, **__: Any) -> None:
         try:
@@ -277,7 +278,7 @@ def _has_connection(airflow: Airflow) -> bool:
 
 
 def _session(airflow: Airflow) -> requests.Session:
-    session = requests.Session()
+    session = Session()
     session.trust_env = not airflow.url.startswith(("http://127.0.0.1", "http://localhost"))
     return session
 

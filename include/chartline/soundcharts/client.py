@@ -22,6 +22,7 @@ from chartline.errors import (
     RateLimited,
     ShortAnswer,
 )
+from chartline.sessions import Session
 from chartline.settings import Settings
 from chartline.settings import settings as settings_of_process
 from chartline.soundcharts import policy, ranges

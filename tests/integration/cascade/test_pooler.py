@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import psycopg
 import pytest
+from tests.poolers import Pooler, pooling
 
 from chartline.operating import alerts, doctor, health
 from chartline.schedules import service
@@ -17,7 +18,6 @@ from chartline.warehouse import schedules, schema
 from chartline.warehouse.connect import connect, is_pooled
 from chartline_airflow.web.warehouse import Pool
 from simulator.compare import compare
-from tests.poolers import Pooler, pooling
 
 from .conftest import Cascade, Server
 
