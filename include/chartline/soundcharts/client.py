@@ -30,6 +30,7 @@ from chartline.soundcharts.account import ApiAccount
 from chartline.soundcharts.auth import login_of
 from chartline.soundcharts.calls import Answer, Call
 from chartline.soundcharts.endpoints import RANKING_AT, RANKING_LATEST, Endpoint
+from chartline.soundcharts.entries import Entries
 from chartline.soundcharts.limiter import Limiter
 from chartline.soundcharts.models import Page, RankingPage, parse
 from chartline.soundcharts.redaction import hide_login
@@ -210,23 +211,31 @@ class SoundchartsClient:
         return answer, parse(RankingPage, answer)
 
     def _rest_of_ranking(self, slug: str, first: _RankingPage, spent: _Spent) -> RankingPages:
-        """The first page and all others. A page beyond the total is asked when the API says that there is one."""
+        """The first page and all others. A page beyond the total is asked when the API says that there is one, or when
+        the total may have been reached only because rows came again on a later page."""
         found = [first]
         answer, page = first
         total, day, stamp = page.page.total, page.date, page.stamp
-        rows = [(item.position, item.song.uuid) for item in page.items]
-        while len(rows) < total or page.page.next:
-            answer, page = self._ranking_page(slug, stamp, len(rows), spent)
+        entries, offset = Entries.of([page.items]), 0
+        while (
+            len(entries.listed) < total or page.page.next or (entries.doubled_across and len(entries.charted) < total)
+        ):
+            # From where the page ended; a row beyond its limit is one that came twice, not the next page's first.
+            offset += min(len(page.items), RANKING_AT.page_limit) if page.page.next else len(page.items)
+            before = len(entries.items)
+            answer, page = self._ranking_page(slug, stamp, offset, spent)
             if page.date != day:
                 raise _short(answer, f"{slug}: a page of {page.date} came with those of {day}.")
-            if not page.items:
+            grown = Entries.of([page.items for _, page in [*found, (answer, page)]])
+            if len(grown.items) == before or len(found) == ranges.PAGES.high:
+                kept, brought = found[-1]
+                found[-1] = replace(kept, calls=(*kept.calls, *answer.calls)), brought  # it brought nothing, and counts
                 break
             found.append((answer, page))
-            rows += [(item.position, item.song.uuid) for item in page.items]
-        if not _is_whole([position for position, _ in rows], total):
-            raise _short(answer, f"{slug}, {day}: {len(rows)} entries came, {total} is the total.")
-        if len(set(rows)) != len(rows):
-            raise _short(answer, f"{slug}, {day}: an entry came twice, so another one is missing.")
+            entries = grown
+        if not entries.are_whole(total):
+            more = f", {entries.doubles} of them twice" if entries.doubles else ""
+            raise _short(answer, f"{slug}, {day}: {len(entries.listed)} entries came{more}, {total} is the total.")
         return _ranking(found, known=False)
 
     # -- one call ----------------------------------------------------------------------------------------------
@@ -394,15 +403,6 @@ def _relative(answer: Answer, path: str) -> str:
     if parts.scheme or parts.netloc or not path.startswith("/") or path.startswith("//") or not path.isprintable():
         raise _broken(answer, "page.next", "a path without a host is expected")
     return path
-
-
-def _is_whole(positions: list[int], total: int) -> bool:
-    """Whether all came. Rows at position 0 left the chart; the API does not say whether its total counts them.
-
-    Where it does, no position is above the number of rows that are left: a gap means that one of those is missing.
-    """
-    charted = [position for position in positions if position]
-    return len(charted) == total or (len(positions) == total and max(charted, default=0) <= len(charted))
 
 
 def _ranking(found: list[_RankingPage], *, known: bool) -> RankingPages:

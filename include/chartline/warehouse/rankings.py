@@ -11,6 +11,7 @@ import psycopg
 from psycopg.rows import class_row
 
 from chartline.errors import RankingIncomplete
+from chartline.soundcharts.entries import Entries
 from chartline.soundcharts.models import RankingItem, RankingPage
 from chartline.warehouse import charts, tracks
 from chartline.warehouse.merge import merge, replace
@@ -33,7 +34,8 @@ class StoredRanking:
 
 @dataclass(frozen=True)
 class RankingRow:
-    """A stored ranking. `total`: what the API says it holds; `left_chart`: rows at position 0, counted but not kept."""
+    """A stored ranking. `total`: what the API says it holds, rows listed twice counted once; `left_chart`: rows at
+    position 0, counted but not kept."""
 
     id: int
     day: date
@@ -61,13 +63,13 @@ def store(conn: Connection, chart_id: int, pages: Sequence[RankingPage], fetched
 def check(pages: Sequence[RankingPage]) -> None:
     """Raises RankingIncomplete when the pages do not add up to the API's total or are not of one ranking."""
     first = _checked(pages)
-    items = _items(pages)
-    kept = [item for item in items if item.position > 0]
-    # Whether the API's total counts the rows that left the chart is not known: either way the ranking is whole.
-    if first.page.total not in (len(items), len(kept)):
+    found = _entries(pages)
+    if not found.are_whole(first.page.total):
+        left = len(found.items) - len(found.charted)
         raise RankingIncomplete(
-            f"The ranking of {first.chart.slug} of {first.date} has {len(kept)} entries and {len(items) - len(kept)} "
-            f"rows that left the chart, but the API says {first.page.total}; nothing was stored.",
+            f"The ranking of {first.chart.slug} of {first.date} has {len(found.charted)} entries, {left} rows that "
+            f"left the chart and {found.doubles} that came twice, but the API says {first.page.total}; nothing was "
+            "stored.",
             advice="Run it again; if it stays short, look at its raw answer.",
         )
 
@@ -86,7 +88,7 @@ def store_all(conn: Connection, chart_id: int, fetched: Sequence[Fetched]) -> li
         charts.upsert_chart(conn, newest.chart) != chart_id
     ):
         raise ValueError(f"the pages are of {newest.chart.slug}, which is not chart {chart_id}")
-    kept = [[item for item in _items(one.pages) if item.position > 0] for one in fetched]
+    kept = [_entries(one.pages).charted for one in fetched]
     stored_tracks = tracks.store_light(conn, [item.song for items in kept for item in items])
     before = {day for day, _ in _ids(conn, chart_id, [one.pages[0].date for one in fetched])}
     merge(conn, CHART_RANKING, [_row(chart_id, one, items) for one, items in zip(fetched, kept, strict=True)])
@@ -116,20 +118,20 @@ def _ids(conn: Connection, chart_id: int, days: list[date]) -> list[tuple[date, 
 
 
 def _row(chart_id: int, one: Fetched, kept: Sequence[RankingItem]) -> dict[str, Any]:
-    first = one.pages[0]
+    first, found = one.pages[0], _entries(one.pages)
     return {
         "chart_id": chart_id,
         "day": first.date,
         "stamp": first.stamp,
-        "total": first.page.total,
+        "total": found.total(first.page.total),
         "entries": len(kept),
-        "left_chart": len(_items(one.pages)) - len(kept),
+        "left_chart": len(found.items) - len(kept),
         "fetched_at": one.fetched_at,
     }
 
 
-def _items(pages: Sequence[RankingPage]) -> list[RankingItem]:
-    return list({(item.position, item.song.uuid): item for page in pages for item in page.items}.values())
+def _entries(pages: Sequence[RankingPage]) -> Entries:
+    return Entries.of(page.items for page in pages)
 
 
 def find(conn: Connection, chart_id: int, day: date) -> RankingRow | None:

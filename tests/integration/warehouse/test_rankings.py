@@ -68,7 +68,7 @@ def test_a_ranking_that_does_not_add_up_writes_nothing(
     one, two = build.entry(1, 1), build.entry(2, 2)
     pages = {
         "short": [build.page([one, two], 3)],
-        "twice": [build.page([one, two], 3), build.page([two], 3)],
+        "twice": [build.page([one, build.entry(3, 3)], 3), build.page([build.entry(3, 3)], 3)],
         "too many": [build.page([one, two], 1)],
         "two days": [build.page([one], 2), build.page([two], 2, day=build.DAY - timedelta(days=1))],
         "two totals": [build.page([one], 2), build.page([two], 3)],
@@ -77,6 +77,16 @@ def test_a_ranking_that_does_not_add_up_writes_nothing(
     with pytest.raises(RankingIncomplete, match="nothing was stored"):
         rankings.store(warehouse, chart_id, pages, build.AT)
     assert counts(warehouse) == {"chart_ranking": 0, "chart_ranking_entry": 0, "track": 0}
+
+
+@pytest.mark.parametrize("total", [2, 3])
+def test_a_row_that_came_twice_is_stored_once(
+    warehouse: psycopg.Connection, build: Any, chart_id: int, total: int
+) -> None:
+    one, two = build.entry(1, 1), build.entry(2, 2)
+    for pages in ([build.page([one, two, two], total)], [build.page([one, two], total), build.page([two], total)]):
+        rankings.store(warehouse, chart_id, pages, build.AT)
+        assert warehouse.execute("select total, entries, left_chart from chart_ranking").fetchall() == [(2, 2, 0)]
 
 
 def test_the_table_itself_refuses_entries_that_do_not_add_up(

@@ -610,6 +610,55 @@ def test_pages_that_make_no_whole_ranking_are_asked_again_then_refused(api, clie
     assert len(client_of().ranking("some").answers) == 2
 
 
+@pytest.mark.parametrize("counted", [0, 1])
+@pytest.mark.parametrize("place", [(0, 99), (100, 0), (100, -1)])
+def test_a_row_listed_twice_costs_no_day(api, client_of, counted, place):
+    offset, number = place
+    chart = Chart(api, "2026-03-01", size=150)
+
+    def spoil(body: Any, asked: Any) -> Any:
+        if asked.query["offset"] == [str(offset)]:
+            body["items"].append(body["items"][number])
+        body["page"]["total"] += counted
+        return body
+
+    chart.spoil = spoil
+    api.answers(chart)
+    ranking = client_of().ranking("some")
+    assert len({item.position for page in ranking.pages for item in page.items}) == 150
+    assert sum(len(answer.calls) for answer in ranking.answers) == len(api.asked)
+    assert len(api.asked) <= 3
+
+
+class Moving(Chart):
+    """A list that moves on by a row between two calls: the second page begins with the last row of the first."""
+
+    def __call__(self, asked: Any) -> Any:
+        said = super().__call__(asked)
+        offset = int(asked.query["offset"][0])
+        rows = range(max(0, offset - 1), min(offset + 99, self.size)) if offset else range(100)
+        items = [{"song": {"uuid": UUIDS[n], "name": f"Song {n}"}, "position": n + 1} for n in rows]
+        return self.api.Said(said.body | {"items": items})
+
+
+def test_a_row_that_a_double_pushed_out_is_fetched(api, client_of):
+    api.answers(Moving(api, "2026-03-01", size=200))
+    ranking = client_of().ranking("some")
+    positions = {item.position for page in ranking.pages for item in page.items}
+    assert positions == set(range(1, 201))
+    assert [asked.query["offset"] for asked in api.asked] == [["0"], ["100"], ["200"]]
+
+
+def test_a_page_that_comes_again_and_again_is_not_asked_for_ever(api, client_of):
+    chart = Chart(api, "2026-03-01", size=150)
+    first = [{"song": {"uuid": UUIDS[n], "name": f"Song {n}"}, "position": n + 1} for n in range(100)]
+    chart.spoil = lambda body, asked: body | {"items": first, "page": body["page"] | {"total": 100_000}}
+    api.answers(chart)
+    with pytest.raises(ShortAnswer):
+        client_of().ranking("some")
+    assert len(api.asked) <= 2 * (client_of()._settings.call_retries + 1)
+
+
 def test_a_total_that_is_too_small_does_not_pass_for_whole(api, client_of):
     chart = Chart(api, "2026-03-01", size=150)
 
