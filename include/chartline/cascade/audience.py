@@ -12,12 +12,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from chartline.cascade import planning, report
 from chartline.cascade.planning import Ask
 from chartline.cascade.resources import (
+    ARTIST_AIRPLAY,
     ARTIST_AUDIENCE,
     ARTIST_LISTENERS,
     ARTIST_LOCAL_FOLLOWERS,
     ARTIST_LOCAL_STREAMING,
     TRACK_AIRPLAY,
     TRACK_AUDIENCE,
+    Resource,
 )
 from chartline.cascade.run import Run
 from chartline.errors import BadInput, UnknownChart
@@ -121,9 +123,13 @@ def track_asks(uuids: Sequence[str], codes: Iterable[str], first_days: int) -> l
 
 
 def artist_asks(uuids: Sequence[str], codes: Iterable[str], first_days: int, settings: Settings) -> list[Ask]:
-    """All series of artists on these platforms: metrics, monthly listeners and, where that is on, cities."""
+    """All series of artists on these platforms: metrics, monthly listeners, airplay and, where that is on, cities."""
     codes, options = tuple(codes), {"first_days": first_days}
-    served = [(ARTIST_AUDIENCE, codes), (ARTIST_LISTENERS, platforms.LISTENING_PLATFORMS)]
+    served: list[tuple[Resource, tuple[str, ...]]] = [
+        (ARTIST_AUDIENCE, tuple(code for code in codes if code != platforms.AIRPLAY)),
+        (ARTIST_LISTENERS, platforms.LISTENING_PLATFORMS),
+        (ARTIST_AIRPLAY, (platforms.AIRPLAY,)),
+    ]
     if settings.artist_cities:
         served += [
             (ARTIST_LOCAL_FOLLOWERS, platforms.LOCAL_FOLLOWERS_PLATFORMS),

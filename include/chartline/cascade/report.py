@@ -7,6 +7,7 @@ from datetime import date
 from typing import Any
 
 from chartline.cascade.resources import (
+    ARTIST_AIRPLAY,
     ARTIST_AUDIENCE,
     ARTIST_LISTENERS,
     ARTIST_METADATA,
@@ -94,7 +95,7 @@ RESOURCES_OF_STEP: dict[str, tuple[Resource, ...]] = {
     "track_metadata": (TRACK_METADATA,),
     "artist_metadata": (ARTIST_METADATA,),
     "track_audience": (TRACK_AUDIENCE, TRACK_AIRPLAY),
-    "artist_audience": (ARTIST_AUDIENCE, ARTIST_LISTENERS),
+    "artist_audience": (ARTIST_AUDIENCE, ARTIST_LISTENERS, ARTIST_AIRPLAY),
 }
 
 

@@ -19,9 +19,10 @@ from chartline.settings import Settings
 from chartline.soundcharts import endpoints, models
 from chartline.soundcharts.calls import Answer
 from chartline.soundcharts.endpoints import Endpoint
-from chartline.warehouse import artists, audience, tracks
+from chartline.warehouse import artists, audience, tables, tracks
 from chartline.warehouse.executions import Counts
 from chartline.warehouse.ledger import Item
+from chartline.warehouse.merge import MergeTable
 
 Connection = psycopg.Connection[Any]
 
@@ -127,10 +128,12 @@ def _by_platform(
     return write
 
 
-def _store_airplay(conn: Connection, found: Sequence[tuple[Item, list[Any]]]) -> int:
-    return audience.store_airplay(
-        conn, [(item.entity, start, end, group) for item, points in found for start, end, group in points]
-    )
+def _by_station(table: MergeTable) -> Callable[[Connection, Sequence[tuple[Item, list[Any]]]], int]:
+    def write(conn: Connection, found: Sequence[tuple[Item, list[Any]]]) -> int:
+        groups = [(item.entity, start, end, group) for item, points in found for start, end, group in points]
+        return audience.store_airplay(conn, groups, table=table)
+
+    return write
 
 
 def _dates(points: list[Any]) -> list[date]:
@@ -147,7 +150,20 @@ TRACK_AUDIENCE = Series(
     "track_audience", endpoints.SONG_AUDIENCE, _items(models.SongAudience), _dates, _by_platform(audience.store_track)
 )
 TRACK_AIRPLAY = Series(
-    "track_airplay", endpoints.SONG_BROADCAST_GROUPS, _airplay, _window_ends, _store_airplay, whole_days=True
+    "track_airplay",
+    endpoints.SONG_BROADCAST_GROUPS,
+    _airplay,
+    _window_ends,
+    _by_station(tables.TRACK_AIRPLAY),
+    whole_days=True,
+)
+ARTIST_AIRPLAY = Series(
+    "artist_airplay",
+    endpoints.ARTIST_BROADCAST_GROUPS,
+    _airplay,
+    _window_ends,
+    _by_station(tables.ARTIST_AIRPLAY),
+    whole_days=True,
 )
 ARTIST_AUDIENCE = Series(
     "artist_audience",
@@ -190,6 +206,7 @@ RESOURCES: dict[str, Resource] = {
         TRACK_AIRPLAY,
         ARTIST_AUDIENCE,
         ARTIST_LISTENERS,
+        ARTIST_AIRPLAY,
         ARTIST_LOCAL_FOLLOWERS,
         ARTIST_LOCAL_STREAMING,
     )

@@ -33,6 +33,7 @@ STEP_OF = {
     "artist_metadata": "artist_metadata",
     "artist_audience": "artist_audience",
     "artist_listeners": "artist_audience",
+    "artist_airplay": "artist_audience",
     "artist_local_followers": "artist_audience",
     "artist_local_streaming": "artist_audience",
 }

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from chartline.cascade.ask import STEPS, CascadeAsk
 from chartline.cascade.resources import (
+    ARTIST_AIRPLAY,
     ARTIST_AUDIENCE,
     ARTIST_LISTENERS,
     ARTIST_LOCAL_FOLLOWERS,
@@ -93,7 +94,11 @@ def _wanted(asked: dict[str, Any], settings: Settings) -> tuple[dict[tuple[str, 
     if "artist_metadata" in steps:
         artists[ARTIST_METADATA.name, ""] = "artist_metadata"
     if "artist_audience" in steps:
-        series = [(ARTIST_AUDIENCE, on_artists), (ARTIST_LISTENERS, platforms.LISTENING_PLATFORMS)]
+        series = [
+            (ARTIST_AUDIENCE, [code for code in on_artists if code != platforms.AIRPLAY]),
+            (ARTIST_LISTENERS, platforms.LISTENING_PLATFORMS),
+            (ARTIST_AIRPLAY, [platforms.AIRPLAY]),
+        ]
         if settings.artist_cities:
             series += [
                 (ARTIST_LOCAL_FOLLOWERS, platforms.LOCAL_FOLLOWERS_PLATFORMS),

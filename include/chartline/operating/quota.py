@@ -32,6 +32,7 @@ RESOURCES = {
     endpoints.SONG_BROADCAST_GROUPS.name: "track_airplay",
     endpoints.ARTIST_AUDIENCE.name: "artist_audience",
     endpoints.ARTIST_LISTENING.name: "artist_listeners",
+    endpoints.ARTIST_BROADCAST_GROUPS.name: "artist_airplay",
     endpoints.ARTIST_LOCAL_FOLLOWERS.name: "artist_local_followers",
     endpoints.ARTIST_LOCAL_STREAMING.name: "artist_local_streaming",
     endpoints.TEAM_USAGE.name: "usage",

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import psycopg
 from pydantic import BaseModel
 
-from chartline.cascade.resources import ARTIST_AUDIENCE, ARTIST_LISTENERS, TRACK_AIRPLAY, TRACK_AUDIENCE
+from chartline.cascade.resources import ARTIST_AIRPLAY, ARTIST_AUDIENCE, ARTIST_LISTENERS, TRACK_AIRPLAY, TRACK_AUDIENCE
 from chartline.errors import BadInput
 from chartline.schedules import platforms
 from chartline.schedules.runs import refresh_run_id
@@ -99,8 +99,10 @@ def ages(conn: Connection, kind: Kind, uuid: str, codes: Sequence[str]) -> list[
 
 def _resources(kind: Kind, platform: str) -> tuple[str, ...]:
     """What is fetched of a platform."""
+    if platform == platforms.AIRPLAY:
+        return (TRACK_AIRPLAY.name if kind == "tracks" else ARTIST_AIRPLAY.name,)
     if kind == "tracks":
-        return (TRACK_AIRPLAY.name if platform == platforms.AIRPLAY else TRACK_AUDIENCE.name,)
+        return (TRACK_AUDIENCE.name,)
     return (
         (ARTIST_AUDIENCE.name, ARTIST_LISTENERS.name)
         if platform in platforms.LISTENING_PLATFORMS

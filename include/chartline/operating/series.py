@@ -6,7 +6,7 @@ artist stands for itself. Nothing is carried beyond the newest value of a series
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -177,7 +177,7 @@ class Airplay(BaseModel):
 
 
 class AirplaySeries(Freshness):
-    """A track's airplay, by the windows in which it was fetched."""
+    """Airplay of a track or an artist, by the windows in which it was fetched."""
 
     windows: list[Airplay]
 
@@ -220,9 +220,10 @@ class TrackAudience(Audience):
 
 
 class ArtistAudience(Audience):
-    """An artist's audience."""
+    """An artist's audience; `airplay` where it is asked for."""
 
     platforms: list[ArtistSeries]
+    airplay: AirplaySeries | None
 
 
 def of_track(
@@ -232,10 +233,6 @@ def of_track(
     known = {age.platform: age for age in ages}
     plots = [code for code in known if code != AIRPLAY]
     values = _grouped(series.of_track(conn, uuid, plots, span.first, span.last))
-    airplay = None
-    if AIRPLAY in known:
-        windows = series.airplay(conn, uuid, span.first, span.last)
-        airplay = AirplaySeries(**_freshness(known[AIRPLAY], now), windows=[_airplay(one) for one in windows])
     return TrackAudience(
         **_about(uuid, name, ages, span, refresh, now),
         platforms=[
@@ -250,7 +247,7 @@ def of_track(
             )
             for code in plots
         ],
-        airplay=airplay,
+        airplay=_airplay_series(series.track_airplay, conn, uuid, known.get(AIRPLAY), span, now),
     )
 
 
@@ -258,7 +255,9 @@ def of_artist(
     conn: Connection, uuid: str, name: str, ages: Sequence[Age], span: Span, refresh: Refresh, now: datetime
 ) -> ArtistAudience:
     """An artist's audience on the platforms of `ages`, in their order."""
-    values = _grouped(series.of_artist(conn, uuid, [age.platform for age in ages], span.first, span.last))
+    known = {age.platform: age for age in ages}
+    dated = [age for age in ages if age.platform != AIRPLAY]
+    values = _grouped(series.of_artist(conn, uuid, [age.platform for age in dated], span.first, span.last))
     return ArtistAudience(
         **_about(uuid, name, ages, span, refresh, now),
         platforms=[
@@ -270,9 +269,25 @@ def of_artist(
                     if (points := fill(found, span))
                 ],
             )
-            for age in ages
+            for age in dated
         ],
+        airplay=_airplay_series(series.artist_airplay, conn, uuid, known.get(AIRPLAY), span, now),
     )
+
+
+def _airplay_series(
+    read: Callable[[Connection, str, date, date], list[Plays]],
+    conn: Connection,
+    uuid: str,
+    age: Age | None,
+    span: Span,
+    now: datetime,
+) -> AirplaySeries | None:
+    """None where airplay was not asked for."""
+    if age is None:
+        return None
+    windows = [_airplay(one) for one in read(conn, uuid, span.first, span.last)]
+    return AirplaySeries(**_freshness(age, now), windows=windows)
 
 
 def _grouped(values: Sequence[Value]) -> Mapping[str, dict[str, list[Value]]]:

@@ -10,7 +10,7 @@ import psycopg
 
 from chartline.cascade import audience
 from chartline.cascade.audience import RefreshAsk
-from chartline.cascade.resources import TRACK_AIRPLAY, Series
+from chartline.cascade.resources import ARTIST_AIRPLAY, TRACK_AIRPLAY, Series
 from chartline.schedules.estimate import AIRPLAY_PAGES, Estimate, Range
 from chartline.settings import Settings
 from chartline.warehouse import estimates
@@ -32,7 +32,7 @@ def estimate_refresh(
         due = estimates.due(conn, one.resource.name, one.wants, force=again)
         windows = sum(len(one.resource.windows(item, today, ask.audience_days, settings)) for item in due)
         if windows:
-            pages = AIRPLAY_PAGES if one.resource is TRACK_AIRPLAY else 1
+            pages = AIRPLAY_PAGES if one.resource in (TRACK_AIRPLAY, ARTIST_AIRPLAY) else 1
             calls[one.resource.name] = Range(low=windows, high=ceil(windows * pages))
     quota = estimates.quota_left(conn)
     unknown = "How much of the quota is left is not known: no answer of the API has told it yet."

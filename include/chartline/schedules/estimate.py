@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 from chartline.cascade.ask import METADATA, STEPS, CascadeAsk, Step
 from chartline.cascade.resources import (
+    ARTIST_AIRPLAY,
     ARTIST_AUDIENCE,
     ARTIST_LISTENERS,
     ARTIST_LOCAL_FOLLOWERS,
@@ -66,6 +67,7 @@ KINDS = (
     "track_airplay",
     "artist_audience",
     "artist_listeners",
+    "artist_airplay",
     "artist_local_followers",
     "artist_local_streaming",
 )
@@ -311,7 +313,8 @@ class _Tally:
             self.add("artist_metadata", ceil((due + further[0]) / BATCH), ceil((due + further[1]) / BATCH))
         if "artist_audience" in steps:
             for code in artist_platforms:
-                self.series(ARTIST_AUDIENCE, code, artists, further, audience_days)
+                resource = ARTIST_AIRPLAY if code == platforms.AIRPLAY else ARTIST_AUDIENCE
+                self.series(resource, code, artists, further, audience_days)
             series = {ARTIST_LISTENERS: platforms.LISTENING_PLATFORMS}
             if self.settings.artist_cities:
                 series |= {
@@ -348,12 +351,14 @@ class _Tally:
         windows = sum(len(resource.windows(item, self.today, first_days, self.settings)) for item in items)
         each = len(resource.windows(Item("", code), self.today, first_days, self.settings))
         low, high = windows + unknown[0] * each, windows + unknown[1] * each
-        kind = resource.name if resource is TRACK_AIRPLAY else f"{resource.name} {code}"
-        self.add(kind, low, ceil(high * self.airplay_pages()) if resource is TRACK_AIRPLAY else high)
+        if code == platforms.AIRPLAY:
+            self.add(resource.name, low, ceil(high * self.airplay_pages(resource)))
+        else:
+            self.add(f"{resource.name} {code}", low, high)
 
-    def airplay_pages(self) -> float:
+    def airplay_pages(self, resource: Series) -> float:
         """Pages of an airplay window, at the most and on average."""
-        calls, first = estimates.airplay_pages(self.conn)
+        calls, first = estimates.airplay_pages(self.conn, resource.name)
         return min(AIRPLAY_PAGES, calls / first * 1.5) if first >= ENOUGH_AIRPLAY else AIRPLAY_PAGES
 
     def artists_of_ranking(self, low: int, high: int) -> tuple[int, int]:

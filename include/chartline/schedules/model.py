@@ -59,7 +59,7 @@ class ScheduleSettings(BaseModel):
         platforms.DEFAULT_TRACK_PLATFORMS, description="platforms of the tracks' audience; airplay is radio"
     )
     artist_platforms: platforms.ArtistPlatforms = Field(
-        platforms.DEFAULT_ARTIST_PLATFORMS, description="platforms of the artists' audience"
+        platforms.DEFAULT_ARTIST_PLATFORMS, description="platforms of the artists' audience; airplay is radio"
     )
 
     @field_validator("cron")

@@ -17,12 +17,12 @@ TRACK_PLATFORMS: tuple[str, ...] = (
 """Audience of a track. Chart platforms are another list: apple-music, deezer and amazon have charts, no audience."""
 
 ARTIST_PLATFORMS: tuple[str, ...] = (
-    "amazon", "anghami", "audiomack", "awa", "bandsintown", "bluesky", "boomplay", "deezer", "facebook", "gaana",
-    "genius", "instagram", "jiosaavn", "joox", "kkbox", "kuwo", "line-music", "melon", "mixcloud", "netease",
+    AIRPLAY, "amazon", "anghami", "audiomack", "awa", "bandsintown", "bluesky", "boomplay", "deezer", "facebook",
+    "gaana", "genius", "instagram", "jiosaavn", "joox", "kkbox", "kuwo", "line-music", "melon", "mixcloud", "netease",
     "patreon", "pinterest", "qq-music", "resident-advisor", "songkick", "soundcloud", "spotify", "tiktok", "twitch",
     "vk", "weibo", "wikipedia", "x", "yandex", "youtube",
 )  # fmt: skip
-"""Audience (followers and the like) of an artist."""
+"""Audience (followers and the like) of an artist. Airplay is not among the usual ones: it has to be named."""
 
 LISTENING_PLATFORMS: tuple[str, ...] = ("spotify",)
 """Artist platforms that also bring monthly listeners. Others of that endpoint count other things (youtube: views)."""

@@ -16,6 +16,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "track_audience": ("track_audience",),
     "artist_audience": ("artist_audience",),
     "track_airplay": ("track_airplay",),
+    "artist_airplay": ("artist_airplay",),
     "raw_answer": ("raw_answer",),
 }
 """A thing is a row of the first table with all that the others hold of it."""
@@ -27,6 +28,7 @@ USUAL = {
     "track_audience": 220,
     "artist_audience": 200,
     "track_airplay": 180,
+    "artist_airplay": 180,
     "raw_answer": 5_000,
 }
 """Bytes a row, as measured on the simulator's demo charts: for tables that hold too little to be asked."""
@@ -38,6 +40,7 @@ PER_CALL = {
     "track_airplay": ("track_airplay", 40),
     "artist_audience": ("artist_audience", 110),
     "artist_listeners": ("artist_audience", 90),
+    "artist_airplay": ("artist_airplay", 60),
     "artist_local_followers": ("artist_audience", 300),
     "artist_local_streaming": ("artist_audience", 300),
 }

@@ -47,6 +47,7 @@ SONG = Endpoint("song", "/api/v2.25/song/{entity}", batch=10, page_limit=0)
 ARTIST = Endpoint("artist", "/api/v2.9/artist/{entity}", batch=10, page_limit=0)
 SONG_AUDIENCE = Endpoint("song_audience", "/api/v2/song/{entity}/audience/{facet}")
 SONG_BROADCAST_GROUPS = Endpoint("song_broadcast_groups", "/api/v2/song/{entity}/broadcast-groups")
+ARTIST_BROADCAST_GROUPS = Endpoint("artist_broadcast_groups", "/api/v2/artist/{entity}/broadcast-groups")
 ARTIST_AUDIENCE = Endpoint("artist_audience", "/api/v2/artist/{entity}/audience/{facet}")
 ARTIST_LISTENING = Endpoint("artist_listening", "/api/v2/artist/{entity}/streaming/{facet}/listening")
 ARTIST_LOCAL_FOLLOWERS = Endpoint("artist_local_followers", "/api/v2.37/artist/{entity}/social/{facet}/followers/")
@@ -67,6 +68,7 @@ ENDPOINTS: dict[str, Endpoint] = {
         ARTIST,
         SONG_AUDIENCE,
         SONG_BROADCAST_GROUPS,
+        ARTIST_BROADCAST_GROUPS,
         ARTIST_AUDIENCE,
         ARTIST_LISTENING,
         ARTIST_LOCAL_FOLLOWERS,

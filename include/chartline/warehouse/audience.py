@@ -90,15 +90,18 @@ def store_located(
     return replace(conn, ARTIST_CITY_AUDIENCE, ("artist", "platform", "metric", "day"), rows).written
 
 
-def store_airplay(conn: Connection, groups: Iterable[tuple[str, date, date, BroadcastGroup]]) -> int:
-    """Spins of a track by station over a window of whole days, both included: `(uuid, first, last, group)`."""
-    groups = list(groups)
+def store_airplay(
+    conn: Connection, groups: Iterable[tuple[str, date, date, BroadcastGroup]], *, table: MergeTable = TRACK_AIRPLAY
+) -> int:
+    """Spins of tracks, or of artists (`table`), by station over a window of whole days, both included:
+    `(uuid, first, last, group)`."""
+    groups, whose = list(groups), table.key[0]
     merge(conn, RADIO, [_radio(group) for *_, group in groups])
     return merge(
         conn,
-        TRACK_AIRPLAY,
+        table,
         [
-            {"track": uuid, "from_day": first, "to_day": last, "radio": group.radio.slug, "plays": group.play_count}
+            {whose: uuid, "from_day": first, "to_day": last, "radio": group.radio.slug, "plays": group.play_count}
             for uuid, first, last, group in groups
         ],
     ).written

@@ -182,11 +182,12 @@ def quota_left(conn: Connection) -> int | None:
     return max(int(found[0]), 0) if found else None
 
 
-def airplay_pages(conn: Connection) -> tuple[int, int]:
-    """Good airplay calls so far, and those of them that were a first page."""
+def airplay_pages(conn: Connection, resource: str) -> tuple[int, int]:
+    """Good calls for the airplay of tracks or of artists so far, and those of them that were a first page."""
     found = conn.execute(
         """select count(*), count(*) filter (where part = 0) from chartline.raw_answer
-           where resource = 'track_airplay'"""
+           where resource = %s""",
+        [resource],
     ).fetchone()
     return (int(found[0]), int(found[1])) if found else (0, 0)
 

@@ -108,6 +108,7 @@ _HOLDINGS: LiteralString = f"""
         select slug, count(*) as n from ranked join chartline.track_audience using (track) group by slug
         union all select slug, count(*) from ranked join chartline.track_airplay using (track) group by slug
         union all select slug, count(*) from credited join chartline.artist_audience using (artist) group by slug
+        union all select slug, count(*) from credited join chartline.artist_airplay using (artist) group by slug
     )
     select slug,
            (select count(*) from ranked where ranked.slug = newest.slug)::int as tracks,

@@ -29,7 +29,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Plays:
-    """Spins of a track over whole days, both ends included, on so many stations."""
+    """Spins of a track or an artist over whole days, both ends included, on so many stations."""
 
     first: date
     last: date
@@ -83,15 +83,25 @@ def _values(conn: Connection, query: str, uuid: str, platforms: Sequence[str], f
         return cursor.execute(query, asked).fetchall()
 
 
-def airplay(conn: Connection, uuid: str, first: date, last: date) -> list[Plays]:
+_AIRPLAY = """
+    select from_day as first, to_day as last, sum(plays)::bigint as plays, count(*) as stations
+    from chartline.{table} where {owner} = %s and to_day between %s and %s
+    group by from_day, to_day order by to_day, from_day
+"""
+_TRACK_AIRPLAY = _AIRPLAY.format(table="track_airplay", owner="track")
+_ARTIST_AIRPLAY = _AIRPLAY.format(table="artist_airplay", owner="artist")
+
+
+def track_airplay(conn: Connection, uuid: str, first: date, last: date) -> list[Plays]:
     """A track's airplay in the windows that end from `first` to `last`, oldest first."""
     with conn.cursor(row_factory=class_row(Plays)) as cursor:
-        return cursor.execute(
-            """select from_day as first, to_day as last, sum(plays)::bigint as plays, count(*) as stations
-               from chartline.track_airplay where track = %s and to_day between %s and %s
-               group by from_day, to_day order by to_day, from_day""",
-            [uuid, first, last],
-        ).fetchall()
+        return cursor.execute(_TRACK_AIRPLAY, [uuid, first, last]).fetchall()
+
+
+def artist_airplay(conn: Connection, uuid: str, first: date, last: date) -> list[Plays]:
+    """An artist's airplay, likewise."""
+    with conn.cursor(row_factory=class_row(Plays)) as cursor:
+        return cursor.execute(_ARTIST_AIRPLAY, [uuid, first, last]).fetchall()
 
 
 def known(conn: Connection, uuid: str, resources: Sequence[str], platforms: Iterable[str]) -> list[Known]:

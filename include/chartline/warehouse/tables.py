@@ -167,13 +167,14 @@ ARTIST_CITY_AUDIENCE = MergeTable(
     dict.fromkeys(("country_code", "region", "city_name", "value"), REPLACE),
 )
 TRACK_AIRPLAY = MergeTable("track_airplay", ("track", "from_day", "to_day", "radio"), {"plays": REPLACE})
+ARTIST_AIRPLAY = MergeTable("artist_airplay", ("artist", "from_day", "to_day", "radio"), {"plays": REPLACE})
 
 MERGED: dict[str, MergeTable] = {
     table.name: table
     for table in (
         PLATFORM, CHART, CHART_CALENDAR, CHART_RANKING, CHART_RANKING_ENTRY, TRACK, ARTIST, GENRE, LABEL, TRACK_ARTIST,
         TRACK_GENRE, ARTIST_GENRE, TRACK_LABEL, TRACK_CREDIT, TRACK_AUDIENCE, ARTIST_AUDIENCE, ARTIST_CITY_AUDIENCE,
-        RADIO, TRACK_AIRPLAY,
+        RADIO, TRACK_AIRPLAY, ARTIST_AIRPLAY,
     )
 }  # fmt: skip
 OWN = (

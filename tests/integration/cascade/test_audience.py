@@ -85,6 +85,24 @@ def test_a_track_and_an_artist_are_fetched_once(
     assert (again["status"], again["calls"], sum(made.values())) == ("complete", 0, 0)
 
 
+def test_an_artist_s_airplay_is_fetched_where_it_is_named(
+    refresh: Refresh, things: tuple[list[str], list[str]], query: Query, cascade: Cascade
+) -> None:
+    artist = things[1][0]
+    row, made = refresh(artists=[artist], platforms=["airplay"])
+    (endpoint,) = made
+    assert endpoint == ("artist_broadcast_groups", "")
+    stored = query("select from_day, to_day, radio, plays from chartline.artist_airplay where artist = %s", artist)
+    (first, last), *others = {(first, last) for first, last, *_ in stored}
+    assert not others
+    assert (last - first).days == 89
+    truth = cascade.server.service.world.artist_broadcast_groups(artist, first, last)
+    assert {(radio, plays) for *_, radio, plays in stored} == {(row.station.slug, row.play_count) for row in truth}
+    assert row["calls"] == sum(made.values()) == max(1, -(-len(truth) // 100))
+    _, again = refresh(artists=[artist], platforms=["airplay"])
+    assert not again
+
+
 def test_only_what_is_due_is_asked(refresh: Refresh, things: tuple[list[str], list[str]], cascade: Cascade) -> None:
     tracks = things[0][:3]
     refresh(tracks=tracks, platforms=["spotify", "youtube"])

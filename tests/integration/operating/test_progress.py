@@ -34,6 +34,19 @@ def test_a_run_that_has_stored_nothing_is_at_its_ranking(story: Any) -> None:
     assert set(shares(found).values()) == {0}
 
 
+def test_airplay_of_artists_is_a_piece_of_its_own(story: Any) -> None:
+    execution = story.run("day", "running")
+    story.conn.execute(
+        """update chart_sync_execution
+           set settings = settings || '{"artist_platforms": ["airplay", "spotify"]}' where id = %s""",
+        [execution],
+    )
+    (step,) = (step for step in of(story, execution).steps if step.step == "artist_audience")
+    assert {(piece.resource, piece.platform) for piece in step.pieces} == {
+        ("artist_audience", "spotify"), ("artist_listeners", "spotify"), ("artist_airplay", "airplay"),
+    }  # fmt: skip
+
+
 def test_a_run_whose_first_task_has_not_said_what_it_is_asked(story: Any) -> None:
     execution = story.run("day", "running")
     story.conn.execute("update chart_sync_execution set settings = '{}'")

@@ -53,6 +53,15 @@ def asked(conn: Conn, uuid: str = TRACK, *codes: str) -> tuple[Refresh, Start | 
     return refresh.ask(conn, kind, uuid, found, datetime.now(UTC), SETTINGS)
 
 
+def test_airplay_of_tracks_and_of_artists_are_two_things(conn: Conn) -> None:
+    fetched(conn, "track_airplay", TRACK, "airplay", 1)
+    fetched(conn, "artist_airplay", ARTIST, "airplay", 2)
+    (track,), (artist,) = (
+        refresh.ages(conn, kind, uuid, ["airplay"]) for kind, uuid in (("tracks", TRACK), ("artists", ARTIST))
+    )
+    assert (track.days(NOW), artist.days(NOW)) == (1.0, 2.0)
+
+
 def test_the_ledger_says_how_old_a_series_is(conn: Conn) -> None:
     fetched(conn, "track_audience", TRACK, "spotify", 2.04)
     fetched(conn, "track_audience", TRACK, "youtube", 9)

@@ -14,8 +14,8 @@ import pytest
 from chartline.operating import refresh, series
 from chartline.operating.refresh import Refresh
 from chartline.operating.series import Span
-from chartline.soundcharts.models import ArtistAudienceItem, BroadcastGroup, ListeningItem, SongAudienceItem
-from chartline.warehouse import audience, tracks
+from chartline.soundcharts.models import Artist, ArtistAudienceItem, BroadcastGroup, ListeningItem, SongAudienceItem
+from chartline.warehouse import artists, audience, tables, tracks
 from chartline.warehouse.connect import connect
 
 Conn = psycopg.Connection[Any]
@@ -102,6 +102,22 @@ def test_airplay_is_told_by_window(conn: Conn) -> None:
         {"from": "2026-10-01", "to": "2026-11-19", "plays": 7, "stations": 2}
     ]
     assert track_audience(conn, Span.of(None, None, "day", TODAY), "spotify").airplay is None
+
+
+def test_an_artist_s_airplay_is_told_where_it_is_asked_for(conn: Conn) -> None:
+    artists.store_metadata(conn, [Artist.model_validate({"uuid": ARTIST, "name": "A"})], NOW)
+    group = BroadcastGroup.model_validate({"radio": {"slug": "one", "name": "one"}, "playCount": 3})
+    first, last = date(2026, 10, 1), date(2026, 11, 19)
+    audience.store_airplay(conn, [(ARTIST, first, last, group)], table=tables.ARTIST_AIRPLAY)
+    span = Span.of(None, None, "day", TODAY)
+    ages = refresh.ages(conn, "artists", ARTIST, ["spotify", "airplay"])
+    found = series.of_artist(conn, ARTIST, "A", ages, span, NOTHING, NOW)
+    assert [one.platform for one in found.platforms] == ["spotify"]
+    assert found.airplay is not None
+    assert found.airplay.model_dump(mode="json", by_alias=True)["windows"] == [
+        {"from": "2026-10-01", "to": "2026-11-19", "plays": 3, "stations": 1}
+    ]
+    assert series.of_artist(conn, ARTIST, "A", ages[:1], span, NOTHING, NOW).airplay is None
 
 
 def _song() -> Any:

@@ -29,6 +29,7 @@ KIND = {
     "artist": "artist_metadata",
     "song_audience": "track_audience",
     "song_broadcast_groups": "track_airplay",
+    "artist_broadcast_groups": "artist_airplay",
     "artist_audience": "artist_audience",
     "artist_listening": "artist_listeners",
 }
@@ -251,6 +252,19 @@ def test_a_run_by_hand(cascade: MakeCascade) -> None:
     spent = made(made_by)
     made_by.run(OVERLAPPING, "unknown")
     assert outside(unknown, made(made_by) - spent) == {}
+
+
+def test_airplay_of_artists_is_estimated_where_it_is_named(cascade: MakeCascade) -> None:
+    made_by = cascade()
+    made_by.run(DAILY, "before", steps=["track_metadata", "artist_metadata"])
+    config = {"steps": ["artist_audience"], "artist_platforms": ["airplay", "spotify"]}
+    with made_by.connect() as conn:
+        estimate = estimate_cascade(conn, ask(DAILY, **config), SETTINGS)
+    assert set(estimate.calls) == {"ranking", "artist_airplay", "artist_audience spotify", "artist_listeners spotify"}
+    assert estimate.storage_bytes.low > 0
+    spent = made(made_by)
+    made_by.run(DAILY, "now", **config)
+    assert outside(estimate, made(made_by) - spent) == {}
 
 
 def test_an_old_day_asks_for_the_calendar_only(cascade: MakeCascade) -> None:

@@ -42,6 +42,7 @@ def test_each_platform_is_asked_for_what_it_serves() -> None:
     usual = RefreshAsk.from_config({"charts": ["c"], "platforms": []})
     assert usual.track_platforms == platforms.DEFAULT_TRACK_PLATFORMS
     assert usual.artist_platforms == platforms.DEFAULT_ARTIST_PLATFORMS
+    assert "airplay" not in usual.artist_platforms
 
 
 def test_uuids_are_told_as_the_warehouse_holds_them() -> None:
@@ -62,10 +63,11 @@ def test_what_is_asked_for_makes_the_wants() -> None:
         a.resource.name: [(w.entity, w.facet) for w in a.wants] for a in track_asks(["t"], ["airplay", "spotify"], 9)
     }
     assert found == {"track_audience": [("t", "spotify")], "track_airplay": [("t", "airplay")]}
-    asks = artist_asks(["a"], ["spotify", "tiktok"], 9, Settings(artist_cities=True))
+    asks = artist_asks(["a"], ["spotify", "airplay", "tiktok"], 9, Settings(artist_cities=True))
     assert {a.resource.name: [w.facet for w in a.wants] for a in asks} == {
         "artist_audience": ["spotify", "tiktok"],
         "artist_listeners": ["spotify"],
+        "artist_airplay": ["airplay"],
         "artist_local_followers": ["tiktok"],
         "artist_local_streaming": ["spotify"],
     }

@@ -74,5 +74,5 @@ def test_freshness_is_the_settings(resource: object, days: int) -> None:
 
 
 def test_resources_are_known_by_their_names() -> None:
-    assert len(RESOURCES) == 8
+    assert len(RESOURCES) == 9
     assert all(name == resource.name for name, resource in RESOURCES.items())

@@ -66,7 +66,7 @@ def test_defaults() -> None:
         ({"history_days": "30"}, "history_days", "integer"),
         ({"is_active": "yes"}, "is_active", "boolean"),
         ({"track_platforms": ["spotify", "apple-music"]}, "track_platforms", "'apple-music'; it does for airplay, "),
-        ({"artist_platforms": ["shazam"]}, "artist_platforms", "'shazam'; it does for amazon, "),
+        ({"artist_platforms": ["shazam"]}, "artist_platforms", "'shazam'; it does for airplay, "),
         ({"artist_platforms": "spotify"}, "artist_platforms", "should be a list"),
         ({"colour": "red"}, "colour", "there is no such setting"),
         ({"created_at": "2026-11-18 15:00"}, "created_at", "timezone"),

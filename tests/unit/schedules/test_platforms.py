@@ -21,7 +21,7 @@ def test_what_has_no_track_audience_is_not_in_the_list(code: str) -> None:
     assert code not in platforms.TRACK_PLATFORMS
 
 
-@pytest.mark.parametrize("code", ["apple-music", "shazam", "airplay", "tidal", "twitter"])
+@pytest.mark.parametrize("code", ["apple-music", "shazam", "tidal", "twitter"])
 def test_what_has_no_artist_audience_is_not_in_the_list(code: str) -> None:
     assert code not in platforms.ARTIST_PLATFORMS
 
@@ -35,6 +35,6 @@ def test_served_keeps_the_order_and_drops_repeats() -> None:
 
 def test_a_refusal_names_the_platforms_and_the_list_that_is_served() -> None:
     with pytest.raises(
-        ValueError, match=r"no audience of artists for 'airplay', 'shazam'; it does for amazon, .*youtube$"
+        ValueError, match=r"no audience of artists for 'apple-music', 'shazam'; it does for airplay, amazon, .*youtube$"
     ):
-        platforms.served(["airplay", "spotify", "shazam"], platforms.ARTIST_PLATFORMS, "artists")
+        platforms.served(["apple-music", "spotify", "shazam"], platforms.ARTIST_PLATFORMS, "artists")
