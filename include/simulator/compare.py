@@ -16,8 +16,9 @@ from typing import Any
 
 import psycopg
 
+from simulator import reference
 from simulator.artists import GenreList
-from simulator.needed import history_days
+from simulator.needed import AIRPLAY, ChartAsk, history_days
 from simulator.world import World
 
 Rows = dict[tuple[Any, ...], Any]
@@ -41,6 +42,8 @@ AUDIO_COLUMNS = {
     "instrumentalness": "instrumentalness", "liveness": "liveness", "speechiness": "speechiness",
 }  # fmt: skip
 LISTENERS = "monthly_listeners"
+USUAL = {name: ChartAsk.model_fields[name].default for name in ("track_platforms", "artist_platforms")}
+"""Platforms where none is named."""
 COUNTERS = {
     "followers": "follower_count",
     "likes": "like_count",
@@ -95,6 +98,19 @@ class Followed:
     settings: Mapping[str, Any]
 
 
+@dataclass(frozen=True)
+class Refreshed:
+    """The audience that an execution without a ranking of its own was asked for; `rankings` are chart and day."""
+
+    rankings: tuple[tuple[str, date], ...]
+    settings: Mapping[str, Any]
+
+    def platforms(self, served: Sequence[str], usual: Sequence[str]) -> list[str]:
+        """Those asked of a kind of thing: its usual ones, or what was named and is served."""
+        named = self.settings["platforms"]
+        return list(usual) if named is None else [platform for platform in named if platform in served]
+
+
 def compare(world: World, dsn: str) -> list[Part]:
     """Every part of the warehouse against the world.
 
@@ -120,7 +136,9 @@ class Comparison:
         for resource, entity, facet in rows:
             self._failed[resource].add((entity, facet))
         self._fetches = self._fetch_times()
-        self._followed = list(self._executions())
+        asked = list(self._executions())
+        self._followed = [one for one in asked if isinstance(one, Followed)]
+        self._asks = asked
         self._wanted_tracks = cache(self._tracks_of_step)
         self._wanted_artists = cache(self._artists_of_step)
 
@@ -138,17 +156,22 @@ class Comparison:
     def _rows(self, query: str, *values: Any) -> Iterable[tuple[Any, ...]]:
         return self._conn.execute(query, values)
 
-    def _executions(self) -> Iterator[Followed]:
+    def _executions(self) -> Iterator[Followed | Refreshed]:
+        """What executions were asked for, in their order, but for those that were refused before their first call."""
         rows = self._rows(
-            """select x.chart_slug, x.settings, x.started_at,
+            """select x.chart_slug, x.settings, x.started_at, x.status = 'failed' and x.calls = 0,
                       array(select r.day from execution_ranking join chart_ranking r on r.id = ranking_id
-                            where execution_id = x.id)
+                            where execution_id = x.id order by r.id),
+                      array(select c.slug from execution_ranking join chart_ranking r on r.id = ranking_id
+                            join chart c on c.id = r.chart_id where execution_id = x.id order by r.id)
                from chart_sync_execution x where x.settings <> '{}' order by x.id"""
         )
-        for slug, settings, started, handled in rows:
-            yield Followed(
-                slug, tuple({*handled, *self._asked_days(slug, settings, started, handled)}), started, settings
-            )
+        for slug, settings, started, refused, days, slugs in rows:
+            if slug:
+                asked = self._asked_days(slug, settings, started, days)
+                yield Followed(slug, tuple({*days, *asked}), started, settings)
+            elif not refused:
+                yield Refreshed(tuple(zip(slugs, days, strict=True)), settings)
 
     def _asked_days(
         self, slug: str, settings: Mapping[str, Any], started: datetime, handled: Sequence[date]
@@ -326,15 +349,29 @@ class Comparison:
 
     # -- audience --------------------------------------------------------------------------------------------
 
-    def _asked(self, step: str, key: str, uuids_of: Callable[[Followed], Iterable[str]]) -> dict[tuple[str, str], int]:
-        """(uuid, platform): days of history asked the first time."""
+    def _asked(
+        self,
+        step: str,
+        key: str,
+        uuids_of: Callable[[Followed], Iterable[str]],
+        refreshed: Callable[[Refreshed], tuple[Iterable[str], Sequence[str]]],
+    ) -> dict[tuple[str, str], int]:
+        """(uuid, platform): days of history asked the first time. `refreshed`: whose, and on which platforms."""
         asked: dict[tuple[str, str], int] = {}
-        for f in self._followed:
-            if step in f.settings["steps"]:
-                for uuid in uuids_of(f):
-                    for platform in f.settings[key]:
-                        asked.setdefault((uuid, platform), f.settings["audience_days"])
+        for one in self._asks:
+            if isinstance(one, Refreshed):
+                uuids, platforms = refreshed(one)
+            elif step in one.settings["steps"]:
+                uuids, platforms = uuids_of(one), one.settings[key]
+            else:
+                continue
+            for uuid in uuids:
+                for platform in platforms:
+                    asked.setdefault((uuid, platform), one.settings["audience_days"])
         return asked
+
+    def _tracks_on(self, rankings: Iterable[tuple[str, date]]) -> set[str]:
+        return {uuid for slug, day in rankings for uuid in self._world.tracks_of(slug, day)}
 
     def _window(self, endpoint: str, uuid: str, platform: str, days: int) -> tuple[date, date, datetime] | None:
         """From which day, to which, seen when; None when it was never fetched (then all of it is missing)."""
@@ -364,7 +401,11 @@ class Comparison:
         def uuids_of(f: Followed) -> Iterable[str]:
             return (uuid for day in f.days for uuid in self._world.tracks_of(f.slug, day))
 
-        return self._asked("track_audience", "track_platforms", uuids_of)
+        def refreshed(r: Refreshed) -> tuple[Iterable[str], Sequence[str]]:
+            platforms = r.platforms((*reference.SONG_AUDIENCE, AIRPLAY), USUAL["track_platforms"])
+            return {*r.settings["tracks"], *self._tracks_on(r.rankings)}, platforms
+
+        return self._asked("track_audience", "track_platforms", uuids_of, refreshed)
 
     def _track_audience(self) -> Part:
         def points(uuid: str, platform: str, days: int) -> Iterator[tuple[tuple[Any, ...], Any]]:
@@ -380,7 +421,7 @@ class Comparison:
             "track audience points",
             """select track::text, platform, day, identifier, value from track_audience
                where track >= %s and track < %s""",
-            {key: days for key, days in self._track_platforms().items() if key[1] != "airplay"},
+            {key: days for key, days in self._track_platforms().items() if key[1] != AIRPLAY},
             points,
             lambda key: (key[0], key[1]) in self._failed["track_audience"],
         )
@@ -403,16 +444,24 @@ class Comparison:
         return self._series(
             "airplay by station",
             "select track::text, from_day, to_day, radio, plays from track_airplay where track >= %s and track < %s",
-            {key: days for key, days in self._track_platforms().items() if key[1] == "airplay"},
+            {key: days for key, days in self._track_platforms().items() if key[1] == AIRPLAY},
             points,
-            lambda key: (key[0], "airplay") in self._failed["track_airplay"],
+            lambda key: (key[0], AIRPLAY) in self._failed["track_airplay"],
         )
 
     def _artist_audience(self) -> Part:
         known = self._wanted_artists("artist_audience")
 
         def uuids_of(f: Followed) -> Iterable[str]:
-            return self._artists_of({uuid for day in f.days for uuid in self._world.tracks_of(f.slug, day)}) & known
+            return self._artists_of(self._tracks_on((f.slug, day) for day in f.days)) & known
+
+        def refreshed(r: Refreshed) -> tuple[Iterable[str], Sequence[str]]:
+            met = self._artists_of(
+                self._tracks_on(r.rankings)
+                & self._wanted_tracks("track_metadata") - {uuid for uuid, _ in self._failed["track_metadata"]}
+            )
+            platforms = r.platforms(reference.ARTIST_AUDIENCE, USUAL["artist_platforms"])
+            return {*r.settings["artists"], *met}, platforms
 
         def points(uuid: str, platform: str, days: int) -> Iterator[tuple[tuple[Any, ...], Any]]:
             window = self._window("artist_audience", uuid, platform, days)
@@ -435,7 +484,7 @@ class Comparison:
             "artist audience points",
             """select artist::text, platform, metric, day, value from artist_audience
                where artist >= %s and artist < %s""",
-            self._asked("artist_audience", "artist_platforms", uuids_of),
+            self._asked("artist_audience", "artist_platforms", uuids_of, refreshed),
             points,
             lambda key: (
                 (key[0], key[1]) in self._failed["artist_listeners" if key[2] == LISTENERS else "artist_audience"]

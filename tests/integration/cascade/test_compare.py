@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
 import pytest
 from tests.integration.cascade.conftest import ENTRIES, Cascade
 
+from chartline.cascade import audience
+from chartline.cascade.report import RunFailed
+from chartline.cascade.run import Run
+from chartline.errors import BadInput
 from chartline.schedules import service
+from chartline.warehouse import executions
 from chartline.warehouse.connect import connect
 from simulator.compare import Part, compare
 
@@ -97,3 +103,38 @@ def test_what_failed_is_left_out_only_while_it_was_not_had_since(filled: Cascade
 def _rows(cascade: Cascade, text: str) -> list[tuple[Any, ...]]:
     with connect(cascade.warehouse_url) as conn:
         return conn.execute(text).fetchall()  # type: ignore[call-overload,no-any-return]
+
+
+def refresh(cascade: Cascade, run_id: str, **config: Any) -> None:
+    """The audience of named things, as `audience_refresh` fetches it: an execution without a chart."""
+    with cascade.connect() as conn:
+        execution = executions.open_execution(
+            conn, dag_id="audience_refresh", run_id=run_id, chart_slug="", trigger="manual"
+        )
+        ask = audience.RefreshAsk.from_config(config).model_dump(mode="json")
+        execution = executions.fix_settings(conn, execution, ask)
+    run = Run(execution, cascade.connect, cascade.client, cascade.settings, cascade.server.service.clock.now)
+    try:
+        cascade.fetch(run, audience.plan_refresh(run))
+    except BadInput:
+        with suppress(RunFailed):
+            audience.report_refresh(run, ["plan_audience"])
+        raise
+    audience.report_refresh(run, [])
+
+
+def test_an_audience_refresh_is_compared_too(filled: Cascade) -> None:
+    [(track,)] = _rows(filled, "select uuid::text from track order by uuid limit 1")
+    [(artist,)] = _rows(filled, "select uuid::text from artist where metadata_at is not null order by uuid limit 1")
+    refresh(filled, "named", tracks=[track], artists=[artist])
+    refresh(filled, "of a chart", charts=[CHART], platforms=["spotify", "airplay", "deezer"], audience_days=30)
+    assert differences(filled) == {}
+    change(filled, "delete from artist_audience where artist = %s and platform = 'youtube'", artist)
+    change(filled, "update track_audience set value = value + 1 where track = %s and platform = 'shazam'", track)
+    assert set(differences(filled)) == {"artist audience points", "track audience points"}
+
+
+def test_a_refresh_that_was_refused_promised_nothing(filled: Cascade) -> None:
+    with pytest.raises(BadInput):
+        refresh(filled, "refused", tracks=["00000000-0000-4000-8000-000000000000"])
+    assert differences(filled) == {}
