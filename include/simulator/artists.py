@@ -39,7 +39,7 @@ class Artist:
     career_stage: str | None
     growth_level: str | None
     fame: float
-    birth_precision: str | None = "day"
+    birth_date_precision: str | None
     """How far the birth date is known: `day`, `month` or `year`; None without a date."""
 
 
@@ -80,6 +80,7 @@ def artist(seed: int, number: int) -> Artist:
     plain = slug_of(name)
     slug = uuid if not plain or chance(mix(bits, 4), 0.03) else f"{plain}-{number}"
     year = 1950 + bits % 56
+    dated = person and mix(bits, 19) % 4 > 0
     return Artist(
         number=number,
         uuid=uuid,
@@ -96,7 +97,8 @@ def artist(seed: int, number: int) -> Artist:
         ipi=None if chance(mix(bits, 14), 0.5) else f"{mix(bits, 15) % 10**11:011d}",
         gender=pick(("male", "female", "other"), mix(bits, 16)) if person and mix(bits, 17) % 6 else None,
         type=None if chance(mix(bits, 18), 0.04) else ("person" if person else "group"),
-        birth_date=date(year, 1 + bits % 12, 1 + (bits >> 9) % 28) if person and mix(bits, 19) % 4 else None,
+        birth_date=date(year, 1 + bits % 12, 1 + (bits >> 9) % 28) if dated else None,
+        birth_date_precision="day" if dated else None,
         career_stage=None
         if chance(mix(bits, 22), 0.06)
         else CAREER_STAGES[int((1 - fame) * len(CAREER_STAGES) * 0.999)],

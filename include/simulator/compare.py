@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 
 import psycopg
 
 from simulator import reference
+from simulator.airplay import StationPlays
 from simulator.artists import GenreList
+from simulator.located import LocatedPoint
 from simulator.needed import AIRPLAY, ChartAsk, history_days
 from simulator.world import World
 
@@ -149,8 +151,11 @@ class Comparison:
             *self._tracks(),
             *self._artists(),
             self._track_audience(),
-            self._airplay(),
+            self._track_airplay(),
             self._artist_audience(),
+            self._artist_airplay(),
+            self._located(),
+            *([self._failures()] if self._world.odd else []),
         ]
 
     def _rows(self, query: str, *values: Any) -> Iterable[tuple[Any, ...]]:
@@ -426,30 +431,45 @@ class Comparison:
             lambda key: (key[0], key[1]) in self._failed["track_audience"],
         )
 
-    def _airplay(self) -> Part:
+    def _track_airplay(self) -> Part:
+        asked = self._track_platforms()
+        return self._airplay("track", "song_broadcast_groups", asked, self._world.broadcast_groups)
+
+    def _artist_airplay(self) -> Part:
+        asked = self._artist_platforms()
+        return self._airplay("artist", "artist_broadcast_groups", asked, self._world.artist_broadcast_groups)
+
+    def _airplay(
+        self,
+        whose: str,
+        endpoint: str,
+        asked: Mapping[tuple[str, str], int],
+        played: Callable[[str, date, date], Sequence[StationPlays]],
+    ) -> Part:
         stored: dict[str, set[tuple[date, date]]] = defaultdict(set)
-        for uuid, first, last in self._rows("select distinct track::text, from_day, to_day from track_airplay"):
+        for uuid, first, last in self._rows(f"select distinct {whose}::text, from_day, to_day from {whose}_airplay"):
             stored[uuid].add((first, last))
 
         def points(uuid: str, platform: str, days: int) -> Iterator[tuple[tuple[Any, ...], Any]]:
-            window = self._window("song_broadcast_groups", uuid, platform, days)
+            window = self._window(endpoint, uuid, platform, days)
             if window is None:
                 yield (uuid, None, None, "never fetched"), None
                 return
             whole = window[0] - timedelta(days=1), window[1] - timedelta(days=1)
             for start, end in _tiles(*whole, stored[uuid]):
-                for group in self._world.broadcast_groups(uuid, start, end):
+                for group in played(uuid, start, end):
                     yield (uuid, start, end, group.station.slug), group.play_count
 
         return self._series(
-            "airplay by station",
-            "select track::text, from_day, to_day, radio, plays from track_airplay where track >= %s and track < %s",
-            {key: days for key, days in self._track_platforms().items() if key[1] == AIRPLAY},
+            f"{whose} airplay by station",
+            f"""select {whose}::text, from_day, to_day, radio, plays from {whose}_airplay
+                where {whose} >= %s and {whose} < %s""",
+            {key: days for key, days in asked.items() if key[1] == AIRPLAY},
             points,
-            lambda key: (key[0], AIRPLAY) in self._failed["track_airplay"],
+            lambda key: (key[0], AIRPLAY) in self._failed[f"{whose}_airplay"],
         )
 
-    def _artist_audience(self) -> Part:
+    def _artist_platforms(self) -> dict[tuple[str, str], int]:
         known = self._wanted_artists("artist_audience")
 
         def uuids_of(f: Followed) -> Iterable[str]:
@@ -460,9 +480,12 @@ class Comparison:
                 self._tracks_on(r.rankings)
                 & self._wanted_tracks("track_metadata") - {uuid for uuid, _ in self._failed["track_metadata"]}
             )
-            platforms = r.platforms(reference.ARTIST_AUDIENCE, USUAL["artist_platforms"])
+            platforms = r.platforms((*reference.ARTIST_AUDIENCE, AIRPLAY), USUAL["artist_platforms"])
             return {*r.settings["artists"], *met}, platforms
 
+        return self._asked("artist_audience", "artist_platforms", uuids_of, refreshed)
+
+    def _artist_audience(self) -> Part:
         def points(uuid: str, platform: str, days: int) -> Iterator[tuple[tuple[Any, ...], Any]]:
             window = self._window("artist_audience", uuid, platform, days)
             if window is None:
@@ -484,12 +507,79 @@ class Comparison:
             "artist audience points",
             """select artist::text, platform, metric, day, value from artist_audience
                where artist >= %s and artist < %s""",
-            self._asked("artist_audience", "artist_platforms", uuids_of, refreshed),
+            {key: days for key, days in self._artist_platforms().items() if key[1] != AIRPLAY},
             points,
             lambda key: (
                 (key[0], key[1]) in self._failed["artist_listeners" if key[2] == LISTENERS else "artist_audience"]
             ),
         )
+
+    def _located(self) -> Part:
+        """By city and country, where that was ever asked for: no run's ask tells whether it was on."""
+        served = {
+            "followers": ("artist_local_followers", self._world.local_followers),
+            "listeners": ("artist_local_streaming", self._world.local_streaming),
+        }
+        on = {(endpoint, platform) for endpoint, _, platform in self._fetches}
+
+        def points(uuid: str, platform: str, days: int) -> Iterator[tuple[tuple[Any, ...], Any]]:
+            for metric, (endpoint, read) in served.items():
+                if (endpoint, platform) not in on:
+                    continue
+                window = self._window(endpoint, uuid, platform, days)
+                if window is None:
+                    yield (uuid, platform, metric, None, "never fetched", 0), None
+                    continue
+                for point in read(uuid, platform, *window):
+                    yield from _places((uuid, platform, metric, point.day), point)
+
+        return self._series(
+            "artist audience by place",
+            """select artist::text, platform, metric, day, place, seq, value from artist_city_audience
+               where artist >= %s and artist < %s""",
+            self._artist_platforms(),
+            points,
+            lambda key: (key[0], key[1]) in self._failed[served[key[2]][0]],
+        )
+
+    # -- what odd answers must make fail -------------------------------------------------------------------------
+
+    def _failures(self) -> Part:
+        """The items that are not to be had, by name: no other may fail, and none of them may pass for stored."""
+        expected: Rows = {}
+        for uuid in self._wanted_tracks("track_metadata"):
+            if self._world.odd.fails("track_metadata", uuid):
+                expected["track_metadata", uuid, ""] = True
+        for (uuid, platform), days in self._track_platforms().items():
+            if platform != AIRPLAY:
+                window = self._window("song_audience", uuid, platform, days) or self._today(days)
+                points = bool(self._world.song_audience(uuid, platform, *window))
+                if self._world.odd.fails("track_audience", uuid, platform, points=points):
+                    expected["track_audience", uuid, platform] = True
+        for (uuid, platform), days in self._artist_platforms().items():
+            if platform != AIRPLAY:
+                window = self._window("artist_audience", uuid, platform, days) or self._today(days)
+                points = bool(self._world.artist_audience(uuid, platform, *window))
+                if self._world.odd.fails("artist_audience", uuid, platform, points=points):
+                    expected["artist_audience", uuid, platform] = True
+        found = {(resource, *item): True for resource, items in self._failed.items() for item in items}
+        part = Part("items that fail by name")
+        part.add(expected, found)
+        return part
+
+    @staticmethod
+    def _today(days: int) -> tuple[date, date, datetime]:
+        """The window of a fetch that brought no good answer, which no time is known of."""
+        now = datetime.now(UTC)
+        return now.date() - timedelta(days=days - 1), now.date(), now
+
+
+def _places(key: tuple[Any, ...], point: LocatedPoint) -> Iterator[tuple[tuple[Any, ...], int]]:
+    """The rows of one day, numbered as listed: by city, by country."""
+    for seq, city in enumerate(point.cities, 1):
+        yield (*key, "city", seq), city.value
+    for seq, (_, _, value) in enumerate(point.countries, 1):
+        yield (*key, "country", seq), value
 
 
 def _tiles(first: date, last: date, stored: Iterable[tuple[date, date]]) -> Iterator[tuple[date, date]]:

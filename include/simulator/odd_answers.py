@@ -106,12 +106,12 @@ class OddAnswers:
         true: dict[str, Any] = {}
         release = self.first(_RELEASE, uuid)
         if release == "zero-date":
-            true["release_date"], true["release_precision"] = None, None
+            true["release_date"], true["release_date_precision"] = None, None
         elif release:
             day = track.release_date or track.released
             year = release == "release-year"
             true["release_date"] = day.replace(day=1, month=1 if year else day.month)
-            true["release_precision"] = "year" if year else "month"
+            true["release_date_precision"] = "year" if year else "month"
         if self.first(_NO_ISRC, uuid):
             true["isrc"] = None
         if self.strikes("empty-list-for-object", uuid):
@@ -130,7 +130,7 @@ class OddAnswers:
         """An artist as a warehouse must hold it."""
         if artist.birth_date is None or not self.strikes("birth-year", artist.uuid):
             return artist
-        return replace(artist, birth_date=artist.birth_date.replace(month=1, day=1), birth_precision="year")
+        return replace(artist, birth_date=artist.birth_date.replace(month=1, day=1), birth_date_precision="year")
 
     def located(self, artist: str, platform: str, points: list[LocatedPoint]) -> list[LocatedPoint]:
         """A located series, with the worldwide figure of each day."""

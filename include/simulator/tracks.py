@@ -55,7 +55,7 @@ class Track:
     distributor: str | None
     released: date
     fame: float
-    release_precision: str | None = "day"
+    release_date_precision: str | None
     """How far the release date is known: `day`, `month` or `year`; None without a date."""
 
 
@@ -115,6 +115,7 @@ def track(seed: int, number: int, population: int) -> Track:
         [person_name(mix(bits, 3))] if mix(bits, 4) % 12 == 0 else []
     )
     labels = _labels(mix(bits, 5))
+    undated = chance(mix(bits, 9), 0.04)
     return Track(
         number=number,
         uuid=uuid,
@@ -125,7 +126,8 @@ def track(seed: int, number: int, population: int) -> Track:
         artist_numbers=artists,
         artist_uuids=tuple(artist(seed, one).uuid for one in artists),
         main_artist_uuids=tuple(artist(seed, one).uuid for one in artists[:1]) if mix(bits, 22) % 10 > 2 else None,
-        release_date=None if chance(mix(bits, 9), 0.04) else released,
+        release_date=None if undated else released,
+        release_date_precision=None if undated else "day",
         copyright=f"℗ {released.year} {labels[0][0]}" if labels and mix(bits, 10) % 10 else None,
         app_url=f"https://app.soundcharts.example/app/song/{uuid}/overview",
         image_url=None if chance(mix(bits, 11), 0.02) else f"https://assets.soundcharts.example/song/{uuid}.jpg",

@@ -115,7 +115,7 @@ def test_a_release_may_be_a_year_or_a_month(
     true = world.song(uuid)
     assert true is not None
     assert true.release_date == date.fromisoformat(f"{day[:length]}-01-01"[:10])
-    assert true.release_precision == precision
+    assert true.release_date_precision == precision
 
 
 def test_a_birth_may_be_a_year(api: TestClient, odd: Any, world: World, artists: Any) -> None:
@@ -125,7 +125,7 @@ def test_a_birth_may_be_a_year(api: TestClient, odd: Any, world: World, artists:
     true = world.artist(uuid)
     assert true is not None
     assert true.birth_date == date(int(told), 1, 1)
-    assert true.birth_precision == "year"
+    assert true.birth_date_precision == "year"
 
 
 @pytest.mark.parametrize(
