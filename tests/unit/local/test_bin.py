@@ -122,6 +122,7 @@ def test_one_folder_is_one_folder_however_it_is_written(
     (tmp_path / "loop").symlink_to(".")
     mark = home / "venv" / "mark"
     mark.touch()
+    python(path, "python3", "good")  # there is one to make another environment with
     done = run("up", path, spelling.replace("{tmp}", str(tmp_path)), cwd=tmp_path)
     assert "Making" not in done.stdout + done.stderr
     assert mark.exists()
