@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import psycopg
 import typer
 
-from chartline.cli import catalogue, docs, doctor, estimate, gaps, schedules, system, verify
+from chartline.cli import catalogue, docs, doctor, estimate, gaps, programs, schedules, system, verify
 from chartline.errors import BadInput, ChartlineError
+from chartline.proxies import exempt_this_machine
 
 app = typer.Typer(
     name="chartline",
@@ -26,6 +27,7 @@ verify.add_to(app)
 estimate.add_to(app)
 gaps.add_to(app)
 doctor.add_to(app)
+programs.add_to(app)
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(catalogue.charts_app, name="charts")
 app.add_typer(catalogue.catalogue_app, name="catalogue")
@@ -33,6 +35,7 @@ app.add_typer(catalogue.catalogue_app, name="catalogue")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; `arguments` without the program's name, default those of the process. Returns the exit code."""
+    exempt_this_machine()
     try:
         app(args=None if arguments is None else list(arguments), prog_name="chartline")
     except SystemExit as end:
@@ -43,5 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except psycopg.Error as error:
         reason = error.diag.message_primary or str(error).partition("\n")[0]
         print(f"The warehouse refused: {reason}", file=sys.stderr)
+        return 1
+    except OSError as trouble:  # a folder that is not there, a full disk, no right to write
+        place = f"{trouble.filename}: " if trouble.filename else ""
+        print(f"{place}{trouble.strerror or trouble}", file=sys.stderr)
         return 1
     return 0

@@ -173,7 +173,12 @@ def export(
     if output is None:
         typer.echo(text, nl=False)
     else:
-        output.write_text(text, encoding="utf-8")
+        try:
+            output.write_text(text, encoding="utf-8")
+        except OSError as wrong:
+            raise BadInput(
+                f"{output}: {wrong.strerror}", field="output", advice="Name a file in a folder that is there."
+            ) from None
 
 
 def _tell_cost(told: Estimate | None, *, dry_run: bool = False) -> None:

@@ -15,9 +15,9 @@ import psycopg
 import requests
 
 from chartline.errors import AskPerson, TryLater
+from chartline.files import UMASK, private, private_folder, write_private
 from chartline.local.ports import LOOPBACK
 from chartline.local.processes import Service, ServiceFailed, last_words, stop_all
-from chartline.local.secrets import private_folder, write_private
 from chartline.sessions import Session
 
 # `--skip-serve-logs`: the log servers would listen on every network, and on one machine logs are read from the disk.
@@ -99,8 +99,9 @@ class LocalAirflow:
         done = subprocess.run(
             _airflow(*words), env=self.env, cwd=self.home, stdin=subprocess.DEVNULL, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=timeout, check=False, start_new_session=True,
+            umask=UMASK,
         )  # fmt: skip
-        with log.open("a") as file:
+        with open(log, "a", opener=private) as file:
             file.write(f"$ airflow {' '.join(words)}\n{done.stdout}")
         if done.returncode:
             tail = "\n".join(done.stdout.splitlines()[-12:])

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from chartline import proxies
+from chartline.errors import BadInput
 from chartline.local.ports import LOOPBACK
 from chartline.local.secrets import Secrets
 
@@ -67,7 +70,7 @@ def airflow_env(
     `base`: what to build upon, default this process's environment; another Airflow's settings in it are left out.
     """
     web = f"http://{LOOPBACK}:{port}"
-    env = {name: value for name, value in (os.environ if base is None else base).items() if _inherited(name)}
+    env = {name: value for name, value in (os.environ if base is None else base).items() if inherited(name)}
     env |= TUNING
     env |= {
         "AIRFLOW_HOME": str(home / "airflow"),
@@ -87,13 +90,29 @@ def airflow_env(
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(home / "secrets" / "airflow-logins.json"),
         "CHARTLINE_HOME": str(home),
         "PYTHONPATH": os.pathsep.join([str(repository / "include"), str(repository / "plugins")]),
-        "NO_PROXY": ",".join(filter(None, [env.get("NO_PROXY", ""), LOOPBACK, "localhost"])),
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS": "0o700",
+        "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
     }
+    env |= proxies.exempting(env)
+    _take_literally((home, repository), env)
     if sys.platform == "darwin":  # macOS stops a forked process that touches its system libraries
         env["OBJC_DISABLE_INITIALIZE_FORK_SAFETY"] = "YES"
         if not any(name.lower().endswith("_proxy") and name.lower() != "no_proxy" for name in env):
-            env["no_proxy"] = "*"  # otherwise each request asks the system for its proxies
+            env |= dict.fromkeys(proxies.NAMES, "*")  # otherwise each request asks the system for its proxies
     return env
+
+
+def _take_literally(folders: Iterable[Path], env: dict[str, str]) -> None:
+    """Airflow puts a variable's value where a setting has `$NAME`, in a folder's name too: take such variables out."""
+    for folder in folders:
+        for name in re.findall(r"\$\{?(\w+)", str(folder), re.ASCII):
+            if name.startswith(("AIRFLOW", "CHARTLINE", "PYTHONPATH")):
+                raise BadInput(
+                    f"{folder}: Airflow would take ${name} in the name of the folder for the variable.",
+                    field="CHARTLINE_HOME",
+                    advice="Rename the folder.",
+                )
+            env.pop(name, None)
 
 
 def pools(rankings: int, fetch: int) -> dict[str, dict[str, object]]:
@@ -116,5 +135,6 @@ def _pool(slots: int, description: str) -> dict[str, object]:
     return {"slots": slots, "description": description, "include_deferred": False}
 
 
-def _inherited(name: str) -> bool:
+def inherited(name: str) -> bool:
+    """Whether a variable of the caller's environment is passed on: not where it is another Airflow's."""
     return not name.startswith(_NOT_INHERITED)

@@ -5,14 +5,23 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from chartline.errors import AskPerson
+from chartline.files import private
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-STATE = ("postgres", "airflow", "run", "logs", "secrets", "schedules.jsonl")  # all but the Python environment
+STATE = ("postgres", "airflow", "run", "logs", "secrets", "schedules.jsonl")
+"""All but the Python environment."""
+
+
+class NotOurs(AskPerson):
+    """The state folder, or a part of it, is somebody else's, or lies elsewhere."""
+
+    kind = "not_ours"
 
 
 class AlreadyRunning(AskPerson):
@@ -22,8 +31,34 @@ class AlreadyRunning(AskPerson):
 
 
 def state_folder(env: Mapping[str, str] = os.environ) -> Path:
-    """`CHARTLINE_HOME`, else `.chartline` in the repository."""
-    return Path(env.get("CHARTLINE_HOME") or REPOSITORY / ".chartline").absolute()
+    """`CHARTLINE_HOME`, else `.chartline` in the repository, by its one real name."""
+    return Path(env.get("CHARTLINE_HOME") or REPOSITORY / ".chartline").resolve()
+
+
+def check(home: Path) -> None:
+    """Raise `NotOurs` for a folder, or a part of the state in it, that is another user's or a link to elsewhere."""
+    for path in (home, *(home / name for name in STATE)):
+        try:
+            found = path.lstat()
+        except FileNotFoundError:
+            continue
+        if stat.S_ISLNK(found.st_mode):
+            raise NotOurs(
+                f"{path} is a link to {path.readlink()}: what Chartline keeps there would lie elsewhere.",
+                advice="Remove the link, or name the real folder with CHARTLINE_HOME.",
+            )
+        if found.st_uid != os.geteuid():
+            raise NotOurs(
+                f"{path} belongs to another user (number {found.st_uid}).",
+                advice="Start Chartline as that user, or name another folder with CHARTLINE_HOME.",
+            )
+
+
+def make(home: Path) -> None:
+    """The folder, closed to others, but that PostgreSQL's user, when we are root, passes through to its own."""
+    home.mkdir(parents=True, exist_ok=True)
+    if home.stat().st_uid == os.geteuid():
+        home.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 
 @contextmanager
@@ -32,8 +67,9 @@ def alone(home: Path) -> Iterator[None]:
 
     The system lets go of it when the process ends, however it ends.
     """
-    home.mkdir(parents=True, exist_ok=True)
-    with (home / "lock").open("a+") as lock:
+    make(home)
+    check(home)
+    with open(home / "lock", "a+", opener=private) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

@@ -14,9 +14,10 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import quote
 
 import psutil
@@ -24,8 +25,8 @@ import psycopg
 from psycopg import sql
 
 from chartline.errors import AskPerson, WarehouseUnavailable
+from chartline.files import UMASK, private, write_private
 from chartline.local.ports import LOOPBACK, PortTaken, free_port, is_free
-from chartline.local.secrets import write_private
 
 SUPERUSER = "postgres"
 OS_USERS = ("postgres", "chartline")  # the first that exists is taken; the last is made when none does
@@ -38,6 +39,9 @@ SETTINGS = {
     "log_timezone": "UTC",
 }
 NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+START_SECONDS = 60.0
+SHELL_READS = set('$`"\\\n')
+"""What a shell does not take as it is between double quotes."""
 CAP_DAC_READ_SEARCH, CAP_DAC_OVERRIDE = 2, 1
 
 
@@ -68,10 +72,11 @@ class LocalPostgres:
     """
 
     def __init__(self, folder: Path, port: int = 0, *, durable: bool = True, log: Path | None = None) -> None:
-        self.folder = folder.absolute()
+        self.folder = folder.resolve()
         self.data = self.folder / "data"
         self.log = log or self.folder / "postgres.log"
         self._asked_port, self._durable = port, durable
+        self._process: subprocess.Popen[bytes] | None = None
 
     def __repr__(self) -> str:
         return f"LocalPostgres({str(self.folder)!r})"
@@ -94,8 +99,8 @@ class LocalPostgres:
         if self.running:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        if os.geteuid() == 0:
-            self.folder.chmod(0o711)  # the server's user has to pass through, not to look in
+        # When we are root, the server's user has to pass through, not to look in.
+        self.folder.chmod(0o711 if os.geteuid() == 0 else 0o700)
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
         self._clear_stale_pid()
@@ -112,7 +117,10 @@ class LocalPostgres:
         """Stop the server, connections are cut, committed data is kept. Nothing happens when it does not run."""
         if self.running:
             mode = "fast" if self._durable else "immediate"
-            self._run("pg_ctl", "stop", "-D", str(self.data), "-m", mode, "-w", "-t", "60")
+            self._run(str(binaries() / "pg_ctl"), "stop", "-D", str(self.data), "-m", mode, "-w", "-t", "60")
+        if self._process is not None and not self.running:
+            self._process.wait()
+            self._process = None
 
     @property
     def running(self) -> bool:
@@ -147,22 +155,40 @@ class LocalPostgres:
         login = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
         return f"postgresql://{login}@{LOOPBACK}:{self.port}/{quote(database, safe='')}"
 
-    def create(self, database: str, user: str, password: str) -> str:
-        """Make a role and a database that it owns and nobody else may enter; what exists is kept (the password is set).
+    def create(self, database: str, user: str, password: str, schema: str = "public") -> str:
+        """Make a database and a role that may do anything in its schema `schema`, and nothing beside it.
 
-        Returns the url. The server sees the password as a SCRAM verifier only, so no log can hold it.
+        The database is the superuser's, and nobody else may enter. What exists is kept; the password is set. Returns
+        the url.
         """
         with psycopg.connect(self.url(), autocommit=True) as conn:
-            verifier = conn.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256").decode()
+            conn.execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC")
+            _role(conn, user, password)
             role, name = sql.Identifier(user), sql.Identifier(database)
-            if not conn.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (user,)).fetchone():
-                with contextlib.suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
-                    conn.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
-            conn.execute(sql.SQL("ALTER ROLE {} PASSWORD {}").format(role, sql.Literal(verifier)))
             if not conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,)).fetchone():
                 with contextlib.suppress(psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation):
-                    conn.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, role))
-                    conn.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+                    conn.execute(sql.SQL("CREATE DATABASE {}").format(name))
+            conn.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(name, sql.Identifier(SUPERUSER)))
+            conn.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC, {}").format(name, role))
+            conn.execute(sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(name, role))
+        with psycopg.connect(self.url(database)) as conn:
+            space = sql.Identifier(schema)
+            conn.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}").format(space, role))
+            conn.execute(sql.SQL("ALTER SCHEMA {} OWNER TO {}").format(space, role))
+        return self.url(database, user, password)
+
+    def let_read(self, database: str, user: str, password: str, settings: Mapping[str, str]) -> str:
+        """Make a role that may enter the database, with these settings. What it may read there its owner grants.
+
+        Returns the url.
+        """
+        with psycopg.connect(self.url(), autocommit=True) as conn:
+            _role(conn, user, password)
+            role = sql.Identifier(user)
+            conn.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(database), role))
+            for name, value in settings.items():
+                change = sql.SQL("ALTER ROLE {} SET {} TO {}")
+                conn.execute(change.format(role, sql.Identifier(name), sql.Literal(value)))
         return self.url(database, user, password)
 
     # -- making and starting -------------------------------------------------------------------------------
@@ -180,10 +206,12 @@ class LocalPostgres:
             with os.fdopen(handle, "w") as file:
                 file.write(password + "\n")
             self._give(password_file)
-            done = self._run(
-                "initdb", "-D", str(making), "-U", SUPERUSER, f"--pwfile={name}", "--auth=scram-sha-256", "-E", "UTF8",
-                "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-sync", "--no-instructions",
-            )  # fmt: skip
+            with self._for_a_shell(binaries()) as programs:
+                done = self._run(
+                    str(programs / "initdb"), "-D", str(making), "-U", SUPERUSER, f"--pwfile={name}",
+                    "--auth=scram-sha-256", "-E", "UTF8", "--locale=C", "--locale-provider=builtin",
+                    "--builtin-locale=C.UTF-8", "--no-sync", "--no-instructions",
+                )  # fmt: skip
         finally:
             password_file.unlink()
         if done.returncode:
@@ -200,16 +228,53 @@ class LocalPostgres:
                 f"Port {port}, meant for PostgreSQL, is taken by another program.",
                 advice="Stop that program, or choose another port with CHARTLINE_POSTGRES_PORT.",
             )
-        (self.folder / "port").write_text(f"{port}\n")
+        write_private(self.folder / "port", f"{port}\n")
         return port
 
     def _launch(self, port: int) -> bool:
+        """Start the server by itself: pg_ctl would hand its folder's name to a shell, which reads `$` in it."""
         settings = SETTINGS | {"port": str(port)} | ({} if self._durable else NOT_DURABLE)
-        options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
+        options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
-            done = self._run("pg_ctl", "start", "-D", str(self.data), "-w", "-t", "60", "-o", options, out=log.fileno())
-        return done.returncode == 0
+        with open(self.log, "ab", opener=private) as log:
+            self._process = subprocess.Popen(
+                [*self._as_server_user(), str(binaries() / "postgres"), "-D", str(self.data), *options],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/", env=_environment(), start_new_session=True,
+                umask=UMASK,
+            )  # fmt: skip
+        deadline = time.monotonic() + START_SECONDS
+        while not self.running:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                self._process.kill()
+                self._process.wait()
+                return False
+            time.sleep(0.02)
+        return True
+
+    @contextlib.contextmanager
+    def _for_a_shell(self, programs: Path) -> Iterator[Path]:
+        """The programs in a folder whose name a shell takes as it is. initdb calls the server through a shell, by the
+        real name of the folder that initdb itself lies in, so a link does not help: the two are copied for it."""
+        if not set(str(programs)) & SHELL_READS:
+            yield programs
+            return
+        with tempfile.TemporaryDirectory(prefix="chartline-initdb-") as folder:
+            if set(folder) & SHELL_READS:
+                raise PostgresFailed(
+                    f"PostgreSQL cannot be made from {programs}: its initdb cannot read such a name.",
+                    advice="Move the folder, or set TMPDIR to a folder with a plain name.",
+                )
+            copy = Path(folder)
+            for open_ in (copy, package := copy / programs.parents[1].name, install := package / programs.parent.name):
+                open_.mkdir(exist_ok=True)
+            _beside(programs.parents[2], copy, suffix=".libs")  # where the wheel keeps the libraries of its programs
+            _beside(programs.parent, install)
+            (install / "bin").mkdir()
+            for name in ("initdb", "postgres"):
+                shutil.copy(programs / name, install / "bin")
+            for path in (copy, package, install, install / "bin", *(install / "bin").iterdir()):
+                path.chmod(0o755)  # for the server's user
+            yield install / "bin"
 
     def _last_words(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-8:])
@@ -263,13 +328,11 @@ class LocalPostgres:
 
     # -- the user it runs as -------------------------------------------------------------------------------
 
-    def _run(self, program: str, *arguments: str, out: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
-        # A library that is loaded into all of our processes (an allocator, the clock of bin/test --at) goes there too.
-        handed_on = {name: os.environ[name] for name in ("LD_PRELOAD",) if name in os.environ}
+    def _run(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*self._as_server_user(), str(binaries() / program), *arguments],
-            stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, text=True, check=False,
-            cwd="/", env={"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"} | handed_on,
+            [*self._as_server_user(), *words],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False,
+            cwd="/", env=_environment(), umask=UMASK,
         )  # fmt: skip
 
     def _as_server_user(self) -> list[str]:
@@ -306,6 +369,32 @@ class LocalPostgres:
     def _give(self, path: Path) -> None:
         if os.geteuid() == 0:
             shutil.chown(path, server_user(), server_user())
+
+
+def _environment() -> dict[str, str]:
+    """Of the server's programs. A library that is loaded into all of our processes (an allocator, the clock of
+    bin/test --at) goes there too."""
+    handed_on = {name: os.environ[name] for name in ("LD_PRELOAD",) if name in os.environ}
+    return {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"} | handed_on
+
+
+def _beside(folder: Path, copy: Path, *, suffix: str = "") -> None:
+    """Links in `copy` to what lies in `folder` beside the programs."""
+    for path in folder.iterdir():
+        if path.name.endswith(suffix) and path.name != "bin":
+            (copy / path.name).symlink_to(path)
+
+
+def _role(conn: psycopg.Connection[Any], user: str, password: str) -> None:
+    """A role with a login and no right to anything of the server. It gets the password as a SCRAM verifier, so that no
+    log can hold it."""
+    verifier = conn.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256").decode()
+    role = sql.Identifier(user)
+    if not conn.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (user,)).fetchone():
+        with contextlib.suppress(psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
+            conn.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
+    rights = "NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS"
+    conn.execute(sql.SQL("ALTER ROLE {} {} PASSWORD {}").format(role, sql.SQL(rights), sql.Literal(verifier)))
 
 
 def server_user() -> str:

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from chartline.errors import ChartlineError, NotConfigured
+from chartline.files import write_private
 from chartline.local.airflow_env import pools
-from chartline.local.secrets import write_private
 from chartline.settings import settings
 from chartline.warehouse import schema
 

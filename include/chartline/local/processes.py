@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from chartline.errors import AskPerson
+from chartline.files import UMASK, private, private_folder, write_private
 
 LOG_LIMIT = 20_000_000  # bytes; a longer log is set aside at the next start
 
@@ -45,17 +46,17 @@ class Service:
         """
         self.stop_leftover()
         for folder in (self.log.parent, self._note.parent):
-            folder.mkdir(parents=True, exist_ok=True)
+            private_folder(folder)
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
             self.log.replace(self.log.with_suffix(".log.1"))
-        with self.log.open("ab") as log:
+        with open(self.log, "ab", opener=private) as log:
             self._process = subprocess.Popen(
                 self._command, env=self._env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True, cwd=self.log.parent,
+                start_new_session=True, cwd=self.log.parent, umask=UMASK,
             )  # fmt: skip
         with contextlib.suppress(psutil.NoSuchProcess):
             created = psutil.Process(self._process.pid).create_time()
-            self._note.write_text(json.dumps({"pid": self._process.pid, "created": created}))
+            write_private(self._note, json.dumps({"pid": self._process.pid, "created": created}))
 
     @property
     def alive(self) -> bool:

@@ -6,9 +6,10 @@ import base64
 import json
 import os
 import secrets
-import tempfile
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+
+from chartline.files import private_folder, write_private
 
 
 def _password() -> str:
@@ -29,6 +30,7 @@ class Secrets:
 
     airflow_database: str = field(default_factory=_password)
     warehouse: str = field(default_factory=_password)
+    reader: str = field(default_factory=_password)
     admin: str = field(default_factory=_password)
     viewer: str = field(default_factory=_password)
     fernet: str = field(default_factory=_fernet)
@@ -55,18 +57,3 @@ class Secrets:
     def write_logins(self, path: Path) -> None:
         """The file that Airflow's simple auth manager reads: user → password."""
         write_private(path, json.dumps({"admin": self.admin, "viewer": self.viewer}) + "\n")
-
-
-def private_folder(path: Path) -> Path:
-    """Make a folder that only its owner can look into."""
-    path.mkdir(parents=True, exist_ok=True)
-    path.chmod(0o700)
-    return path
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-    Path(name).replace(path)

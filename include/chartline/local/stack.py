@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -21,13 +20,16 @@ from urllib.parse import urlsplit
 import requests
 
 from chartline.errors import AskPerson
+from chartline.files import UMASK, private_folder, write_private
+from chartline.local import access
+from chartline.local import home as homes
 from chartline.local import source as sources
 from chartline.local.airflow import LocalAirflow
 from chartline.local.airflow_env import airflow_env, pools, warehouse_env
 from chartline.local.ports import LOOPBACK, free_port, is_free, require_free
 from chartline.local.postgres import LocalPostgres
 from chartline.local.processes import Service, ServiceFailed
-from chartline.local.secrets import Secrets, private_folder, write_private
+from chartline.local.secrets import Secrets
 from chartline.local.source import Source
 from chartline.schedules import service
 from chartline.sessions import Session
@@ -35,7 +37,7 @@ from chartline.settings import settings
 from chartline.soundcharts.account import ApiAccount
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.soundcharts.limiter import PostgresLimiter
-from chartline.warehouse import progress, schedules, schema
+from chartline.warehouse import privileges, progress, schedules, schema
 from chartline.warehouse.connect import connect
 
 SIMULATOR_LOGIN = "chartline-demo"
@@ -78,13 +80,13 @@ class Stack:
         durable: bool = True,
         say: Callable[[str], None] = _silent,
     ) -> None:
-        self.home = home.absolute()
+        self.home = home.resolve()
         self._say, self._extra, self._simulator_options = say, dict(extra_env or {}), list(simulator_options)
-        self.home.mkdir(parents=True, exist_ok=True)
-        # PostgreSQL's user, when we are root, has to pass through; what is private lies in closed folders below.
-        self.home.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        homes.make(self.home)
+        homes.check(self.home)
         for name in ("run", "logs", "airflow"):
             private_folder(self.home / name)
+        self.is_new = not self.logins.exists()  # whether nobody was told the passwords yet
         self.secrets = Secrets.load(self.home / "secrets")
         self.secrets.write_logins(self.logins)
         self.postgres = LocalPostgres(
@@ -139,9 +141,9 @@ class Stack:
         return self.postgres.url("chartline", "chartline", self.secrets.warehouse)
 
     @property
-    def warehouse_url_file(self) -> Path:
-        """A file that holds the warehouse's url, for `psql`: a password belongs on no command line of a manual."""
-        return self.home / "secrets" / "warehouse-url"
+    def reader_url(self) -> str:
+        """The warehouse, as one who may only read."""
+        return self.postgres.url("chartline", privileges.READER, self.secrets.reader)
 
     @property
     def simulator_header(self) -> Path:
@@ -197,10 +199,11 @@ class Stack:
         self._start_simulator()
         self.postgres.start()
         self.postgres.create("airflow", "airflow", self.secrets.airflow_database)
-        self.postgres.create("chartline", "chartline", self.secrets.warehouse)
+        self.postgres.create("chartline", "chartline", self.secrets.warehouse, schema=schema.SCHEMA)
+        self.postgres.let_read("chartline", privileges.READER, self.secrets.reader, privileges.READER_SETTINGS)
         self.airflow = LocalAirflow(self.home, self.env, self.ports.web)
-        write_private(self.home / "secrets" / "environment.json", json.dumps(self._command_env()))
-        write_private(self.warehouse_url_file, self.warehouse_url + "\n")
+        services = {access.READER: self.reader_url, access.OWNER: self.warehouse_url}
+        access.write(self.home, self._command_env(), self.env, services)
         with ThreadPoolExecutor(2) as both:
             warehouse = both.submit(self._prepare_warehouse, list(charts))
             airflow = both.submit(self._prepare_airflow)
@@ -239,7 +242,7 @@ class Stack:
         done = subprocess.run(
             [sys.executable, "-m", "chartline.cli", *words],
             env=self.env | self.control_env, cwd=self.home, text=True, timeout=300, check=False,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, umask=UMASK,
         )  # fmt: skip
         if done.returncode:
             raise ServiceFailed(f"`chartline {' '.join(words)}` failed:\n{done.stdout.strip()}")
@@ -326,7 +329,7 @@ class Stack:
         """What `bin/chartline` needs from the last start."""
         names = ("PYTHONPATH", "AIRFLOW__API__BASE_URL", *self.connections, *self.control_env, *self._extra)
         env = self.env | self.control_env
-        return {name: env[name] for name in names}
+        return {name: env[name] for name in names} | {"CHARTLINE_READER_URL": self.reader_url}
 
     # -- what may stand in the way -------------------------------------------------------------------------
 
@@ -342,7 +345,7 @@ class Stack:
         chosen = Ports(
             web=choose("web", ports.web), postgres=ports.postgres, simulator=choose("simulator", ports.simulator)
         )
-        note.write_text(json.dumps(asdict(chosen)))
+        write_private(note, json.dumps(asdict(chosen)))
         return chosen
 
     def _require_ports(self) -> None:
@@ -359,4 +362,4 @@ class Stack:
                 f"{self.home} holds {words.get(last, last)}, which must not mix with {words[self.source.kind]}.",
                 advice="Set CHARTLINE_HOME to another folder, or clear this one with bin/up --reset.",
             )
-        note.write_text(self.source.kind + "\n")
+        write_private(note, self.source.kind + "\n")

@@ -10,7 +10,6 @@ import psycopg
 from rich.console import RenderableType
 from rich.table import Table
 
-from chartline.local.postgres import binaries
 from chartline.local.stack import Stack
 from chartline.schedules.model import Schedule
 from chartline.warehouse import progress, schedules
@@ -28,12 +27,13 @@ ORDERS = {
 }
 
 
-def addresses(stack: Stack) -> str:
-    """Where to log in, and how to reach the warehouse."""
+def addresses(stack: Stack, *, with_password: bool) -> str:
+    """Where to log in, and how to reach the warehouse. `with_password`: show it, at a terminal's first start."""
+    told = f", password {stack.secrets.admin}" if with_password else ""
     lines = [
-        f"Airflow     {stack.airflow.web}   user admin, password {stack.secrets.admin}",
+        f"Airflow     {stack.airflow.web}   user admin{told}",
         f"            passwords (admin, and viewer who may only look): {stack.logins}",
-        f'Warehouse   {binaries() / "psql"} "$(cat {stack.warehouse_url_file})"',
+        "Warehouse   bin/chartline psql",
         "Charts      bin/chartline --help",
     ]
     if stack.simulates:

@@ -15,6 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from chartline.errors import BadInput, ChartlineError
+from chartline.files import UMASK
 from chartline.local import home as homes
 
 if TYPE_CHECKING:
@@ -45,12 +46,16 @@ def main(words: Sequence[str] | None = None) -> int:
     options = _options(words)
     home = homes.state_folder()
     try:
-        with _signals(), homes.alone(home):
+        with _signals(), _private_files(), homes.alone(home):
             return _reset(home) if options.reset else _up(home, options)
     except Stopped:
         return 130 if options.once else 0
     except ChartlineError as error:
         print(f"{error.what}\n{error.advice}".rstrip(), file=sys.stderr)
+        return 1
+    except OSError as trouble:  # a full disk, no right to write
+        place = f"{trouble.filename}: " if trouble.filename else ""
+        print(f"{place}{trouble.strerror or trouble}", file=sys.stderr)
         return 1
 
 
@@ -79,7 +84,7 @@ def _up(home: Path, options: argparse.Namespace) -> int:
     try:
         stack.start(DEMO_CHARTS if source is None else ())
         screen.step(f"Ready after {time.monotonic() - began:.0f} s; filling the charts")
-        screen.tell(summary.addresses(stack))
+        screen.tell(summary.addresses(stack, with_password=stack.is_new and screen.console.is_terminal))
         began = time.monotonic()
         reasons = fill.wait_filled(stack, screen)
         for part in summary.report(stack, seconds=time.monotonic() - began, first=stack.started_empty):
@@ -149,6 +154,16 @@ def _signals() -> Iterator[None]:
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def _private_files() -> Iterator[None]:
+    """What is written is its owner's alone."""
+    before = os.umask(UMASK)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from uuid import uuid4
 import psycopg
 
 from chartline.errors import BadInput, ChartlineError, NotConfigured
+from chartline.files import private
 from chartline.schedules.model import DAG_PREFIX, Schedule, dag_id
 from chartline.warehouse import schedules
 
@@ -83,6 +84,7 @@ def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> bool:
     """Make the file say `rows`; whether that changed it. Unchanged, it is only marked as new. Raises OSError."""
     body = "".join(sorted(_encode(SnapshotLine.of(row)) for row in rows)).encode()
     if _body(path) == body:
+        path.chmod(0o600)
         os.utime(path)
         return False
     header = json.dumps({"snapshot": VERSION, "written_at": datetime.now(UTC).isoformat(timespec="seconds")})
@@ -157,7 +159,7 @@ def _replace(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(f"{path.name}.{uuid4().hex}")
     try:
-        with draft.open("xb") as file:
+        with open(draft, "xb", opener=private) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

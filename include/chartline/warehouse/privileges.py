@@ -6,9 +6,23 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 Connection = psycopg.Connection[Any]
 
+READER = "chartline_reader"
+"""The role of those who query and change nothing. An installation makes it; `migrate` gives it what it may read."""
+READER_SETTINGS = {
+    "default_transaction_read_only": "on",
+    "statement_timeout": "5min",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "5min",
+    "idle_session_timeout": "8h",
+    "search_path": "chartline",
+    "timezone": "UTC",
+}
+NOT_FOR_READERS = ("raw_answer", "api_budget", "change_log", "alert_outbox", "alert_delivery")
+"""Bodies as they came, the account's name, who changed what, and where alerts go."""
 NEEDED = ("select", "insert", "update", "delete")
 
 
@@ -44,3 +58,20 @@ def lacking(conn: Connection) -> list[str]:
         [list(NEEDED)],
     )
     return [what for (what,) in found]
+
+
+def let_read(conn: Connection) -> bool:
+    """Let the role `chartline_reader` read every table and view of the schema, and those that come later, but not
+    `NOT_FOR_READERS`; whether there is such a role. For the schema's owner, after each migration."""
+    if not conn.execute("select 1 from pg_roles where rolname = %s", [READER]).fetchone():
+        return False
+    role = sql.Identifier(READER)
+    for text in (
+        "grant usage on schema chartline to {}",
+        "grant select on all tables in schema chartline to {}",
+        "alter default privileges in schema chartline grant select on tables to {}",
+    ):
+        conn.execute(sql.SQL(text).format(role))
+    for table in NOT_FOR_READERS:
+        conn.execute(sql.SQL("revoke all on {} from {}").format(sql.Identifier("chartline", table), role))
+    return True

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from chartline.errors import SchemaMismatch
-from chartline.warehouse import partitions
+from chartline.warehouse import partitions, privileges
 from chartline.warehouse.connect import connect
 
 if TYPE_CHECKING:
@@ -59,8 +59,9 @@ def migrate(dsn: str) -> tuple[str | None, str]:
     """Brings the warehouse of `dsn` to `head()` and makes its standing partitions; returns (revision before, after).
 
     Forward only, in one transaction, one process at a time (the others wait). On a warehouse that is up to date it
-    only adds the coming months' partitions. Raises SchemaMismatch for a schema of a newer Chartline, or one that holds
-    tables but was not made by Chartline, and WarehouseUnavailable.
+    only adds the coming months' partitions and lets the role `chartline_reader`, where there is one, read. Raises
+    SchemaMismatch for a schema of a newer Chartline, or one that holds tables but was not made by Chartline, and
+    WarehouseUnavailable.
     """
     # Imported here: slow, and tasks, which only check, do without.
     from sqlalchemy import create_engine
@@ -82,6 +83,7 @@ def migrate(dsn: str) -> tuple[str | None, str]:
             _upgrade(connection)
     with connect(dsn) as conn:
         partitions.ensure_standing(conn, datetime.now(UTC).date())
+        privileges.let_read(conn)
     return before, head()
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import urllib.request
 from pathlib import Path
 
+import httpx
 import pytest
 
+from chartline.errors import BadInput
 from chartline.local.airflow_env import REPOSITORY, TUNING, airflow_env, pools, warehouse_env
 from chartline.local.secrets import Secrets
+from chartline.proxies import between as proxies_of_requests
 
 SECRETS = Secrets()
 
@@ -52,8 +57,40 @@ def test_folders_of_the_repository(tmp_path: Path) -> None:
     assert found["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == "postgresql+psycopg2://a:b@127.0.0.1:1/airflow"
 
 
-def test_the_loopback_is_never_asked_of_a_proxy(tmp_path: Path) -> None:
-    assert env(tmp_path, NO_PROXY="intra")["NO_PROXY"] == "intra,127.0.0.1,localhost"
+PROXIES = {"http_proxy": "http://dead:9", "https_proxy": "http://dead:9", "all_proxy": "http://dead:9"}
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"NO_PROXY": "intra"}, {"no_proxy": "intra"}, {"no_proxy": "[::1], a", "NO_PROXY": "b"}]
+)
+@pytest.mark.parametrize("upper", [False, True])
+def test_the_loopback_is_never_asked_of_a_proxy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], upper: bool
+) -> None:
+    """By none of the libraries through which our processes speak, whichever spelling they read."""
+    proxies = {name.upper() if upper else name: value for name, value in PROXIES.items()}
+    found = env(tmp_path, **proxies, **given)
+    assert all(part.strip("[] ") in found["no_proxy"].split(",") for text in given.values() for part in text.split(","))
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    for name, value in found.items():
+        if name.lower().endswith("_proxy"):
+            monkeypatch.setenv(name, value)
+    for host in ("127.0.0.1:8080", "localhost:8080", "[::1]:8080"):
+        assert proxies_of_requests(f"http://{host}/") is None
+        assert urllib.request.proxy_bypass(host) or host.startswith("["), "urllib has no way to exempt these"
+        with httpx.Client() as client:
+            assert client._transport_for_url(httpx.URL(f"http://{host}/")) is client._transport
+    assert proxies_of_requests("https://customer.api.soundcharts.com/") == "http://dead:9"
+
+
+def test_a_folder_with_the_name_of_a_variable_stands_as_it_is(tmp_path: Path) -> None:
+    """Airflow expands `$NAME` in every setting, to the end."""
+    found = env(tmp_path / "$x ${y}z", x="X", y="Y", z="Z")
+    assert "z" in found
+    assert not {"x", "y"} & found.keys()
+    with pytest.raises(BadInput, match="Rename the folder"):
+        env(tmp_path / "$AIRFLOW_HOME")
 
 
 @pytest.mark.parametrize(("proxies", "all_direct"), [({}, True), ({"HTTPS_PROXY": "http://proxy"}, False)])
@@ -63,7 +100,7 @@ def test_macos_does_not_ask_the_system_in_a_forked_process(
     monkeypatch.setattr("sys.platform", "darwin")
     found = env(tmp_path, **proxies)
     assert found["OBJC_DISABLE_INITIALIZE_FORK_SAFETY"] == "YES"
-    assert (found.get("no_proxy") == "*") is all_direct
+    assert {found["no_proxy"] == "*", found["NO_PROXY"] == "*"} == {all_direct}
 
 
 def test_pools() -> None:

@@ -115,9 +115,7 @@ def test_an_environment_that_is_there_is_used_as_it_is(path: Path, home: Path) -
 
 
 @pytest.mark.parametrize("spelling", ["home/", "./home", "path/../home", "link", "loop/home", "{tmp}/home", "home"])
-def test_one_folder_is_one_folder_however_it_is_written(
-    path: Path, home: Path, tmp_path: Path, spelling: str
-) -> None:
+def test_one_folder_is_one_folder_however_it_is_written(path: Path, home: Path, tmp_path: Path, spelling: str) -> None:
     (tmp_path / "link").symlink_to("home")
     (tmp_path / "loop").symlink_to(".")
     mark = home / "venv" / "mark"

@@ -19,6 +19,8 @@ AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer", "prepare")
 PLACE = {  # what depends on where it runs: in the file by other values, or left to the image
     "AIRFLOW__CORE__TEST_CONNECTION",  # the web server would ask any address that a login names: on this machine only
     "AIRFLOW__LOGGING__BASE_LOG_FOLDER",
+    "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS",  # a container's user is alone there
+    "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FOLDER_PERMISSIONS",
     "AIRFLOW__LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY",
 }
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import stat
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,8 +16,9 @@ import psycopg
 import pytest
 
 from chartline.errors import WarehouseUnavailable
+from chartline.local import postgres
 from chartline.local.ports import PortTaken, free_port
-from chartline.local.postgres import LocalPostgres, PostgresFailed
+from chartline.local.postgres import LocalPostgres, PostgresFailed, binaries
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +65,34 @@ def test_passwords_are_asked_for_and_kept_private(server: LocalPostgres) -> None
     assert not list(server.folder.glob("initdb-*"))
 
 
-def test_create_is_idempotent_and_owned(server: LocalPostgres) -> None:
+ODD = ["R&D (100%) $x é", "a`b\"c\\d$(e) it's"]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_any_name_of_a_folder(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Of the data and of the programs: initdb and pg_ctl hand theirs to a shell."""
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own is closed to the user that the server runs as
+        Path(folder).chmod(0o711)
+        start_in(Path(folder) / name, monkeypatch)
+
+
+def start_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server of `folder` with programs of `folder`."""
+    package = binaries().parents[1]
+    copy = folder / package.name
+    shutil.copytree(package, copy, symlinks=True)
+    libraries = package.parent / f"{package.name}.libs"
+    if libraries.exists():
+        (copy.parent / libraries.name).symlink_to(libraries)
+    programs = copy / binaries().relative_to(package)
+    monkeypatch.setattr(postgres, "binaries", lambda: programs)
+    with LocalPostgres(folder / "pg", durable=False) as server:
+        assert one(server.create("a", "b", "c"), "SELECT current_user") == "b"
+        assert server.running
+    assert not server.running
+
+
+def test_create_is_idempotent_and_its_own(server: LocalPostgres) -> None:
     first = server.create("music", "owner", "it's a p@ss/word")
     with psycopg.connect(first) as conn:
         conn.execute("CREATE TABLE kept (n int)")
@@ -75,8 +105,44 @@ def test_create_is_idempotent_and_owned(server: LocalPostgres) -> None:
 def test_one_owner_cannot_enter_the_others_database(server: LocalPostgres) -> None:
     server.create("here", "here", "a")
     server.create("there", "there", "b")
-    with pytest.raises(psycopg.OperationalError, match="permission denied"):
-        psycopg.connect(server.url("there", "here", "a"))
+    for database in ("there", "postgres", "template1"):
+        with pytest.raises(psycopg.OperationalError, match="permission denied"):
+            psycopg.connect(server.url(database, "here", "a"))
+
+
+def test_an_owner_has_no_right_beside_its_schema(server: LocalPostgres) -> None:
+    url = server.create("narrow", "narrow", "a", schema="own")
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute("create table own.mine (n int); create temp table passing (n int)")
+        for text in (
+            "create schema other",
+            "create table public.mine (n int)",
+            "create database mine",
+            "create role mine",
+            "drop database narrow",
+            "alter database narrow set work_mem to '1GB'",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                conn.execute(text)  # type: ignore[call-overload]
+        rights = conn.execute(
+            """select rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls
+               from pg_roles where rolname = 'narrow'"""
+        ).fetchone()
+    assert rights is not None
+    assert not any(rights)
+
+
+def test_what_an_earlier_version_made_loses_the_rights_too_many(server: LocalPostgres) -> None:
+    with psycopg.connect(server.url(), autocommit=True) as admin:
+        admin.execute("create role former login createdb")
+        admin.execute("create database former owner former")
+    with psycopg.connect(server.url("former"), autocommit=True) as conn:
+        conn.execute("create schema own authorization former; create table own.kept (n int)")
+        conn.execute("alter table own.kept owner to former")
+    url = server.create("former", "former", "a", schema="own")
+    assert one(url, "select pg_get_userbyid(datdba) from pg_database where datname = 'former'") == "postgres"
+    assert one(url, "select rolcreatedb from pg_roles where rolname = 'former'") is False
+    assert one(url, "select count(*) from own.kept") == 0
 
 
 def test_start_again_keeps_port_and_data(own: LocalPostgres) -> None:

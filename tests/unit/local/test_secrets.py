@@ -8,7 +8,8 @@ import stat
 from dataclasses import asdict
 from pathlib import Path
 
-from chartline.local.secrets import Secrets, private_folder, write_private
+from chartline.files import private_folder, write_private
+from chartline.local.secrets import Secrets
 
 
 def mode(path: Path) -> int:

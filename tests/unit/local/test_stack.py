@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from chartline.local import access
 from chartline.local.ports import LOOPBACK, PortTaken
+from chartline.local.processes import Service
 from chartline.local.source import Source, from_environment, simulated
 from chartline.local.stack import Ports, SourceChanged, Stack
+from chartline.schedules import snapshot
 
 REAL = Source("soundcharts", simulated("https://customer.api.soundcharts.com", "a", "b").connection)
 
@@ -26,6 +29,33 @@ def test_only_the_owner_looks_in(tmp_path: Path) -> None:
     assert mode(tmp_path / "home") == (0o711 if os.geteuid() == 0 else 0o700)
     assert {mode(path) for path in (tmp_path / "home").iterdir()} == {0o700}
     assert {mode(path) for path in (tmp_path / "home" / "secrets").iterdir()} == {0o600}
+
+
+def test_what_is_written_is_its_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        stack = Stack(tmp_path / "home")
+        stack._require_same_source()
+        access.write(stack.home, {}, {}, {"a": "postgresql://b:c@d/e"})
+        snapshot.write(stack.home / "schedules.jsonl", [])
+        (stack.home / "schedules.jsonl").chmod(0o644)  # as an earlier version left it
+        snapshot.write(stack.home / "schedules.jsonl", [])
+        service = Service(
+            "x", ["sh", "-c", "touch made"], dict(os.environ), logs=stack.home / "logs", run=stack.home / "run"
+        )
+        service.start()
+        while service.alive:
+            service._process.wait()  # type: ignore[union-attr]
+    finally:
+        os.umask(before)
+    found = {path: mode(path) for path in stack.home.rglob("*")}
+    assert stack.home / "logs" / "made" in found
+    assert {path: bits for path, bits in found.items() if bits & 0o077} == {}
+
+
+def test_the_password_is_new_only_once(tmp_path: Path) -> None:
+    assert Stack(tmp_path).is_new
+    assert not Stack(tmp_path).is_new
 
 
 def test_free_ports_are_chosen_and_kept(tmp_path: Path) -> None:

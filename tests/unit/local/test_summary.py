@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from itertools import permutations
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from chartline.local.summary import payers
+from chartline.local.stack import Stack
+from chartline.local.summary import addresses, payers
+
+
+def test_the_password_is_shown_when_asked_for_only(tmp_path: Path) -> None:
+    stack = Stack(tmp_path)
+    stack.airflow = SimpleNamespace(web="http://127.0.0.1:1")  # type: ignore[assignment]
+    assert stack.secrets.admin in addresses(stack, with_password=True)
+    told = addresses(stack, with_password=False)
+    assert str(stack.logins) in told
+    assert not [value for value in asdict(stack.secrets).values() if value in told]
+
 
 CHARTS = ["a", "b", "c"]
 

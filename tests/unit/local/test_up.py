@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import signal
 import subprocess
@@ -89,7 +90,7 @@ class FakeStack:
 
     def __init__(self, home: Path, **given: Any) -> None:
         FakeStack.made, self.given, self.events = self, given, []
-        self.started_empty, self.on_start = True, lambda: None
+        self.started_empty, self.is_new, self.on_start = True, True, lambda: None
         self.airflow = SimpleNamespace(web="http://127.0.0.1:1")
 
     def start(self, charts: tuple[str, ...]) -> None:
@@ -108,7 +109,7 @@ class FakeStack:
 @pytest.fixture
 def faked(home: Path, monkeypatch: pytest.MonkeyPatch) -> type[FakeStack]:
     monkeypatch.setattr("chartline.local.stack.Stack", FakeStack)
-    monkeypatch.setattr("chartline.local.summary.addresses", lambda stack: "where")
+    monkeypatch.setattr("chartline.local.summary.addresses", lambda stack, with_password: f"password {with_password}")
     monkeypatch.setattr("chartline.local.summary.report", lambda stack, **_: ["what"])
     monkeypatch.setattr("chartline.local.fill.wait_filled", lambda stack, screen: [])
     monkeypatch.setattr(up.time, "sleep", lambda seconds: None)
@@ -151,6 +152,31 @@ def test_with_credentials_nothing_is_followed_unasked(faked: type[FakeStack], mo
     assert up.main(["--once"]) == 0
     assert faked.made.events[0] == ("start", ())
     assert faked.made.given["source"].kind == "soundcharts"
+
+
+@pytest.mark.parametrize(("new", "terminal"), [(True, True), (True, False), (False, True), (False, False)])
+def test_the_password_is_told_at_a_terminals_first_start_only(
+    faked: type[FakeStack],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    new: bool,
+    terminal: bool,
+) -> None:
+    monkeypatch.setattr("rich.console.Console.is_terminal", terminal)
+    monkeypatch.setattr(FakeStack, "on_start_of_all", staticmethod(lambda: setattr(FakeStack.made, "is_new", new)))
+    assert up.main(["--once"]) == 0
+    assert f"password {new and terminal}" in capsys.readouterr().out
+
+
+def test_a_full_disk_is_a_message(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(home / "lock"))
+
+    monkeypatch.setattr("chartline.local.home.alone", full)
+    assert up.main(["--once"]) == 1
+    assert f"{home / 'lock'}: No space left on device" in capsys.readouterr().err
 
 
 def test_options_have_no_secret_defaults() -> None:
