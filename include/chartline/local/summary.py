@@ -38,7 +38,7 @@ def addresses(stack: Stack, *, with_password: bool) -> str:
     ]
     if stack.simulates:
         opened = shlex.quote(f"@{stack.simulator_header}")
-        lines.append(f"Simulator   curl -H {opened} {stack.simulator_url}/_control/settings")
+        lines.append(f"Simulator   curl --noproxy '*' -H {opened} {stack.simulator_url}/_control/settings")
     return "\n".join(["", *lines, ""])
 
 
