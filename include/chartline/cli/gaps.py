@@ -82,7 +82,7 @@ def _tell(found: list[ChartGaps], *, by_month: bool) -> None:
     wanting = [one.slug for one in found if one.open]
     if wanting:
         only = f""" --conf '{{"chart": "{wanting[0]}"}}'""" if len(found) == 1 else ""
-        typer.echo(f"Heal it now with the DAG gap_audit (it runs daily): airflow dags trigger gap_audit{only}")
+        typer.echo(f"Heal it now with gap_audit (it runs daily): chartline airflow dags trigger gap_audit{only}")
 
 
 def _share(month: Month) -> str:

@@ -79,6 +79,30 @@ def test_a_wrong_row_is_listed_with_the_reason(say: Say, conn: psycopg.Connectio
     assert json.loads(say("schedules", "list", "--json")[1])[0]["error"].startswith("history_days: ")
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["schedules", "export", "-o", "nowhere/charts.yaml"], "nowhere/charts.yaml: No such file or directory"),
+        (["schedules", "export", "-o", "."], ".: Is a directory"),
+        (["schedules", "export", "-o", "/dev/full"], "/dev/full: No space left on device"),
+        (["schedules", "apply", "nowhere.yaml"], "nowhere.yaml: No such file or directory"),
+        (["schedules", "apply", "."], ".: Is a directory"),
+    ],
+)
+def test_a_file_that_cannot_be_is_a_message(say: Say, words: list[str], told: str) -> None:
+    code, out, err = say(*words)
+    assert (code, out) == (2, "")
+    assert err.startswith(told)
+
+
+def test_a_state_folder_that_cannot_be_is_a_message(say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CHARTLINE_HOME", str(tmp_path / "file"))
+    for words in (["snapshot", "write"], ["snapshot", "show"]):
+        code, _, err = say(*words)
+        assert (code, err.strip()) == (1, f"{tmp_path / 'file' / 'schedules.jsonl'}: Not a directory")
+
+
 def test_a_file_is_tried_applied_and_exported(say: Say, tmp_path: Path) -> None:
     (tmp_path / "charts.yaml").write_text("charts:\n- chart: day\n  history_days: 30\n")
     code, out, _ = say("schedules", "apply", "charts.yaml", "--dry-run")

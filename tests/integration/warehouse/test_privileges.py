@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -77,6 +78,25 @@ def test_migrating_again_takes_back_what_somebody_gave(reader: psycopg.Connectio
     schema.migrate(owner)
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         reader.execute("select * from raw_answer")
+
+
+def test_the_manual_says_how_to_make_it_elsewhere(tmp_path: Path) -> None:
+    """The SQL of docs/howto/query.md, on a server that has none of it."""
+    page = (Path(__file__).parents[3] / "docs" / "howto" / "query.md").read_text()
+    section = page.partition("## Who may read")[2].partition("## ")[0]
+    statements = section.partition("```sql\n")[2].partition("```")[0]
+    assert all(f"`{table}`" in section for table in privileges.NOT_FOR_READERS)
+    with LocalPostgres(tmp_path, durable=False) as server:
+        with psycopg.connect(server.url(), autocommit=True) as conn:
+            for statement in statements.replace("'...'", "'told'").split(";"):
+                conn.execute(statement)  # type: ignore[call-overload]
+        with psycopg.connect(server.url("chartline")) as conn:
+            conn.execute(section.partition("database `chartline`: `")[2].partition("`")[0])  # type: ignore[call-overload]
+        schema.migrate(server.url("chartline", "chartline", "told"))
+        with psycopg.connect(server.url("chartline", privileges.READER, "told")) as conn:
+            for name, value in privileges.READER_SETTINGS.items():
+                assert conn.execute("select current_setting(%s)", [name]).fetchone() == (value,)
+            assert conn.execute("select count(*) from track").fetchone() == (0,)
 
 
 def test_without_the_role_nothing_is_granted(warehouse: psycopg.Connection) -> None:

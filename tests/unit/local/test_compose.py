@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import yaml
 
 from chartline.local.airflow_env import REPOSITORY, TUNING, airflow_env
+from chartline.local.postgres import LocalPostgres, binaries
 from chartline.local.prepare import LOGINS
 from chartline.local.secrets import Secrets
+from chartline.warehouse import privileges, schema
 
 FILE = REPOSITORY / "docker-compose.yaml"
 AIRFLOW = ("api-server", "scheduler", "dag-processor", "triggerer", "prepare")
@@ -66,6 +71,35 @@ def test_no_secret_has_a_default(compose: dict[str, Any], example: dict[str, str
     assert asked == {name for name in example if not name.startswith(("COMPOSE_", "CHARTLINE_P", "CHARTLINE_API"))}
     assert {name for name, value in example.items() if not value} == asked - {"AIRFLOW_CONN_SOUNDCHARTS"}
     assert set(LOGINS.values()) <= compose["services"]["prepare"]["environment"].keys()
+
+
+def test_its_databases_and_roles_are_those_of_bin_up(compose: dict[str, Any], tmp_path: Path) -> None:
+    """The script that a new database server runs, on a new database server."""
+    script = compose["configs"]["databases"]["content"].replace("$$", "$")
+    assert not re.search(r"--set \w+=.*PASSWORD", script), "a password would be on a command line"
+    with LocalPostgres(tmp_path, durable=False) as server:
+        env = {
+            "PATH": f"{binaries()}:{os.environ['PATH']}",
+            **{"PGHOST": "127.0.0.1", "PGPORT": str(server.port), "PGPASSWORD": server.password},
+            **{"AIRFLOW_DATABASE_PASSWORD": "it's a", "WAREHOUSE_PASSWORD": 'w"', "READER_PASSWORD": "$r"},
+        }
+        subprocess.run(["sh", "-c", script], env=env, check=True)
+        warehouse = server.url("chartline", "chartline", 'w"')
+        schema.migrate(warehouse)
+        with psycopg.connect(server.url("chartline", privileges.READER, "$r")) as conn:
+            assert conn.execute("select count(*) from latest_ranking").fetchone() == (0,)
+            told = {name: setting for name in privileges.READER_SETTINGS for (setting,) in conn.execute(
+                "select current_setting(%s)", [name]).fetchall()}  # fmt: skip
+        assert told == privileges.READER_SETTINGS
+        with psycopg.connect(server.url("airflow", "airflow", "it's a")) as conn:
+            conn.execute("create table public.any (n int)")
+        with psycopg.connect(warehouse, autocommit=True) as conn:
+            for text in ("create schema other", "create table public.any (n int)", "drop database airflow"):
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    conn.execute(text)  # type: ignore[call-overload]
+        for database in ("airflow", "postgres"):
+            with pytest.raises(psycopg.OperationalError, match="permission denied"):
+                psycopg.connect(server.url(database, "chartline", 'w"'))
 
 
 def test_airflow_starts_only_after_everything_is_prepared(compose: dict[str, Any]) -> None:
