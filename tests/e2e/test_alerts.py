@@ -14,7 +14,7 @@ from chartline.operating.webhooks import signature
 
 from .conftest import ON_DEMAND, Chartline, until
 
-SECRET = "e2e-webhook-secret"
+SECRET = "webhook-secret-of-tests"
 NAME = "<script>alert(1)</script>"
 TOLD_SECONDS = 30.0  # on a busy machine; alone it takes a few
 

@@ -43,6 +43,7 @@ LATEST = "latest"
 BROKEN = "broken_ranking"
 LEASE = timedelta(minutes=5)
 """A ranking is a few calls; whoever waits for a run that died waits no longer than this."""
+LAG = timedelta(days=3)  # so long after its day, at most, a ranking is taken to come out
 PATIENCE = 5.0  # seconds: what another run is fetching is mostly here by then
 POLL = 0.25
 AGAIN = 15.0  # seconds: after that it is looked for again, without holding a slot meanwhile
@@ -265,7 +266,7 @@ class _Fetch:
         """Whether another run may be fetching this day's ranking as the latest, not knowing yet what day that is."""
         chart = self.chart()
         newest = rankings.newest(self.conn, chart.id) if chart else None
-        recent = self.run.now().date() - cadence.step(self._frequency())
+        recent = self.run.now().date() - LAG - cadence.step(self._frequency())
         return day >= recent and (newest is None or day > newest)
 
     def _stamps(self, days: Sequence[date], *, by_hand: bool = False) -> dict[date, str]:

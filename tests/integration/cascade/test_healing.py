@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -18,41 +18,53 @@ from simulator.world import World
 from .conftest import ENTRIES, WORLD, Cascade, Server
 
 SLUG = "demo-global-daily"
-TODAY = datetime.now(UTC).date()
-YEAR = [TODAY - timedelta(days=n) for n in range(1, 366)]
-MONTH = [
-    day
-    for day in YEAR
-    if (day.year, day.month) == ((TODAY - timedelta(days=70)).year, (TODAY - timedelta(days=70)).month)
-]
-PICK = random.Random(3)
-LACKING = set(PICK.sample(YEAR[40:], 5)) - set(MONTH)
-TORN = set(PICK.sample([day for day in YEAR if day not in MONTH and day not in LACKING], 20))
-CUT = next(day for day in YEAR[100:] if day not in TORN | LACKING and day not in MONTH)
 
 Query = Callable[..., list[tuple[Any, ...]]]
 
 
+class Holes:
+    """What the year that ended yesterday loses: `torn` days, a `month` and the rows of the day `cut`; the source itself
+    never had the days it is `lacking`."""
+
+    def __init__(self, today: date) -> None:
+        pick = random.Random(3)
+        long_ago = today - timedelta(days=70)
+        self.evening = datetime.combine(today, time(20), UTC)
+        self.year = [today - timedelta(days=n) for n in range(1, 366)]
+        self.month = [day for day in self.year if (day.year, day.month) == (long_ago.year, long_ago.month)]
+        self.lacking = set(pick.sample(self.year[40:], 5)) - set(self.month)
+        whole = [day for day in self.year if day not in self.month and day not in self.lacking]
+        self.torn = set(pick.sample(whole, 20))
+        self.cut = next(day for day in self.year[100:] if day in set(whole) - self.torn)
+
+
 @pytest.fixture
-def simulator() -> Iterator[Server]:
-    server = Server(Service(World(**WORLD, missing_days={SLUG: sorted(LACKING)})))
+def holes() -> Holes:
+    return Holes(datetime.now(UTC).date())
+
+
+@pytest.fixture
+def simulator(holes: Holes) -> Iterator[Server]:
+    """Of this evening, when yesterday's ranking is out."""
+    server = Server(Service(World(**WORLD, missing_days={SLUG: sorted(holes.lacking)})))
+    server.service.clock.set(holes.evening, frozen=True)
     yield server
     server.stop()
 
 
 @pytest.fixture
-def torn(cascade: Cascade, query: Query) -> Cascade:
+def torn(cascade: Cascade, query: Query, holes: Holes) -> Cascade:
     """A followed chart with its year, of which 20 days, a month and some rows of one ranking are then removed."""
     for at in range(0, 365, 100):
-        days = [day.isoformat() for day in YEAR[at : at + 100]]
+        days = [day.isoformat() for day in holes.year[at : at + 100]]
         cascade.run(SLUG, f"past-{at}", days=days, steps=())
     with cascade.connect() as conn:
         service.add(conn, SLUG, {"sync_historical_data": True, "history_days": 365})
-        conn.execute("delete from chart_ranking where day = any(%s)", [[*TORN, *MONTH]])
+        conn.execute("delete from chart_ranking where day = any(%s)", [[*holes.torn, *holes.month]])
         conn.execute(
             "delete from chart_ranking_entry e using chart_ranking r"
             " where r.id = e.ranking_id and r.day = %s and e.position > %s",
-            [CUT, ENTRIES - 10],
+            [holes.cut, ENTRIES - 10],
         )
     return cascade
 
@@ -69,11 +81,13 @@ def heal(cascade: Cascade, heals: list[Heal]) -> None:
         cascade.run(run.slug, f"heal-{number}-{datetime.now(UTC)}", **run.conf, steps=())
 
 
-def test_the_audit_finds_exactly_what_was_removed_and_healing_brings_exactly_that(torn: Cascade, query: Query) -> None:
+def test_the_audit_finds_exactly_what_was_removed_and_healing_brings_exactly_that(
+    torn: Cascade, holes: Holes, query: Query
+) -> None:
     found = audit(torn)
-    assert set(found.missing) == TORN | set(MONTH) - LACKING
-    assert found.short == (CUT,)
-    assert set(found.absent) == LACKING
+    assert set(found.missing) == holes.torn | set(holes.month) - holes.lacking
+    assert found.short == (holes.cut,)
+    assert set(found.absent) == holes.lacking
     assert found.busy == frozenset()
     with torn.connect() as conn:
         raw.prune(conn, -1)  # nothing of it is kept: each ranking has to be paid for again
@@ -82,12 +96,12 @@ def test_the_audit_finds_exactly_what_was_removed_and_healing_brings_exactly_tha
     before = len(torn.server.calls())
     heal(torn, heals)
     made = [call for call in torn.server.calls()[before:] if call.endpoint.startswith("ranking")]
-    wanted = TORN | set(MONTH) | {CUT}
-    assert len(made) == len(torn.server.calls()) - before == len(wanted - LACKING)
-    assert {date.fromisoformat(call.facet[:10]) for call in made} == wanted - LACKING
+    wanted = holes.torn | set(holes.month) | {holes.cut}
+    assert len(made) == len(torn.server.calls()) - before == len(wanted - holes.lacking)
+    assert {date.fromisoformat(call.facet[:10]) for call in made} == wanted - holes.lacking
     whole = audit(torn)
-    assert (whole.missing, whole.short, set(whole.absent)) == ((), (), LACKING)
-    assert query("select count(*) from chart_ranking_entry") == [((365 - len(LACKING)) * ENTRIES,)]
+    assert (whole.missing, whole.short, set(whole.absent)) == ((), (), holes.lacking)
+    assert query("select count(*) from chart_ranking_entry") == [((365 - len(holes.lacking)) * ENTRIES,)]
 
 
 def test_what_is_kept_raw_heals_without_a_call(torn: Cascade) -> None:
@@ -105,13 +119,13 @@ def test_an_audit_heals_no_more_than_it_may_and_the_next_takes_the_rest(torn: Ca
     assert audit(torn).open == first[30:]
 
 
-def test_months_show_where_the_holes_are(torn: Cascade) -> None:
+def test_months_show_where_the_holes_are(torn: Cascade, holes: Holes) -> None:
     months = {one.month: one for one in audit(torn).months}
-    assert sum(one.missing for one in months.values()) == len((TORN | set(MONTH)) - LACKING)
-    of_the_month = months[MONTH[0].replace(day=1)]
+    assert sum(one.missing for one in months.values()) == len((holes.torn | set(holes.month)) - holes.lacking)
+    of_the_month = months[holes.month[0].replace(day=1)]
     assert (of_the_month.stored, of_the_month.missing) == (0, of_the_month.listed)
-    assert months[CUT.replace(day=1)].short == 1
-    assert sum(one.listed for one in months.values()) == 365 - len(LACKING)
+    assert months[holes.cut.replace(day=1)].short == 1
+    assert sum(one.listed for one in months.values()) == 365 - len(holes.lacking)
 
 
 def test_calendars_are_brought_up_to_date_with_few_calls_and_one_failing_chart_does_not_stop_the_others(
@@ -133,7 +147,7 @@ def test_calendars_are_brought_up_to_date_with_few_calls_and_one_failing_chart_d
     assert list(first.failed) == ["no-such-chart"]
     assert "unknown_chart" in first.failed["no-such-chart"]
     with cascade.connect() as conn:
-        days = len(cascade.server.service.world.days(SLUG, datetime.now(UTC)))
+        days = len(cascade.server.service.world.days(SLUG, cascade.server.service.clock.now()))
         assert len(gaps.gaps.listed_days(conn, followed[0].chart_id)) == days
     assert first.calls == -(-days // 100) + 1
     again = refresh()

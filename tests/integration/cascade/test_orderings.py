@@ -8,6 +8,7 @@ import zlib
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 
 import psycopg
@@ -88,11 +89,16 @@ def test_one_entity_that_is_gone_does_not_take_its_batch_along(cascade: Cascade,
     assert outcomes == {"ok": ENTRIES - gone}
 
 
+@pytest.mark.parametrize("hour", [0, 20])
 def test_the_latest_ranking_and_the_same_day_asked_for_are_fetched_once(
-    cascade: Cascade, monkeypatch: pytest.MonkeyPatch
+    cascade: Cascade, monkeypatch: pytest.MonkeyPatch, hour: int
 ) -> None:
-    world, now = cascade.server.service.world, cascade.server.service.clock.now()
+    """Also in the hours before yesterday's is out, when the latest is two days old."""
+    world, clock = cascade.server.service.world, cascade.server.service.clock
+    now = clock.now().replace(hour=hour)
+    clock.set(now, frozen=True)
     today = str(world.latest_day(CHART, now))
+    assert date.fromisoformat(today) == now.date() - timedelta(days=1 if hour else 2)
     first, second = cascade.open(CHART, "r1", steps=[]), cascade.open(CHART, "r2", steps=[], day=today)
     ask = SoundchartsClient.ranking
 

@@ -45,7 +45,7 @@ def test_no_server_says_where_and_what_to_do() -> None:
     [
         "postgresql://user:Hidden@Secret@127.0.0.1:5432/w",
         "postgresql://user:x@127.0.0.1:Hidden/w",
-        "postgresql://user:Hidden%zzSecret@127.0.0.1/w",
+        "postgresql://user:Hidden%zzSecret@127.0.0.1/w",  # pragma: allowlist secret
         "Hidden Secret",
     ],
 )

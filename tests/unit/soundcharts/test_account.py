@@ -67,7 +67,7 @@ def test_tokens_of_another_host_are_not_asked_at_the_vendor(allowed):
         ("login", {"login": ""}),
         ("login", {"login": None}),
         ("password", {"password": ""}),
-        ("password", {"password": "hidden-value\nx"}),
+        ("password", {"password": "hidden-value\nx"}),  # pragma: allowlist secret
         ("extra.auth", {"extra": {"auth": "hidden-value"}}),
         ("extra.token_url", {"extra": {"token_url": "nowhere"}}),
         ("extra.token_url", {"extra": {"token_url": "http://account.soundcharts.com/oauth/token"}}),

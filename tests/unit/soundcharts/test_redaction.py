@@ -64,7 +64,8 @@ def test_short_values_and_the_public_pair_stay(redaction):
 
 def test_basic_form_of_a_login_is_hidden():
     hide_login("login-of-this-test", "password-of-this-test")
-    assert redact("Basic bG9naW4tb2YtdGhpcy10ZXN0OnBhc3N3b3JkLW9mLXRoaXMtdGVzdA==") == "Basic ***"
+    header = "Basic bG9naW4tb2YtdGhpcy10ZXN0OnBhc3N3b3JkLW9mLXRoaXMtdGVzdA=="  # pragma: allowlist secret
+    assert redact(header) == "Basic ***"
 
 
 def test_ordinary_words_and_numbers_stay_but_never_a_password():
@@ -107,7 +108,7 @@ def echoes(key: str) -> dict[str, str]:
     }
 
 
-@pytest.mark.parametrize("key", [KEY, "0123456789abcdef0123", "Zm9v_YmFy-~.", "a1b2c3d4"])
+@pytest.mark.parametrize("key", [KEY, "0123456789abcdef0123", "Zm9v_YmFy-~.", "a1b2c3d4"])  # pragma: allowlist secret
 @pytest.mark.parametrize("spelling", echoes(KEY))
 def test_no_spelling_of_a_secret_stays(key, spelling):
     redaction = Redaction()
@@ -122,7 +123,7 @@ def test_no_spelling_of_a_secret_stays(key, spelling):
 
 
 def test_a_login_in_its_basic_form_is_found_however_it_is_written():
-    login, password = "app>>of???this", "key>>of???this~test"
+    login, password = "app>>of???this", "key>>of???this~test"  # pragma: allowlist secret
     hide_login(login, password)
     pair = f"{login}:{password}".encode()
     for form in (base64.b64encode(pair), base64.urlsafe_b64encode(pair), base64.b64encode(pair).rstrip(b"=")):
