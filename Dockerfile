@@ -11,7 +11,7 @@ RUN useradd --uid 50000 --create-home chartline \
 
 WORKDIR /opt/chartline
 COPY requirements.txt .
-RUN pip install --no-cache-dir --compile -r requirements.txt
+RUN pip install --no-cache-dir --compile --require-hashes -r requirements.txt
 
 COPY include include
 COPY plugins plugins

@@ -28,11 +28,20 @@ def pinned(path: Path) -> dict[str, list[str]]:
     return found
 
 
+def without_hash(path: Path) -> list[str]:
+    """Pins of a compiled file that a changed package would pass."""
+    lines = path.read_text().splitlines()
+    following = [*lines[1:], ""]
+    return [line for line, next_ in zip(lines, following, strict=True) if PIN.match(line) and "--hash=" not in next_]
+
+
 def problems() -> list[str]:
-    """What is missing, or pinned to a version that the .in file refuses, or pinned differently in the two files."""
+    """What is missing, or pinned without a hash or to a version that the .in file refuses, or differently in two files."""
     main, dev = pinned(ROOT / "requirements.txt"), pinned(ROOT / "requirements-dev.txt")
     found = []
-    for name, pins in (("requirements", main), ("requirements-dev", main | dev)):
+    uv = pinned(ROOT / "requirements-uv.txt")
+    for name, pins in (("requirements", main), ("requirements-dev", main | dev), ("requirements-uv", uv)):
+        found += [f"{name}.txt has no hash of {line}" for line in without_hash(ROOT / f"{name}.txt")]
         for wanted in asked(ROOT / f"{name}.in"):
             versions = pins.get(canonicalize_name(wanted.name), [])
             if not any(wanted.specifier.contains(version, prereleases=True) for version in versions):

