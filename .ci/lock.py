@@ -36,7 +36,7 @@ def without_hash(path: Path) -> list[str]:
 
 
 def problems() -> list[str]:
-    """What is missing, or pinned without a hash or to a version that the .in file refuses, or differently in two files."""
+    """What is missing, or pinned without a hash, or to a version that the .in file refuses, or in two versions."""
     main, dev = pinned(ROOT / "requirements.txt"), pinned(ROOT / "requirements-dev.txt")
     found = []
     uv = pinned(ROOT / "requirements-uv.txt")

@@ -1,8 +1,8 @@
 """Refuse files that hold a secret. Usage: secrets.py FILE...
 
 The search is that of detect-secrets, with all its rules and ours (headers.py), and asks nobody whether a key is live.
-What tests make up must look made up: words, with at most a short number (`wrong-key-9876`). A line that cannot ends with
-the comment: pragma: allowlist secret
+What tests make up must look made up: words, with at most a short number (`wrong-key-9876`). A line that cannot ends
+with the comment: pragma: allowlist secret
 """
 
 from __future__ import annotations

@@ -190,7 +190,7 @@ THINGS: dict[str, LiteralString] = {
         select chart_id, day, stamp, %(places)s, %(places)s, day + interval '36 hours'
         from (select *, row_number() over (partition by chart_id order by day desc) as back
               from chartline.chart_calendar) as listed
-        where back <= %(rankings)s and (chart_id + back) %% 50 <> 0 and (back > 1 or chart_id %% 11 <> 5)""",
+        where back <= %(rankings)s and (chart_id + back) %% 50 <> 0 and (back > 2 or chart_id %% 11 <> 5)""",
     "tracks": """
         insert into chartline.track (uuid, name, credit_name, isrc, release_date, metadata_at)
         select lpad(to_hex(n), 32, '0')::uuid, 'Track ' || n, 'Artist ' || n %% (%(tracks)s / 2),
