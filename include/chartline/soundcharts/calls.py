@@ -39,3 +39,5 @@ class Answer:
     body: bytes = field(repr=False)
     calls: tuple[Call, ...]
     fetched_at: datetime
+    noted: set[Any] = field(default_factory=set, compare=False, repr=False)
+    """What was odd and is counted already: an answer may be read more than once."""

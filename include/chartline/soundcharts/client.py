@@ -25,7 +25,7 @@ from chartline.errors import (
 from chartline.sessions import Session
 from chartline.settings import Settings
 from chartline.settings import settings as settings_of_process
-from chartline.soundcharts import policy, ranges
+from chartline.soundcharts import drift, policy, ranges
 from chartline.soundcharts.account import ApiAccount
 from chartline.soundcharts.auth import login_of
 from chartline.soundcharts.calls import Answer, Call
@@ -279,7 +279,9 @@ class SoundchartsClient:
         spent.add(_call(question, at, started, reply, None))
         self._learn(reply)
         name = question.endpoint.name
-        return Answer(name, question.path, data, reply.body, spent.hand_out(), datetime.now(UTC))
+        answer = Answer(name, question.path, data, reply.body, spent.hand_out(), datetime.now(UTC))
+        drift.look(answer)
+        return answer
 
     def _learn(self, reply: Reply | None) -> None:
         if reply is not None and reply.status != 429:  # a 429 pauses by itself

@@ -1,15 +1,21 @@
 """The shapes of the API's answers: snake_case attributes, the API's own names as aliases.
 
 Unknown fields are ignored (the raw answer keeps them), newer fields may be missing, older shapes are read too. What is
-left is the contract: an answer that does not keep it is refused by endpoint and field.
+optional and cannot be read is left out and counted (`lenient.py`, `drift.py`). What is left is the contract: an answer
+that does not keep it is refused by endpoint and field.
+
+Ranges of what comes: days of rankings and series from `FIRST_DAY` to `AHEAD` from now; dates of people and releases
+from `FIRST_DATE` to `FAR_AHEAD` from now; totals up to `LARGEST`; other whole numbers in 32 bits; names of things
+(slugs, codes, identifiers) up to `KEY_LENGTH` characters, as an index must hold them. Other texts are as long as
+they are.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable
-from typing import Annotated, Any, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -20,18 +26,29 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     model_validator,
 )
 from pydantic.alias_generators import to_camel
 
 from chartline.errors import ChartlineError, ContractBroken, NotFound, storable
+from chartline.soundcharts import drift
 from chartline.soundcharts.calls import Answer
+from chartline.soundcharts.lenient import ESSENTIAL, Each, read
 from chartline.soundcharts.ranges import LISTED
 
 # -- values --------------------------------------------------------------------------------------------------
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?=$|[T ])")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?=$|[T ])")
+_PARTS = re.compile(r"([0-9]{4})(?:-([0-9]{2}))?(?:-([0-9]{2}))?(?=$|[T ])")
+
+FIRST_DAY = dt.date(2000, 1, 1)
+AHEAD = dt.timedelta(days=366)
+FIRST_DATE = dt.date(1000, 1, 1)
+FAR_AHEAD = dt.timedelta(days=3660)
+LARGEST = 10**15  # thousands of them still add up in 64 bits
+KEY_LENGTH = 255
 
 
 def _blank_is_none(value: Any) -> Any:
@@ -44,6 +61,10 @@ def _none_is_blank(value: Any) -> Any:
 
 def _none_is_empty(value: Any) -> Any:
     return [] if value is None else value
+
+
+def _says_nothing(value: Any) -> bool:
+    return _blank_is_none(value) is None
 
 
 def _not_bool(value: Any) -> Any:
@@ -61,6 +82,60 @@ def _day(value: Any) -> Any:
     return dt.date.fromisoformat(value[:10])
 
 
+def _in_range(day: dt.date) -> dt.date:
+    last = dt.datetime.now(dt.UTC).date() + AHEAD
+    if not FIRST_DAY <= day <= last:
+        raise ValueError(f"a day from {FIRST_DAY} to {last} is expected")
+    return day
+
+
+Precision = Literal["year", "month", "day"]
+
+
+def _dated(value: Any) -> tuple[dt.date, Precision] | None:
+    """A date as far as it is told: 1965, 1965-05 (or 1965-05-00) and 1965-05-12 are read; None where nothing is."""
+    if _says_nothing(value):
+        return None
+    if isinstance(value, dt.date):
+        return value, "day"
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    parts = _PARTS.match(text) if isinstance(text, str) else None
+    if not parts:
+        raise ValueError("a date is expected, such as 2026-03-01, 2026-03 or 2026")
+    year, month, day = (int(part or 0) for part in parts.groups())
+    if day and not month:
+        raise ValueError("a day of no month is no date")
+    date = dt.date(year, month or 1, day or 1)
+    last = dt.datetime.now(dt.UTC).date() + FAR_AHEAD
+    if not FIRST_DATE <= date <= last:
+        raise ValueError(f"a date from {FIRST_DATE} to {last} is expected")
+    return date, "day" if day else "month" if month else "year"
+
+
+def _date(value: Any) -> Any:
+    dated = _dated(value)
+    return dated[0] if dated else None
+
+
+def _precision(value: Any, info: ValidationInfo) -> Any:
+    """How far a date is told; a date in part is told of (the context), as it is odd."""
+    dated = _dated(value)
+    if dated and dated[1] != "day" and info.context is not None:
+        info.context.append(info.field_name)
+    return dated[1] if dated else None
+
+
+def _time(value: Any) -> Any:
+    """A time as told, UTC where no zone is."""
+    if value is None or isinstance(value, dt.datetime):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("a time is expected, such as 2026-03-01T12:00:00+00:00")
+    time = dt.datetime.fromisoformat(value)
+    _in_range(time.date())
+    return time if time.tzinfo else time.replace(tzinfo=dt.UTC)
+
+
 def _uuid(value: str) -> str:
     """Lower-cased; version bits are not looked at, as time-based ones with odd bits exist."""
     lowered = value.lower()
@@ -69,33 +144,30 @@ def _uuid(value: str) -> str:
     return lowered
 
 
-def _filled(values: Any) -> Any:
-    return [value for value in values if _blank_is_none(value) is not None] if isinstance(values, list) else values
+def _not_measured(item: Any) -> bool:
+    """Whether its value is null: nothing was measured, which is not zero."""
+    return isinstance(item, dict) and "value" in item and item["value"] is None
 
 
-def _measured(items: Any) -> Any:
-    """Without those whose value is null: nothing was measured, which is not zero."""
-    if not isinstance(items, list):
-        return _none_is_empty(items)
-    return [item for item in items if not (isinstance(item, dict) and "value" in item and item["value"] is None)]
-
-
-Text = Annotated[str, AfterValidator(storable)]
+Text = Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(storable)]
+Key = Annotated[Text, Field(min_length=1, max_length=KEY_LENGTH)]  # names a thing, in an index
 MaybeText = Annotated[Text | None, BeforeValidator(_blank_is_none)]  # "" is how the API says nothing
 PlainText = Annotated[Text, BeforeValidator(_none_is_blank)]  # "" has a meaning of its own
-Names = Annotated[list[Text], BeforeValidator(_filled), BeforeValidator(_none_is_empty)]
+Names = Annotated[list[Text], Each(_says_nothing, spare=True), BeforeValidator(_none_is_empty)]
 Uuid = Annotated[str, AfterValidator(_uuid)]
-Day = Annotated[dt.date, BeforeValidator(_day)]
-MaybeDay = Annotated[Day | None, BeforeValidator(_blank_is_none)]
+Day = Annotated[dt.date, AfterValidator(_in_range), BeforeValidator(_day)]
+MaybeDate = Annotated[dt.date | None, BeforeValidator(_date)]  # its first day, where a month or a year is told
+MaybePrecision = Annotated[Precision | None, BeforeValidator(_precision)]
+MaybeTime = Annotated[dt.datetime | None, BeforeValidator(_time), BeforeValidator(_blank_is_none)]
 Small = Annotated[int, Field(ge=-(2**31), lt=2**31), BeforeValidator(_not_bool)]
-Big = Annotated[int, Field(ge=-(2**63), lt=2**63), BeforeValidator(_not_bool)]  # totals exceed 2^31
+Big = Annotated[int, Field(ge=-LARGEST, le=LARGEST), BeforeValidator(_not_bool)]  # totals exceed 2^31
 Share = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_not_bool)]
 
 ListCount = Annotated[int, Field(ge=LISTED.low, le=LISTED.high), BeforeValidator(_not_bool)]
 
 _Item = TypeVar("_Item")
-Listed = Annotated[list[_Item], BeforeValidator(_none_is_empty)]
-Measured = Annotated[list[_Item], BeforeValidator(_measured)]
+Listed = Annotated[list[_Item], Each(_says_nothing, spare=True), BeforeValidator(_none_is_empty)]
+Measured = Annotated[list[_Item], Each(_not_measured), BeforeValidator(_none_is_empty), ESSENTIAL]
 
 
 class _Shape(BaseModel):
@@ -121,13 +193,13 @@ class Platform(_Shape):
     """A platform's `name` for people and its `code` for paths."""
 
     name: Text
-    code: Annotated[Text, Field(min_length=1)]
+    code: Key
 
 
 class PlatformList(_Shape):
     """Answer of `song_platforms`, `social_platforms` and `streaming_platforms`."""
 
-    items: list[Platform]
+    items: Annotated[list[Platform], Each(_says_nothing, spare=True)]
 
 
 # -- charts ----------------------------------------------------------------------------------------------------
@@ -140,10 +212,10 @@ class ChartLight(_Shape):
     """
 
     name: Text
-    type: Annotated[Text, Field(min_length=1)] = "song"
-    slug: Annotated[Text, Field(min_length=1)]
-    platform: Annotated[Text, Field(min_length=1)]
-    frequency: Annotated[Text, Field(min_length=1)]
+    type: Key = "song"
+    slug: Key
+    platform: Key
+    frequency: Key
     country_code: PlainText = ""
     country_name: PlainText = ""
     city_name: PlainText = ""
@@ -156,7 +228,7 @@ class ChartLight(_Shape):
 class ChartList(_Shape):
     """Answer of `charts_by_platform`."""
 
-    items: list[ChartLight]
+    items: Annotated[list[ChartLight], Each(_says_nothing, spare=True)]
     page: Page | None = None
 
 
@@ -180,8 +252,10 @@ class RankingItem(_Shape):
     position_evolution: Small | None = None
     metric: Big | None = None
     entry_state: MaybeText = None
-    entry_date: MaybeDay = None
-    rank_date: MaybeDay = None
+    entry_date: MaybeDate = None
+    entry_date_precision: MaybePrecision = Field(None, validation_alias="entryDate")
+    rank_date: MaybeDate = None
+    rank_date_precision: MaybePrecision = Field(None, validation_alias="rankDate")
     old_position: Small | None = None
     time_on_chart: Small | None = None
     time_on_chart_unit: MaybeText = None
@@ -198,7 +272,7 @@ class RankingPage(_Shape):
 
 
 def _stamp(value: str) -> str:
-    _day(value)
+    _in_range(_day(value))
     return value
 
 
@@ -208,7 +282,9 @@ class AvailableRankings(_Shape):
     chart: ChartLight | None = Field(
         None, validation_alias=AliasChoices(AliasPath("related", "chart"), AliasPath("related"))
     )
-    stamps: list[Annotated[Text, AfterValidator(_stamp)]] = Field(validation_alias="items")
+    stamps: Annotated[list[Annotated[Text, AfterValidator(_stamp)]], Each(_says_nothing, spare=True)] = Field(
+        validation_alias="items"
+    )
     page: Page | None = None
 
     @property
@@ -242,10 +318,6 @@ class Label(_Shape):
     @classmethod
     def _from_text(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
-
-
-Genres = Annotated[list[Genre], BeforeValidator(_filled), BeforeValidator(_none_is_empty)]
-Labels = Annotated[list[Label], BeforeValidator(_filled), BeforeValidator(_none_is_empty)]
 
 
 class Audio(_Shape):
@@ -282,21 +354,22 @@ class Song(_Shape):
     name: Text
     isrc: MaybeText = Field(None, validation_alias=AliasChoices(AliasPath("isrc", "value"), "isrc"))
     isrc_country: MaybeText = Field(None, validation_alias=AliasPath("isrc", "countryCode"))
-    iswcs: list[Text] | None = None
+    iswcs: Annotated[list[Text], Each(_says_nothing, spare=True)] | None = None
     credit_name: MaybeText = None
     artists: Listed[ArtistLight] = []
-    main_artists: list[ArtistLight] | None = None
-    release_date: MaybeDay = None
+    main_artists: Annotated[list[ArtistLight], Each(_says_nothing, spare=True)] | None = None
+    release_date: MaybeDate = None
+    release_date_precision: MaybePrecision = Field(None, validation_alias="releaseDate")
     copyright: MaybeText = None
     app_url: MaybeText = None
     image_url: MaybeText = None
     preview_url: MaybeText = None
     duration: Small | None = None
     explicit: bool | None = None
-    genres: Genres = []
+    genres: Listed[Genre] = []
     composers: Names = []
     producers: Names = []
-    labels: Labels = []
+    labels: Listed[Label] = []
     audio: Audio | None = None
     language_code: MaybeText = None
     distributor: MaybeText = None
@@ -305,7 +378,7 @@ class Song(_Shape):
     @classmethod
     def _older_label(cls, value: Any) -> Any:
         """Before v2.25 there was one `label`, a string."""
-        if isinstance(value, dict) and value.get("labels") is None and value.get("label"):
+        if isinstance(value, dict) and value.get("labels") is None and isinstance(value.get("label"), str):
             return {**value, "labels": [value["label"]]}
         return value
 
@@ -321,13 +394,14 @@ class Artist(_Shape):
     image_url: MaybeText = None
     country_code: MaybeText = None
     city_name: MaybeText = None
-    genres: Genres = []
+    genres: Listed[Genre] = []
     biography: MaybeText = None
     isni: MaybeText = None
     ipi: MaybeText = None
     gender: MaybeText = None
     type: MaybeText = None
-    birth_date: MaybeDay = None
+    birth_date: MaybeDate = None
+    birth_date_precision: MaybePrecision = Field(None, validation_alias="birthDate")
     career_stage: MaybeText = None
     growth_level: MaybeText = None
 
@@ -335,10 +409,13 @@ class Artist(_Shape):
 # -- audience ------------------------------------------------------------------------------------------------------
 
 
+LAST_CRAWLED = Field(None, validation_alias=AliasPath("related", "lastCrawlDate"))
+
+
 class AudiencePlot(_Shape):
     """The total to date of one release of the track."""
 
-    identifier: Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(storable)]
+    identifier: Annotated[Text, Field(max_length=KEY_LENGTH)]
     value: Big
 
 
@@ -353,6 +430,7 @@ class SongAudience(_Shape):
     """Answer of `song_audience`, in no order to rely on."""
 
     items: list[SongAudienceItem]
+    last_crawled_at: MaybeTime = LAST_CRAWLED
     page: Page | None = None
 
 
@@ -368,10 +446,10 @@ class ArtistAudienceItem(_Shape):
 
 
 class ArtistAudience(_Shape):
-    """Answer of `artist_audience`. `last_crawl_date` may be far newer than the last item."""
+    """Answer of `artist_audience`. `last_crawled_at` may be far newer than the last item."""
 
     items: list[ArtistAudienceItem]
-    last_crawl_date: MaybeDay = Field(None, validation_alias=AliasPath("related", "lastCrawlDate"))
+    last_crawled_at: MaybeTime = LAST_CRAWLED
     page: Page | None = None
 
 
@@ -386,6 +464,7 @@ class Listening(_Shape):
     """Answer of `artist_listening`."""
 
     items: Measured[ListeningItem]
+    last_crawled_at: MaybeTime = LAST_CRAWLED
     page: Page | None = None
 
 
@@ -415,13 +494,14 @@ class Located(_Shape):
     """Answer of `artist_local_followers` and `artist_local_streaming`."""
 
     items: list[LocatedItem]
+    last_crawled_at: MaybeTime = LAST_CRAWLED
     page: Page | None = None
 
 
 class Radio(_Shape):
     """A station; `reach` is its audience."""
 
-    slug: Annotated[Text, Field(min_length=1)]
+    slug: Key
     name: Text
     country_code: MaybeText = None
     country_name: MaybeText = None
@@ -497,13 +577,36 @@ def _left_out(answer: Answer, uuid: str) -> NotFound:
 
 
 def _validate(model: type[Model], value: Any, answer: Answer, *prefix: str) -> Model:
+    told_in_part: list[str] = []
     try:
-        return model.model_validate(value)
+        found = read(
+            model, value, lambda place, was: drift.note(answer, "unread", (*prefix, *place), was), told_in_part
+        )
     except ValidationError as wrong:
         first = wrong.errors(include_url=False, include_context=False)[0]
+        missing = first["type"] == "missing"
+        got = "nothing" if missing else first["input"]
+        drift.note(answer, "refused", (*prefix, *first["loc"]), None if missing else got)
         place = ".".join([*prefix, *(str(part) for part in first["loc"])])
-        got = "nothing" if first["type"] == "missing" else first["input"]
-        raise _broken(answer, place, first["msg"], got, missing=first["type"] == "missing") from None
+        raise _broken(answer, place, first["msg"], got, missing=missing) from None
+    if told_in_part:
+        for where, told in _in_part(found, prefix):
+            drift.note(answer, "in_part", where, told)
+    return found
+
+
+def _in_part(found: Any, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """The dates of which only the year or the month is told, and which of the two."""
+    if isinstance(found, list):
+        for number, element in enumerate(found):
+            yield from _in_part(element, (*place, number))
+    elif isinstance(found, BaseModel):
+        for name, value in found:
+            if name.endswith("_precision"):
+                if value in ("year", "month"):
+                    yield (*place, to_camel(name.removesuffix("_precision"))), value
+            else:
+                yield from _in_part(value, (*place, to_camel(name)))
 
 
 def _broken(answer: Answer, place: str, expected: str, got: Any, *, missing: bool = False) -> ContractBroken:
