@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from chartline.cascade import storing
+from chartline.cascade import observing, storing
 from chartline.cascade.run import Run
 from chartline.errors import ContractBroken, NotFound, NotYet, UnknownChart
 from chartline.settings import Settings
@@ -67,6 +67,7 @@ def bring_up_to_date(
                 return
             finally:
                 ledger.release(conn, asker.owner, RESOURCE)
+                observing.keep(conn)
         if time.monotonic() > until:
             raise NotYet(f"Another run is fetching the calendar of {slug}.", after=15)
         now = False  # what another run brings meanwhile is as new as can be

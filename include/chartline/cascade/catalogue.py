@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import psycopg
 
-from chartline.cascade import storing
+from chartline.cascade import observing, storing
 from chartline.errors import BadInput, ChartlineError, CutAnswer, ServerTrouble, ShortAnswer, SkipItem
 from chartline.identifiers import MAX_PLATFORM, PLATFORM, is_whole
 from chartline.settings import settings
@@ -87,6 +87,7 @@ def refresh(
             work.attempt(CHARTS, code, partial(work.charts_of, code, on_page))
     finally:
         ledger.release(conn, work.owner)
+        observing.keep(conn)
     return work.report
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import psycopg
 
-from chartline.cascade import storing
+from chartline.cascade import observing, storing
 from chartline.cascade.fetching import Fetched, Fetcher
 from chartline.cascade.resources import EARLY, RESOURCES, Metadata, Resource, Series
 from chartline.errors import (
@@ -91,6 +91,7 @@ class Engine:
             left = set(items)
             fetcher = Fetcher(self._client, self._settings, resource, batch)
             stop = self._drain(conn, batch, fetcher, fetcher.requests(items), report, left)
+            observing.keep(conn)
             if isinstance(stop, QuotaSpent):
                 self._defer(conn, resource, left, stop, report)
             elif stop is None and 0 < report.unanswered == report.items and not last_try:
@@ -270,7 +271,11 @@ class Engine:
                 outcome: Outcome = "empty" if isinstance(resource, Series) and not value else "ok"
                 due = got.at + resource.freshness(self._settings) - EARLY
                 first, last = got.covered.get(item, (None, None))
-                rows.append(Settled(item.entity, item.facet, outcome, got.at, due, first, last))
+                rows.append(
+                    Settled(
+                        item.entity, item.facet, outcome, got.at, due, first, last, crawled_at=got.crawled.get(item)
+                    )
+                )
         for item, error in got.errors:
             if got.stop is None or item in got.covered:
                 first, last = got.covered.get(item, (None, None))

@@ -43,6 +43,8 @@ class Fetched:
     values: list[tuple[Item, Any]] = field(default_factory=list)
     errors: list[tuple[Item, ChartlineError]] = field(default_factory=list)
     covered: dict[Item, tuple[date, date]] = field(default_factory=dict)
+    crawled: dict[Item, datetime] = field(default_factory=dict)
+    """When the source itself last looked."""
     raws: list[raw.RawAnswer] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     stop: ChartlineError | None = None
@@ -142,10 +144,14 @@ class Fetcher:
                 query = {"startDate": window.start.isoformat(), "endDate": window.end.isoformat()}
                 answers = self._client.pages(resource.endpoint, item.entity, item.facet, query)
                 for answer in answers:
-                    part = len(got.raws)
-                    got.raws.append(raw.RawAnswer.of(resource.name, item.entity, item.facet, part, answer))
+                    number = len(got.raws)
+                    got.raws.append(raw.RawAnswer.of(resource.name, item.entity, item.facet, number, answer))
                     got.calls.extend(answer.calls)
-                points += [point for answer in answers for point in resource.read(answer, window)]
+                for answer in answers:
+                    part = resource.read(answer, window)
+                    points += part.points
+                    if part.crawled_at:
+                        got.crawled[item] = part.crawled_at
                 asked = (asked[0] if asked else window.start, window.end)
         except Exception as error:
             if isinstance(error, UnsupportedPlatform):

@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from chartline.cascade import cadence, calendar, storing
+from chartline.cascade import cadence, calendar, observing, storing
 from chartline.cascade.run import Run
 from chartline.cascade.side_by_side import SideBySide
 from chartline.errors import (
@@ -87,6 +87,7 @@ def fetch_ranking(run: Run, *, last_try: bool = False) -> list[str]:
         finally:
             fetch.close()
             ledger.release(conn, run.execution.owner, RESOURCE)
+            observing.keep(conn)
 
 
 def wait(asked_early: int, late_hours: int) -> timedelta | None:

@@ -36,6 +36,14 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Part:
+    """What one answer says of a series; `crawled_at`: when the source itself last looked, if it says so."""
+
+    points: list[Any]
+    crawled_at: datetime | None = None
+
+
+@dataclass(frozen=True)
 class Metadata:
     """Facts about one entity, several entities to a call, matched by uuid."""
 
@@ -55,7 +63,7 @@ class Series:
 
     name: str
     endpoint: Endpoint
-    read: Callable[[Answer, Window], list[Any]]
+    read: Callable[[Answer, Window], Part]
     days: Callable[[list[Any]], list[date]]
     store: Callable[[Connection, Sequence[tuple[Item, list[Any]]]], int]
     whole_days: bool = False
@@ -107,16 +115,17 @@ def _store_artists(conn: Connection, found: Sequence[tuple[Item, Any]], at: date
     return Counts(artists_created=stored.created, artists_updated=stored.updated)
 
 
-def _items(model: type[BaseModel]) -> Callable[[Answer, Window], list[Any]]:
-    def read(answer: Answer, window: Window) -> list[Any]:
-        return list(models.parse(model, answer).items)  # type: ignore[attr-defined]
+def _items(model: type[models.Dated]) -> Callable[[Answer, Window], Part]:
+    def read(answer: Answer, window: Window) -> Part:
+        found = models.parse(model, answer)
+        return Part(list(found.items), found.last_crawled_at)
 
     return read
 
 
-def _airplay(answer: Answer, window: Window) -> list[Any]:
+def _airplay(answer: Answer, window: Window) -> Part:
     groups = models.parse(models.BroadcastGroups, answer).items
-    return [(window.start, window.end, group) for group in groups]
+    return Part([(window.start, window.end, group) for group in groups])
 
 
 def _by_platform(

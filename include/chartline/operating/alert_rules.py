@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 
 from chartline.errors import CredentialsRefused, QuotaSpent
-from chartline.operating import quota, standing
+from chartline.operating import drift, quota, standing
 from chartline.operating.quota import Forecast
 from chartline.operating.standing import Followed
 from chartline.schedules.model import dag_id
@@ -19,11 +19,12 @@ from chartline.settings import Settings
 from chartline.warehouse import alerts as rows
 from chartline.warehouse import quota as spending
 from chartline.warehouse.alerts import Alert, FailedRun, Pace
+from chartline.warehouse.drift import Drift
 
 Connection = psycopg.Connection[Any]
 
-FAILED_RUN, OVERDUE, QUOTA, QUARANTINE, CREDENTIALS, SLOW_RUN = KINDS = (
-    "failed_run", "overdue", "quota", "quarantine", "credentials", "slow_run",
+FAILED_RUN, OVERDUE, QUOTA, QUARANTINE, CREDENTIALS, SLOW_RUN, FIELD_GONE = KINDS = (
+    "failed_run", "overdue", "quota", "quarantine", "credentials", "slow_run", "field_gone",
 )  # fmt: skip
 NO_REPORT = "Its Airflow run failed before it could report."
 OF_ACCOUNT = {CredentialsRefused.kind: CREDENTIALS, QuotaSpent.kind: QUOTA}
@@ -303,6 +304,29 @@ def slow_run(pace: Pace) -> Found:
             "usual_seconds": round(usual),
             "calls": pace.calls,
         },
+    )
+
+
+def fields_gone(conn: Connection, settings: Settings, now: datetime, open: Collection[Alert]) -> Looked:
+    """Fields that always came and are missing in most answers of late, an alert for each endpoint."""
+    gone: dict[str, list[Drift]] = {}
+    for one in drift.gone(conn, now):
+        gone.setdefault(one.endpoint, []).append(one)
+    return Looked([_field_gone(endpoint, fields) for endpoint, fields in gone.items()])
+
+
+def _field_gone(endpoint: str, fields: Sequence[Drift]) -> Found:
+    paths = sorted(one.path for one in fields)
+    since = min(one.first_seen_at for one in fields)
+    return Found(
+        FIELD_GONE,
+        endpoint,
+        f"Soundcharts leaves out what it always gave: {', '.join(paths[:3])}{' and more' if len(paths) > 3 else ''}",
+        "Look at a raw answer and at Soundcharts' change log. What was stored before stays. If the field has another "
+        "name now, the model of the answer needs a change, and the raw answers that are kept can be read again.",
+        (f"Endpoint: {endpoint}, since {moment(since)}", *(f"Missing: {path}" for path in paths[:20])),
+        {"endpoint": endpoint, "fields": paths, "since": since.isoformat()},
+        ",".join(paths),
     )
 
 

@@ -32,6 +32,7 @@ RULES: dict[str, Rule] = {
     rules.FAILED_RUN: rules.failed_runs,
     rules.QUOTA: rules.quota_short,
     rules.SLOW_RUN: rules.slow_runs,
+    rules.FIELD_GONE: rules.fields_gone,
 }
 """By kind. The two about schedules share their queries, see `look`."""
 

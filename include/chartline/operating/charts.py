@@ -240,6 +240,8 @@ class Place(BaseModel):
     old_position: int | None
     places: int | None
     entry_date: date | None
+    entry_date_precision: Literal["month", "year"] | None
+    """Where the date is known no further, and is its first day."""
     entry_state: str | None
     time_on_chart: int | None
     time_on_chart_unit: str | None

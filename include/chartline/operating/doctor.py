@@ -20,7 +20,7 @@ import requests
 from packaging.requirements import InvalidRequirement, Requirement
 
 from chartline.errors import ChartlineError, CredentialsRefused, NotInPlan, QuotaSpent, TryLater
-from chartline.operating import quota
+from chartline.operating import drift, quota
 from chartline.sessions import Session
 from chartline.settings import Settings, settings
 from chartline.soundcharts.account import CONNECTION, ENVIRONMENT, ApiAccount
@@ -85,6 +85,10 @@ def examine(warehouse_url: Callable[[], str], account: Callable[[], ApiAccount],
         if conn is not None:
             yield from _warehouse(conn)
         usable = conn is not None and schema.current(conn) == schema.head()
+        if conn is not None and usable:
+            noticed = drift.look(conn, datetime.now(UTC))
+            state: State = WARNING if drift.is_gone(noticed) else OK
+            yield Line("answers", state, drift.summary(noticed), drift.ADVICE if noticed else "")
         if not os.environ.get(ENVIRONMENT) and _has_connection(airflow):
             yield Line(
                 "connection", WARNING, "It is one of Airflow's own, which only tasks can read.",

@@ -13,6 +13,7 @@ from chartline.warehouse import entity_lists
 from chartline.warehouse.entity_lists import Kind
 
 Connection = psycopg.Connection[Any]
+Precision = Literal["year", "month", "day"]
 
 
 class Credited(BaseModel):
@@ -31,6 +32,8 @@ class TrackLine(BaseModel):
     credit_name: str | None
     isrc: str | None
     release_date: date | None
+    release_date_precision: Precision | None
+    """month or year where the date is known no further, and is its first day."""
     image_url: str | None
     artists: list[Credited]
 
@@ -81,6 +84,8 @@ class Track(BaseModel):
     isrc_country: str | None
     iswcs: list[str] | None
     release_date: date | None
+    release_date_precision: Precision | None
+    """month or year where the date is known no further, and is its first day."""
     copyright: str | None
     duration: int | None
     explicit: bool | None
@@ -124,6 +129,8 @@ class Artist(BaseModel):
     gender: str | None
     type: str | None
     birth_date: date | None
+    birth_date_precision: Precision | None
+    """month or year where the date is known no further, and is its first day."""
     career_stage: str | None
     growth_level: str | None
     metadata_at: datetime | None
@@ -142,6 +149,8 @@ class Place(BaseModel):
     position_evolution: int | None
     entry_state: str | None
     entry_date: date | None
+    entry_date_precision: Precision | None
+    """month or year where the date is known no further, and is its first day."""
     time_on_chart: int | None
     time_on_chart_unit: str | None
     metric: int | None

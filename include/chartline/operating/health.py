@@ -13,12 +13,13 @@ import psycopg
 from pydantic import BaseModel
 
 from chartline.errors import ChartlineError, CredentialsRefused, NotConfigured, NotInPlan, QuotaSpent, StopRun
-from chartline.operating import quota, standing
+from chartline.operating import drift, quota, standing
 from chartline.operating.standing import Followed
 from chartline.settings import Settings
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.soundcharts.endpoints import TEAM_USAGE
 from chartline.warehouse import calls, health, schema
+from chartline.warehouse.drift import Standing
 
 Connection = psycopg.Connection[Any]
 Status = Literal["ok", "warning", "error", "unknown"]
@@ -116,7 +117,7 @@ def look(
     settings: Settings,
     now: datetime,
 ) -> Health:
-    """Everything, in ten queries. connect: gives a connection in autocommit, or raises WarehouseUnavailable,
+    """Everything, in eleven queries. connect: gives a connection in autocommit, or raises WarehouseUnavailable,
     SchemaMismatch or NotConfigured; reach: asks the API, None where no account is set. Raises nothing of its own: what
     cannot be looked at is unknown, and the check before it says why."""
     checks: list[Check] = []
@@ -141,9 +142,10 @@ def look(
             _failing(follows),
             _last_success(totals, follows, now),
             _quota(quota.forecast(conn, now)),
+            _answers(drift.look(conn, now)),
         ]
     else:
-        names = ("quarantined", "overdue", "failing", "last_success", "quota")
+        names = ("quarantined", "overdue", "failing", "last_success", "quota", "answers")
         checks += [Check(name=name, status="unknown", detail="The warehouse cannot be read.") for name in names]
     worst = min((WORST.index(check.status) for check in checks), default=len(WORST) - 1)
     return Health(status=WORST[worst], at=now, checks=checks, last_success=last_success)
@@ -283,6 +285,14 @@ def _quota(forecast: quota.Forecast) -> Check:
             advice="Follow fewer charts or platforms, sync less often, or have the quota raised: docs/howto/cost.md",
         )
     return Check(name="quota", status="ok", detail=detail)
+
+
+def _answers(found: Sequence[Standing]) -> Check:
+    """Whether the API's answers are as they were."""
+    if not drift.is_gone(found):
+        return Check(name="answers", status="ok", detail=drift.summary(found))
+    count = next(one.count for one in found if one.kind == "gone")
+    return Check(name="answers", status="warning", detail=drift.summary(found), advice=drift.ADVICE, count=count)
 
 
 def _line(text: str | None) -> str:

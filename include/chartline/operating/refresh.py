@@ -54,6 +54,8 @@ class Age:
     fetched_at: datetime | None
     stale: bool
     owner: str | None
+    crawled_at: datetime | None = None
+    """When the source itself last looked; None where it does not say."""
 
     def days(self, now: datetime) -> float | None:
         """How old it is; None when it was never fetched."""
@@ -121,6 +123,7 @@ def _age(kind: Kind, platform: str, known: dict[str, Known]) -> Age:
         min(times) if len(times) == len(parts) else None,
         any(part is None or part.due for part in parts),
         owners[0] if owners else None,
+        max((part.crawled_at for part in parts if part and part.crawled_at), default=None),
     )
 
 

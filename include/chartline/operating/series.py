@@ -142,13 +142,15 @@ def raw(values: Iterable[Value], span: Span) -> list[RawPoint]:
 
 class Freshness(BaseModel):
     """How old a series is. `outcome`: of its last fetch (ok, empty, absent, unsupported, failed, deferred), never
-    where there was none; `stale`: it is due to be fetched again."""
+    where there was none; `stale`: it is due to be fetched again; `crawled_at`: when the source itself last looked, None
+    where it does not say."""
 
     platform: str
     outcome: str
     fetched_at: datetime | None
     age_days: float | None
     stale: bool
+    crawled_at: datetime | None
 
 
 class Identified(BaseModel):
@@ -318,6 +320,7 @@ def _freshness(age: Age, now: datetime) -> dict[str, Any]:
         "fetched_at": age.fetched_at,
         "age_days": age.days(now),
         "stale": age.stale,
+        "crawled_at": age.crawled_at,
     }
 
 

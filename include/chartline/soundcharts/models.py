@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import (
@@ -409,7 +409,13 @@ class Artist(_Shape):
 # -- audience ------------------------------------------------------------------------------------------------------
 
 
-LAST_CRAWLED = Field(None, validation_alias=AliasPath("related", "lastCrawlDate"))
+class Dated(_Shape):
+    """A series, in no order to rely on. `last_crawled_at`: when the source itself last looked, which may be far newer
+    than the last item."""
+
+    items: Sequence[Any]
+    last_crawled_at: MaybeTime = Field(None, validation_alias=AliasPath("related", "lastCrawlDate"))
+    page: Page | None = None
 
 
 class AudiencePlot(_Shape):
@@ -426,12 +432,10 @@ class SongAudienceItem(_Shape):
     plots: Measured[AudiencePlot] = []
 
 
-class SongAudience(_Shape):
-    """Answer of `song_audience`, in no order to rely on."""
+class SongAudience(Dated):
+    """Answer of `song_audience`."""
 
     items: list[SongAudienceItem]
-    last_crawled_at: MaybeTime = LAST_CRAWLED
-    page: Page | None = None
 
 
 class ArtistAudienceItem(_Shape):
@@ -445,12 +449,10 @@ class ArtistAudienceItem(_Shape):
     view_count: Big | None = None
 
 
-class ArtistAudience(_Shape):
-    """Answer of `artist_audience`. `last_crawled_at` may be far newer than the last item."""
+class ArtistAudience(Dated):
+    """Answer of `artist_audience`."""
 
     items: list[ArtistAudienceItem]
-    last_crawled_at: MaybeTime = LAST_CRAWLED
-    page: Page | None = None
 
 
 class ListeningItem(_Shape):
@@ -460,12 +462,10 @@ class ListeningItem(_Shape):
     value: Big
 
 
-class Listening(_Shape):
+class Listening(Dated):
     """Answer of `artist_listening`."""
 
     items: Measured[ListeningItem]
-    last_crawled_at: MaybeTime = LAST_CRAWLED
-    page: Page | None = None
 
 
 class LocatedPlot(_Shape):
@@ -490,12 +490,10 @@ class LocatedItem(_Shape):
     country_plots: Measured[LocatedPlot] = []
 
 
-class Located(_Shape):
+class Located(Dated):
     """Answer of `artist_local_followers` and `artist_local_streaming`."""
 
     items: list[LocatedItem]
-    last_crawled_at: MaybeTime = LAST_CRAWLED
-    page: Page | None = None
 
 
 class Radio(_Shape):

@@ -18,7 +18,7 @@ Connection = psycopg.Connection[Any]
 LIGHT = ("uuid", "slug", "name", "app_url", "image_url")
 FULL = (
     *LIGHT, "web_url", "country_code", "city_name", "biography", "isni", "ipi", "gender", "type", "birth_date",
-    "career_stage", "growth_level",
+    "birth_date_precision", "career_stage", "growth_level",
 )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from chartline.soundcharts.models import (
     BroadcastGroup,
     ListeningItem,
     LocatedItem,
+    LocatedPlot,
     SongAudienceItem,
 )
 from chartline.warehouse.merge import MergeTable, merge, replace
@@ -81,13 +82,13 @@ def store_listening(conn: Connection, series: Iterable[tuple[str, str, Sequence[
 def store_located(
     conn: Connection, series: Iterable[tuple[str, str, Sequence[LocatedItem]]], *, metric: str = "followers"
 ) -> int:
-    """Values by city and by country (`metric`: followers or listeners), numbered as listed: names repeat on a day.
+    """Values everywhere, by city and by country (`metric`: followers or listeners), numbered as listed: names repeat.
 
-    A day's places replace those stored before.
+    A day's cities, or countries, replace those stored before; a day that lists none takes none away.
     """
     rows = [row for uuid, platform, items in series for item in items for row in _places(uuid, platform, metric, item)]
     ensure_months(conn, ARTIST_CITY_AUDIENCE.name, {row["day"] for row in rows})
-    return replace(conn, ARTIST_CITY_AUDIENCE, ("artist", "platform", "metric", "day"), rows).written
+    return replace(conn, ARTIST_CITY_AUDIENCE, ("artist", "platform", "metric", "day", "place"), rows).written
 
 
 def store_airplay(
@@ -113,7 +114,8 @@ def _merge(conn: Connection, table: MergeTable, rows: Rows) -> int:
 
 
 def _places(uuid: str, platform: str, metric: str, item: LocatedItem) -> Iterator[dict[str, Any]]:
-    for place, plots in (("city", item.city_plots), ("country", item.country_plots)):
+    world = [LocatedPlot(value=item.value)] if item.value is not None else []
+    for place, plots in (("world", world), ("city", item.city_plots), ("country", item.country_plots)):
         for seq, plot in enumerate(plots, start=1):
             yield {
                 "artist": uuid,
@@ -123,6 +125,7 @@ def _places(uuid: str, platform: str, metric: str, item: LocatedItem) -> Iterato
                 "place": place,
                 "seq": seq,
                 "country_code": plot.country_code,
+                "country_name": plot.country_name,
                 "region": plot.region,
                 "city_name": plot.city_name,
                 "value": plot.value,

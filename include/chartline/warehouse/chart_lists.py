@@ -321,6 +321,7 @@ class RankedTrack:
     position_evolution: int | None
     before: int | None
     entry_date: date | None
+    entry_date_precision: Literal["month", "year"] | None
     entry_state: str | None
     time_on_chart: int | None
     time_on_chart_unit: str | None
@@ -339,8 +340,8 @@ def entries(conn: Connection, ranking: RankingHead, *, limit: int, offset: int =
     with conn.cursor(row_factory=class_row(RankedTrack)) as cursor:
         return cursor.execute(
             f"""select e.position, e.track::text, t.name, t.credit_name, t.image_url, e.old_position,
-                       e.position_evolution, before.position as before, e.entry_date, e.entry_state, e.time_on_chart,
-                       e.time_on_chart_unit, e.metric, {_ARTISTS} as artists
+                       e.position_evolution, before.position as before, e.entry_date, e.entry_date_precision,
+                       e.entry_state, e.time_on_chart, e.time_on_chart_unit, e.metric, {_ARTISTS} as artists
                 from (select * from chartline.chart_ranking_entry where ranking_id = %(id)s
                       order by position, track limit %(limit)s offset %(offset)s) e
                 join chartline.track t on t.uuid = e.track

@@ -62,7 +62,8 @@ _TRACK_ARTISTS: LiteralString = """
      from chartline.track_artist as link join chartline.artist as a on a.uuid = link.artist where link.track = t.uuid)
 """
 _TRACK_LIST: LiteralString = f"""
-    t.uuid::text, t.name, t.credit_name, t.isrc, t.release_date, t.image_url, {_TRACK_ARTISTS} as artists
+    t.uuid::text, t.name, t.credit_name, t.isrc, t.release_date, t.release_date_precision, t.image_url,
+    {_TRACK_ARTISTS} as artists
 """
 
 
@@ -81,11 +82,15 @@ def _matches(conn: Connection, text: str, document: LiteralString, name: Literal
     words = _words(conn, text)
     if words:
         return f"{document} @@ %(words)s::tsquery", {"words": words}
-    return f"lower({name}) = lower(%(name)s)", {"name": text.strip()}
+    whole: LiteralString = f"left(lower({name}), 200) = left(lower(%(name)s), 200) and lower({name}) = lower(%(name)s)"
+    return whole, {"name": text.strip()}
 
 
-_TRACK_WORDS: LiteralString = "to_tsvector('simple', t.name || ' ' || coalesce(t.credit_name, ''))"
-_ARTIST_WORDS: LiteralString = "to_tsvector('simple', t.name)"
+# As the indexes have it, which hold the beginning of a name.
+_TRACK_WORDS: LiteralString = (
+    "to_tsvector('simple', left(t.name, 10000) || ' ' || left(coalesce(t.credit_name, ''), 10000))"
+)
+_ARTIST_WORDS: LiteralString = "to_tsvector('simple', left(t.name, 10000))"
 
 
 def tracks(
@@ -126,9 +131,9 @@ def _page(
         rows = cursor.execute(
             f"""with t as materialized (
                     select * from chartline.{table} as t where {where}
-                    order by lower(name), uuid limit %(limit)s offset %(offset)s
+                    order by left(lower(name), 200), uuid limit %(limit)s offset %(offset)s
                 )
-                select {columns} from t order by lower(t.name), t.uuid""",
+                select {columns} from t order by left(lower(t.name), 200), t.uuid""",
             values | {"limit": limit, "offset": offset},
         ).fetchall()
     return rows, int(counted[0]) if counted else 0
@@ -234,7 +239,8 @@ def positions(conn: Connection, kind: Kind, uuid: str, charts: Sequence[int], fi
     with conn.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(
             f"""select distinct on (r.chart_id, r.day) r.chart_id, r.day, e.position, e.old_position,
-                    e.position_evolution, e.entry_state, e.entry_date, e.time_on_chart, e.time_on_chart_unit, e.metric
+                    e.position_evolution, e.entry_state, e.entry_date, e.entry_date_precision,
+                    e.time_on_chart, e.time_on_chart_unit, e.metric
                 {_STOOD} where {_TRACK_IS[kind]} and r.chart_id = any(%s) and r.day between %s and %s
                 order by r.chart_id, r.day, e.position""",
             [uuid, list(charts), first, last],

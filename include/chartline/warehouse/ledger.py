@@ -77,6 +77,8 @@ class Settled:
     covered_to: date | None = None
     error_kind: str | None = None
     error: str | None = None
+    crawled_at: datetime | None = None
+    """When the source itself last looked."""
 
 
 @dataclass(frozen=True)
@@ -195,20 +197,22 @@ def settle(conn: psycopg.Connection[Any], resource: str, settled: Iterable[Settl
             "covered_to": [s.covered_to for s in rows],
             "error_kind": [s.error_kind for s in rows],
             "error": [s.error for s in rows],
+            "crawled_at": [s.crawled_at for s in rows],
         },
     )
 
 
 _SETTLE: LiteralString = """
     insert into chartline.fetch_ledger as l
-        (resource, entity, facet, outcome, fetched_at, due_at, covered_from, covered_to, error_kind, error, attempts)
+        (resource, entity, facet, outcome, fetched_at, due_at, covered_from, covered_to, error_kind, error, attempts,
+         crawled_at)
     select %(resource)s, s.entity, s.facet, s.outcome, s.fetched_at,
            case when s.outcome in ('failed', 'deferred') then now() else s.due_at end, s.covered_from, s.covered_to,
-           s.error_kind, s.error, case when s.outcome in ('failed', 'deferred') then 1 else 0 end
+           s.error_kind, s.error, case when s.outcome in ('failed', 'deferred') then 1 else 0 end, s.crawled_at
     from unnest(%(entity)s::text[], %(facet)s::text[], %(outcome)s::text[], %(fetched_at)s::timestamptz[],
                 %(due_at)s::timestamptz[], %(covered_from)s::date[], %(covered_to)s::date[],
-                %(error_kind)s::text[], %(error)s::text[])
-        as s (entity, facet, outcome, fetched_at, due_at, covered_from, covered_to, error_kind, error)
+                %(error_kind)s::text[], %(error)s::text[], %(crawled_at)s::timestamptz[])
+        as s (entity, facet, outcome, fetched_at, due_at, covered_from, covered_to, error_kind, error, crawled_at)
     on conflict (resource, entity, facet) do update set
         outcome = excluded.outcome,
         fetched_at = case when excluded.outcome in ('failed', 'deferred') then l.fetched_at
@@ -219,6 +223,7 @@ _SETTLE: LiteralString = """
         attempts = case when excluded.outcome in ('failed', 'deferred') then l.attempts + 1 else 0 end,
         error_kind = excluded.error_kind,
         error = excluded.error,
+        crawled_at = greatest(l.crawled_at, excluded.crawled_at),
         lease_token = case when excluded.outcome in ('failed', 'deferred') then l.lease_token end,
         lease_owner = null,
         lease_until = null

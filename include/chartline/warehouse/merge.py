@@ -48,6 +48,8 @@ class MergeTable:
     name: str
     key: tuple[str, ...]
     columns: Mapping[str, Rule] = field(default_factory=dict)
+    hashed: tuple[str, ...] = ()
+    """Columns of the key that may be longer than an index can hold: its unique index is on their md5."""
 
     @property
     def writable(self) -> tuple[str, ...]:
@@ -177,7 +179,7 @@ def _merge_staged(conn: Connection, table: MergeTable, columns: tuple[str, ...])
             "with staged as (delete from {staging} returning ctid as arrived, *), merged as ("
             " insert into {table} as t ({columns})"
             " select distinct on ({key}) {columns} from staged order by {key}, arrived desc"
-            " on conflict ({key}) {resolution}"
+            " on conflict ({unique}) {resolution}"
             " returning {created} as created, {changed} as changed)"
             " select count(*) filter (where created), count(*) filter (where changed and not created) from merged"
         ).format(
@@ -185,6 +187,9 @@ def _merge_staged(conn: Connection, table: MergeTable, columns: tuple[str, ...])
             table=_name(table),
             columns=_columns(columns),
             key=_columns(table.key),
+            unique=sql.SQL(", ").join(
+                sql.SQL("(md5({}))" if column in table.hashed else "{}").format(_id(column)) for column in table.key
+            ),
             resolution=_resolution(table, columns),
             # Rows of a partitioned table do not show xmax, which is 0 where the row is new.
             created=sql.SQL("true" if table.name in PARTITIONED else "t.xmax = 0"),

@@ -239,9 +239,16 @@ def _entry(ranking_id: int, item: RankingItem) -> dict[str, Any]:
         "old_position": item.old_position,
         "position_evolution": item.position_evolution,
         "entry_date": item.entry_date,
+        "entry_date_precision": _unless_day(item.entry_date_precision),
         "entry_state": item.entry_state,
         "rank_date": item.rank_date,
+        "rank_date_precision": _unless_day(item.rank_date_precision),
         "time_on_chart": item.time_on_chart,
         "time_on_chart_unit": item.time_on_chart_unit,
         "metric": item.metric,
     }
+
+
+def _unless_day(precision: str | None) -> str | None:
+    """Null where the day is known, as it nearly always is: that takes no room."""
+    return None if precision == "day" else precision

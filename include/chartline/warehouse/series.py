@@ -49,6 +49,7 @@ class Known:
     due_at: datetime | None
     error_kind: str | None
     owner: str | None
+    crawled_at: datetime | None
 
 
 # A look into the index for each platform; of what lies before, only the last value of each part.
@@ -110,7 +111,7 @@ def known(conn: Connection, uuid: str, resources: Sequence[str], platforms: Iter
         return cursor.execute(
             """select resource, facet as platform, outcome, fetched_at, due_at <= now() as due,
                       nullif(due_at, '-infinity') as due_at, error_kind,
-                      case when lease_until > now() then lease_owner end as owner
+                      case when lease_until > now() then lease_owner end as owner, crawled_at
                from chartline.fetch_ledger
                where resource = any(%s) and entity = %s and facet = any(%s)""",
             [[*resources, REFRESH], uuid, list(platforms)],

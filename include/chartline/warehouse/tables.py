@@ -64,8 +64,10 @@ CHART_RANKING_ENTRY = MergeTable(
             "old_position",
             "position_evolution",
             "entry_date",
+            "entry_date_precision",
             "entry_state",
             "rank_date",
+            "rank_date_precision",
             "time_on_chart",
             "time_on_chart_unit",
             "metric",
@@ -102,6 +104,7 @@ TRACK = MergeTable(
                 "isrc_country",
                 "iswcs",
                 "release_date",
+                "release_date_precision",
                 "copyright",
                 "duration",
                 "explicit",
@@ -134,6 +137,7 @@ ARTIST = MergeTable(
                 "gender",
                 "type",
                 "birth_date",
+                "birth_date_precision",
                 "career_stage",
                 "growth_level",
             ),
@@ -143,8 +147,8 @@ ARTIST = MergeTable(
         **MADE,
     },
 )
-GENRE = MergeTable("genre", ("parent_id", "name"), {"id": Rule.GENERATED})
-LABEL = MergeTable("label", ("name", "type"), {"id": Rule.GENERATED})
+GENRE = MergeTable("genre", ("parent_id", "name"), {"id": Rule.GENERATED}, hashed=("name",))
+LABEL = MergeTable("label", ("name", "type"), {"id": Rule.GENERATED}, hashed=("name", "type"))
 RADIO = MergeTable(
     "radio",
     ("slug",),
@@ -164,7 +168,7 @@ ARTIST_AUDIENCE = MergeTable("artist_audience", ("artist", "platform", "metric",
 ARTIST_CITY_AUDIENCE = MergeTable(
     "artist_city_audience",
     ("artist", "platform", "metric", "day", "place", "seq"),
-    dict.fromkeys(("country_code", "region", "city_name", "value"), REPLACE),
+    dict.fromkeys(("country_code", "country_name", "region", "city_name", "value"), REPLACE),
 )
 TRACK_AIRPLAY = MergeTable("track_airplay", ("track", "from_day", "to_day", "radio"), {"plays": REPLACE})
 ARTIST_AIRPLAY = MergeTable("artist_airplay", ("artist", "from_day", "to_day", "radio"), {"plays": REPLACE})
@@ -181,4 +185,5 @@ OWN = (
     "chart_sync_schedule", "chart_sync_execution", "execution_ranking", "execution_failure", "fetch_ledger",
     "api_call", "raw_answer", "api_budget",
     "change_log", "alert", "alert_delivery", "alert_outbox", "api_usage",
+    "answer_field", "answer_field_type", "answer_oddity",
 )  # fmt: skip

@@ -65,6 +65,7 @@ def _row(song: Song, fetched_at: datetime) -> dict[str, Any]:
         "isrc_country": song.isrc_country,
         "iswcs": song.iswcs or None,
         "release_date": song.release_date,
+        "release_date_precision": song.release_date_precision,
         "copyright": song.copyright,
         "duration": song.duration,
         "explicit": song.explicit,
@@ -94,7 +95,9 @@ def _link_labels(conn: Connection, labels: dict[str, list[Label]]) -> None:
     ids = {
         (name, kind): label_id
         for name, kind, label_id in conn.execute(
-            "select name, type, id from chartline.label where name = any(%s)", [[name for name, _ in named]]
+            "select label.name, type, id from chartline.label join unnest(%s::text[]) as wanted (name)"
+            " on md5(label.name) = md5(wanted.name) and label.name = wanted.name",
+            [list({name for name, _ in named})],
         )
     }
     rows = []

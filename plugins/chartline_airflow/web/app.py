@@ -12,6 +12,7 @@ from chartline_airflow.web.api import (
     artists,
     changes,
     charts,
+    drift,
     executions,
     health,
     metrics,
@@ -36,6 +37,7 @@ ROUTERS = (
     artists.router,
     alerts.router,
     changes.router,
+    drift.router,
 )
 """Each below `/api`. A file of `api/` counts when it stands here."""
 

@@ -61,7 +61,7 @@ def test_places_are_numbered_as_listed_and_replaced_by_day(warehouse: psycopg.Co
         return LocatedItem.model_validate({"date": day, "value": 1000, "cityPlots": plots, "countryPlots": countries})
 
     first = [item("2026-10-01", ("New York", 5), ("New York", 4), ("Austin", 1)), item("2026-11-01", ("Austin", 2))]
-    assert audience.store_located(warehouse, [(build.uid(1), "instagram", first)]) == 6
+    assert audience.store_located(warehouse, [(build.uid(1), "instagram", first)]) == 8  # with the world's
     again = [item("2026-10-01", ("New York", 6)), item("2026-11-01")]
     audience.store_located(warehouse, [(build.uid(1), "instagram", again)])
     audience.store_located(warehouse, [(build.uid(1), "spotify", again[:1])], metric="listeners")
@@ -72,10 +72,13 @@ def test_places_are_numbered_as_listed_and_replaced_by_day(warehouse: psycopg.Co
     assert found == [
         ("followers", "2026-10-01", "city", 1, "New York", "US", 6),
         ("followers", "2026-10-01", "country", 1, "", "US", 6),
+        ("followers", "2026-10-01", "world", 1, "", "", 1000),
         ("followers", "2026-11-01", "city", 1, "Austin", "US", 2),
         ("followers", "2026-11-01", "country", 1, "", "US", 2),
+        ("followers", "2026-11-01", "world", 1, "", "", 1000),
         ("listeners", "2026-10-01", "city", 1, "New York", "US", 6),
         ("listeners", "2026-10-01", "country", 1, "", "US", 6),
+        ("listeners", "2026-10-01", "world", 1, "", "", 1000),
     ]
 
 

@@ -36,7 +36,7 @@ def test_all_pages_become_one_ranking(warehouse: psycopg.Connection, build: Any,
     row = warehouse.execute("select * from chart_ranking_entry where position = 7").fetchone()
     assert row is not None
     assert (row[1], str(row[2]), *row[3:]) == (
-        7, build.uid(7), 10, 3, date(2026, 11, 1), None, build.DAY, 19, "DOC", 3_000_000_000,
+        7, build.uid(7), 10, 3, date(2026, 11, 1), None, build.DAY, 19, "DOC", 3_000_000_000, None, None,
     )  # fmt: skip
     assert charts.find(warehouse, "demo-daily").metric_type == "streamcount"  # type: ignore[union-attr]
     assert set(rankings.whole(warehouse, chart_id, [build.DAY])) == {build.DAY}

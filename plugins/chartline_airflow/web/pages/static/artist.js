@@ -2,7 +2,7 @@
 
 import { get, part, subject } from "./api.js";
 import { byId, fill, h } from "./dom.js";
-import { day, fromNow, number, shift, time, today, words } from "./format.js";
+import { dated, day, fromNow, number, shift, time, today, words } from "./format.js";
 import { audience, genres, positions } from "./entity.js";
 import { artistLink, chartLink, failure, facts, load, paged, table, trackLink } from "./ui.js";
 
@@ -17,7 +17,7 @@ function show(artist) {
     ["Career", artist.career_stage && words(artist.career_stage)],
     ["Growth", artist.growth_level && words(artist.growth_level)],
     ["Gender", artist.gender],
-    ["Born", artist.birth_date && day(artist.birth_date)],
+    ["Born", artist.birth_date && dated(artist.birth_date, artist.birth_date_precision)],
     ["ISNI", artist.isni],
     ["IPI", artist.ipi],
     ["Tracks here", number(artist.tracks)],
@@ -38,7 +38,7 @@ const places = () => load("positions", async () => {
 const tracks = paged("tracks", `${own}tracks/`, () => ({}), (items) => table("Tracks", [
   { name: "Track", cell: (one) => trackLink(one.uuid, one.name) },
   { name: "Artists", cell: (one) => one.artists.flatMap(({ uuid, name }, i) => [i ? ", " : "", uuid === subject ? name : artistLink(uuid, name)]) },
-  { name: "Released", cell: (one) => day(one.release_date) },
+  { name: "Released", cell: (one) => dated(one.release_date, one.release_date_precision) },
   { name: "ISRC", cell: (one) => one.isrc ?? "–" },
 ], items), { limit: 25, none: "No track of this artist is stored." });
 

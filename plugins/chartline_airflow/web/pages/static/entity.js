@@ -2,7 +2,7 @@
 
 import { get, part, send, subject } from "./api.js";
 import { byId, fill, h } from "./dom.js";
-import { compact, fromNow, number, shift, signed, today, words } from "./format.js";
+import { compact, day, fromNow, number, shift, signed, today, words } from "./format.js";
 import { curves } from "./plot.js";
 import { action, badge, empty, load, poll } from "./ui.js";
 
@@ -56,7 +56,7 @@ function age(answer) {
   const at_work = { started: "A refresh is started.", running: "A refresh is under way.", put_off: `The refresh is put off: ${reason}` }[state];
   return [
     h("p.soft", {}, answer.age_days === null ? "Never fetched." : answer.age_days < 1 ? "All of it is less than a day old." : `The oldest series is ${number(answer.age_days)} days old.`, " ", at_work && h("strong", {}, at_work)),
-    h("p", {}, answer.platforms.map((one) => [badge(one.stale ? "stale" : one.outcome, `${one.platform}: ${one.fetched_at ? fromNow(one.fetched_at) : words(one.outcome)}`), " "])),
+    h("p", {}, answer.platforms.map((one) => [badge(one.stale ? "stale" : one.outcome, `${one.platform}: ${one.fetched_at ? fromNow(one.fetched_at) : words(one.outcome)}${one.crawled_at ? ` (source: ${day(one.crawled_at)})` : ""}`), " "])),
   ];
 }
 

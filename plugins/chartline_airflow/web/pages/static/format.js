@@ -13,6 +13,8 @@ export const compact = (value, finer = 0) => given(value, (n) => few[finer].form
 export const signed = (value) => given(value, (n) => (n > 0 ? "+" : "") + whole.format(n));
 export const percent = (share) => given(share, (s) => (s > 0 && s < 0.005 ? "less than 1 %" : `${(100 * s).toFixed(s > 0.995 && s < 1 ? 1 : 0)} %`));
 export const day = (value) => given(value, (text) => String(text).slice(0, 10));
+/** A date as far as it is known: a year, a month or a day. */
+export const dated = (value, precision) => given(value, (text) => String(text).slice(0, { year: 4, month: 7 }[precision] ?? 10));
 export const time = (value) => given(value, (text) => `${new Date(text).toISOString().slice(0, 16).replace("T", " ")}`);
 export const words = (value) => given(value, (text) => String(text).replaceAll("_", " "));
 export const range = ({ low, high }) => (low === high ? number(low) : `${number(low)} to ${number(high)}`);

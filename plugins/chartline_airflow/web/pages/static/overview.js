@@ -2,7 +2,7 @@
 
 import { get, page } from "./api.js";
 import { fill, h } from "./dom.js";
-import { fromNow, number, words } from "./format.js";
+import { day, fromNow, number, words } from "./format.js";
 import { bars } from "./plot.js";
 import { runTable } from "./runtable.js";
 import { badge, chartLink, empty, load, poll, table, tile } from "./ui.js";
@@ -63,10 +63,25 @@ const activity = () => load("activity", async () => {
   ];
 });
 
+const answers = () => load("answers", async () => {
+  const { items, total } = await get("drift/", { limit: 50 });
+  if (!total) return h("p.soft", {}, "As agreed, and as they were.");
+  return h("details", {}, h("summary", {}, `${number(total)} oddities: fields that appeared, vanished, changed type or could not be read`),
+    table("What is odd in the answers", [
+      { name: "Endpoint", cell: (one) => one.endpoint },
+      { name: "Field", cell: (one) => one.path },
+      { name: "What", cell: (one) => words(one.kind) },
+      { name: "Found", cell: (one) => one.found },
+      { name: "Seen", kind: "number", cell: (one) => number(one.seen) },
+      { name: "First", cell: (one) => day(one.first_seen_at) },
+      { name: "Last", cell: (one) => fromNow(one.last_seen_at) },
+    ], items), total > items.length && h("p.soft", {}, `and ${number(total - items.length)} more`));
+});
+
 const runs = () => load("runs", async () => {
   const { items } = await get("executions/", { limit: 8 });
   return items.length ? runTable(items) : empty("Nothing has run yet.");
 });
 
-for (const draw of [totals, attention, quota, activity, runs]) draw();
+for (const draw of [totals, attention, quota, activity, answers, runs]) draw();
 poll(async () => { await Promise.all([totals(), runs()]); return true; }, 15);

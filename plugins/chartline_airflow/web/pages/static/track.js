@@ -2,7 +2,7 @@
 
 import { get, part, subject } from "./api.js";
 import { byId, fill, h } from "./dom.js";
-import { day, duration, fromNow, number, shift, time, today } from "./format.js";
+import { dated, day, duration, fromNow, number, shift, time, today } from "./format.js";
 import { audience, genres, positions } from "./entity.js";
 import { artistLink, chartLink, failure, facts, load, table } from "./ui.js";
 
@@ -15,7 +15,7 @@ function show(track) {
   fill("by", track.artists.length ? track.artists.flatMap(({ uuid, name, role }, i) => [i ? ", " : "", artistLink(uuid, name), role === "main" ? "" : h("small", {}, ` ${role}`)]) : track.credit_name ?? "");
   const people = (role) => track.credits.filter((one) => one.role === role).map(({ name }) => name).join(", ");
   fill("facts", track.metadata_at === null && h("p.note", {}, "Its metadata has not been fetched yet."), facts([
-    ["Released", track.release_date && day(track.release_date)],
+    ["Released", track.release_date && dated(track.release_date, track.release_date_precision)],
     ["Length", track.duration && duration(track.duration)],
     ["ISRC", track.isrc],
     ["ISWC", track.iswcs?.join(", ")],

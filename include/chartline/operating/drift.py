@@ -1,0 +1,51 @@
+"""How the API's answers differ from what they were and from what was agreed, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+
+from chartline.warehouse import drift
+from chartline.warehouse.drift import Drift, Kind, Standing
+
+RECENT = timedelta(days=7)
+LONG = timedelta(days=30)
+"""For so long a field that is gone is worth a warning: then it is how the API is."""
+MEANING: Mapping[Kind, str] = {
+    "gone": "gone from most answers",
+    "appeared": "new",
+    "type": "of a new type",
+    "unread": "left out as they cannot be read",
+    "in_part": "dates told in part",
+    "refused": "odd so that an item was refused",
+}
+ADVICE = "See them with: chartline drift. What became of a field can be read in docs/howto/drift.md."
+
+
+def look(conn: psycopg.Connection[Any], now: datetime) -> list[Standing]:
+    """What was noticed lately, by kind. One query."""
+    return drift.standing(conn, now - RECENT, now - LONG)
+
+
+def gone(conn: psycopg.Connection[Any], now: datetime) -> list[Drift]:
+    """The fields that always came and went missing within `LONG`."""
+    found, _ = drift.listed(conn, kind=["gone"], limit=200)
+    return [one for one in found if one.first_seen_at > now - LONG]
+
+
+def is_gone(found: Sequence[Standing]) -> bool:
+    """Whether a field that always came is missing: that is worth a warning."""
+    return any(one.kind == "gone" for one in found)
+
+
+def summary(found: Sequence[Standing]) -> str:
+    """One line: how many fields of each kind, and which are gone."""
+    if not found:
+        return "The API's answers are as agreed, and as they were."
+    counts = {one.kind: one for one in found}
+    told = ", ".join(f"{counts[kind].count} {meaning}" for kind, meaning in MEANING.items() if kind in counts)
+    gone = counts.get("gone")
+    return f"Fields of the API's answers: {told}." + (f" Gone: {', '.join(gone.names)}." if gone else "")

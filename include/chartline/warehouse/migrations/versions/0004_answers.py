@@ -1,0 +1,19 @@
+"""Odd answers: dates known in part, names of any length, the figure of the whole world, and what was odd."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Runs the file beside this one, as it is: no part of it is a parameter."""
+    driver = op.get_bind().connection.driver_connection
+    assert driver is not None
+    driver.execute(Path(__file__).with_name("0004_answers.sql").read_text(encoding="utf-8"))
