@@ -105,6 +105,7 @@ def examples(execution: int) -> dict[str, tuple[str, ...]]:
         ),
         "/api/alerts/": _with("/api/alerts/", "", "state=open", "kind=overdue&limit=500"),
         "/api/alerts/deliveries/": ("/api/alerts/deliveries/", "/api/alerts/deliveries/?alert=7"),
+        "/api/drift/": _with("/api/drift/", "", "endpoint=song&kind=unread&kind=gone", "limit=500"),
         "/api/changes/": _with("/api/changes/", "", f"subject={CHART}", "action=schedule&who=person-3", "limit=500"),
     }
 
@@ -122,6 +123,7 @@ def pages(execution: int) -> dict[str, tuple[tuple[str, ...], ...]]:
                 "/api/health/",
                 "/api/quota/?days=31",
                 "/api/executions/activity/?days=31",
+                "/api/drift/?limit=50",
                 "/api/executions/?limit=8",
             ),
         ),

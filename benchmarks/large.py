@@ -326,6 +326,10 @@ THINGS: dict[str, LiteralString] = {
         select now() - (%(changes)s - n) * interval '5 minutes', 'person-' || n %% 7, 'schedule.change',
                'chart-' || 1 + n %% least(%(followed)s, 20), '{"history_days": 90}', '{"history_days": 365}'
         from generate_series(1, %(changes)s) as n""",
+    "drift": """
+        insert into chartline.answer_oddity (endpoint, path, kind, found, seen, example, first_seen_at, last_seen_at)
+        select 'song', 'object.field' || n, 'unread', 'empty array', n, '/api/v2.25/song/x', now(), now()
+        from generate_series(1, least(%(changes)s, 300)) as n""",
 }
 
 SERIES: dict[str, LiteralString] = {

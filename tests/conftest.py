@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, settings
 from psycopg import sql
 
 from chartline.local.postgres import LocalPostgres
-from chartline.soundcharts import redaction
+from chartline.soundcharts import drift, redaction
 from chartline.warehouse import partitions, schema
 from chartline.warehouse.connect import connect
 
@@ -135,3 +135,9 @@ def warehouse(warehouse_url: str) -> Iterator[psycopg.Connection]:
     """An open connection to `warehouse_url`."""
     with connect(warehouse_url) as conn:
         yield conn
+
+
+@pytest.fixture(autouse=True)
+def _no_answer_is_counted_yet() -> None:
+    """What the answers of one test looked like must not be kept by the next."""
+    drift.SEEN.take()

@@ -34,7 +34,7 @@ from pydantic.alias_generators import to_camel
 from chartline.errors import ChartlineError, ContractBroken, NotFound, storable
 from chartline.soundcharts import drift
 from chartline.soundcharts.calls import Answer
-from chartline.soundcharts.lenient import ESSENTIAL, Each, read
+from chartline.soundcharts.lenient import ESSENTIAL, Each, at, read
 from chartline.soundcharts.ranges import LISTED
 
 # -- values --------------------------------------------------------------------------------------------------
@@ -584,7 +584,7 @@ def _validate(model: type[Model], value: Any, answer: Answer, *prefix: str) -> M
         first = wrong.errors(include_url=False, include_context=False)[0]
         missing = first["type"] == "missing"
         got = "nothing" if missing else first["input"]
-        drift.note(answer, "refused", (*prefix, *first["loc"]), None if missing else got)
+        drift.note(answer, "refused", (*prefix, *first["loc"]), at(value, first["loc"]))
         place = ".".join([*prefix, *(str(part) for part in first["loc"])])
         raise _broken(answer, place, first["msg"], got, missing=missing) from None
     if told_in_part:

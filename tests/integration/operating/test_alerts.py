@@ -468,3 +468,24 @@ def test_queries_are_bounded_whatever_the_number_of_charts(conn: Connection, mon
         "select id, 'daily', '{spotify}', '{spotify}' from chartline.chart where slug like 'c%'"
     )
     assert count() == before
+
+
+def test_a_field_that_is_gone_is_told_once_for_its_endpoint_and_when_it_is_back(
+    conn: Connection, channel: Memory, look: Any
+) -> None:
+    conn.execute(
+        """insert into answer_field
+               (endpoint, path, parent, objects, came, recent, always, gone_since, first_seen_at, last_seen_at)
+           select 'song', 'object.' || name, 'object', 900, 500, 0.1, true, now() - interval '1 hour', '2026-01-01',
+                  now()
+           from unnest(array['isrc', 'audio']) as name"""
+    )
+    assert look() == [("opened", "field_gone", "song")]
+    told = channel.messages[-1]["alert"]
+    assert told["title"] == "Soundcharts leaves out what it always gave: object.audio, object.isrc"
+    assert told["details"]["fields"] == ["object.audio", "object.isrc"]
+    assert look() == []
+    conn.execute("update answer_field set gone_since = null where path = 'object.isrc'")
+    assert look() == [("changed", "field_gone", "song")]
+    conn.execute("update answer_field set gone_since = now() - interval '40 days' where path = 'object.audio'")
+    assert look() == [("solved", "field_gone", "song")], "after a month it is how the API is"

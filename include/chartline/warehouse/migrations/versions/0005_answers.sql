@@ -89,7 +89,7 @@ select resource, entity as uuid, facet as platform, outcome, fetched_at, covered
        nullif(due_at, '-infinity') as due_at
 from chartline.fetch_ledger
 where resource in (
-    'track_audience', 'track_airplay', 'artist_audience', 'artist_listeners', 'artist_local_followers',
+    'track_audience', 'track_airplay', 'artist_audience', 'artist_listeners', 'artist_airplay', 'artist_local_followers',
     'artist_local_streaming'
 ) and outcome <> 'never';
 comment on view chartline.series_state is
