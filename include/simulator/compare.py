@@ -32,11 +32,11 @@ SLICES = list(zip(_CUTS, [*_CUTS[1:], "ffffffff-ffff-ffff-ffff-ffffffffffff"], s
 
 ARTIST_COLUMNS = (
     "slug", "name", "app_url", "web_url", "image_url", "country_code", "city_name", "biography", "isni", "ipi",
-    "gender", "type", "birth_date", "career_stage", "growth_level",
+    "gender", "type", "birth_date", "birth_date_precision", "career_stage", "growth_level",
 )  # fmt: skip
 TRACK_COLUMNS = (
-    "name", "credit_name", "image_url", "app_url", "preview_url", "release_date", "copyright", "duration", "explicit",
-    "language_code", "distributor",
+    "name", "credit_name", "image_url", "app_url", "preview_url", "release_date", "release_date_precision", "copyright",
+    "duration", "explicit", "language_code", "distributor",
 )  # fmt: skip
 AUDIO_COLUMNS = {
     "musical_key": "key", "time_signature": "timeSignature", "mode": "mode", "loudness": "loudness", "tempo": "tempo",
@@ -575,7 +575,8 @@ class Comparison:
 
 
 def _places(key: tuple[Any, ...], point: LocatedPoint) -> Iterator[tuple[tuple[Any, ...], int]]:
-    """The rows of one day, numbered as listed: by city, by country."""
+    """The rows of one day, numbered as listed: everywhere, by city, by country."""
+    yield (*key, "world", 1), point.value
     for seq, city in enumerate(point.cities, 1):
         yield (*key, "city", seq), city.value
     for seq, (_, _, value) in enumerate(point.countries, 1):
