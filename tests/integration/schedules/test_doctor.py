@@ -112,7 +112,7 @@ def test_all_is_well(ask: Any, monkeypatch: pytest.MonkeyPatch, say: Say) -> Non
     assert set(found.values()) == {"ok"}
     assert set(found) == {
         "python", "settings", "warehouse", "schema", "permissions", "warehouse clock", "connection", "credentials",
-        "quota", "API clock", "airflow", "pools", "alerts",
+        "quota", "API clock", "airflow", "pools", "alerts", "answers",
     }  # fmt: skip
     code, out, _ = say("doctor")
     assert code == 0
