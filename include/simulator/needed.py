@@ -18,12 +18,16 @@ PAGE = 100
 BATCH = 10
 WINDOW_DAYS = 90
 AIRPLAY = "airplay"
+LOCATED = {"artist_local_followers": ("instagram", "tiktok", "youtube"), "artist_local_streaming": ("spotify",)}
+"""Endpoints of audience by place, with the platforms whose figures are of people: youtube's local streaming counts
+views."""
 
 
 class ChartAsk(BaseModel):
     """A followed chart: which steps are on, for which platforms, how many days of the past (None: no past).
 
-    `airplay`, of tracks and of artists, is served by broadcast-groups.
+    `airplay`, of tracks and of artists, is served by broadcast-groups. `cities`: also audience by place, of those
+    platforms of artists that have it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -36,6 +40,7 @@ class ChartAsk(BaseModel):
     track_platforms: tuple[str, ...] = ("spotify", "youtube", "shazam", "airplay")
     artist_platforms: tuple[str, ...] = ("spotify", "youtube", "instagram", "tiktok")
     listening_platforms: tuple[str, ...] = ("spotify",)
+    cities: bool = False
     history_days: int | None = Field(None, ge=1)
 
     @property
@@ -219,7 +224,7 @@ def _known_artists(world: World, tracks: Sequence[str], claims: _Claims) -> list
 
 
 def _artist_calls(world: World, today: date, ask: ChartAsk, artists: Sequence[str], claims: _Claims) -> dict[str, int]:
-    calls = {"artist": 0, "artist_audience": 0, "artist_listening": 0, "artist_broadcast_groups": 0}
+    calls = dict.fromkeys(("artist", "artist_audience", "artist_listening", "artist_broadcast_groups", *LOCATED), 0)
     windows = ceil(ask.audience_days / WINDOW_DAYS)
     if ask.fetch_artist_metadata:
         calls["artist"] = ceil(len(claims.claim("artist", artists)) / BATCH)
@@ -231,6 +236,9 @@ def _artist_calls(world: World, today: date, ask: ChartAsk, artists: Sequence[st
                 calls["artist_broadcast_groups"] = sum(pages)
             else:
                 calls["artist_audience"] += windows * len(fresh)
+        for endpoint, platforms in LOCATED.items() if ask.cities else ():
+            for platform in dict.fromkeys(code for code in ask.artist_platforms if code in platforms):
+                calls[endpoint] += windows * len(claims.claim(f"{endpoint} {platform}", artists))
         for platform in dict.fromkeys(ask.listening_platforms):
             calls["artist_listening"] += windows * len(claims.claim(f"listening {platform}", artists))
     return calls

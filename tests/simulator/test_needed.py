@@ -50,6 +50,14 @@ def test_airplay_of_artists_by_hand(world: World, now: Any) -> None:
     assert "artist_audience" not in needed
 
 
+def test_audience_by_place_by_hand(world: World, now: Any) -> None:
+    _, artists = on_chart(world, FIRST, now)
+    needed = needed_calls(world, now, asks(FIRST, cities=True))[FIRST]
+    assert needed["artist_local_followers"] == 3 * len(artists)
+    assert needed["artist_local_streaming"] == len(artists)
+    assert "artist_local_streaming" not in needed_calls(world, now, asks(FIRST))[FIRST]
+
+
 def test_what_is_shared_is_paid_by_the_first(world: World, now: Any) -> None:
     (one, one_artists), (two, two_artists) = (on_chart(world, slug, now) for slug in (FIRST, SECOND))
     needed = needed_calls(world, now, asks(FIRST, SECOND))

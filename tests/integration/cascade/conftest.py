@@ -79,6 +79,7 @@ class Cascade:
     warehouse_url: str
     server: Server
     settings: Settings = field(default_factory=lambda: Settings(connections=4, call_retries=1, pool_fetch=2))
+    login: str = "soundcharts"
     password: str = "soundcharts"
 
     def connect(self) -> psycopg.Connection[Any]:
@@ -87,7 +88,7 @@ class Cascade:
         return conn
 
     def client(self) -> SoundchartsClient:
-        account = ApiAccount(self.server.url, "soundcharts", self.password, connections=self.settings.connections)
+        account = ApiAccount(self.server.url, self.login, self.password, connections=self.settings.connections)
         limiter = PostgresLimiter(self.warehouse_url, account.name, 100_000)
         return SoundchartsClient(account, limiter=limiter, settings=self.settings, sleep=lambda seconds: None)
 
