@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -17,6 +18,7 @@ from chartline.local.airflow_env import REPOSITORY, TUNING, airflow_env
 from chartline.local.postgres import LocalPostgres, binaries
 from chartline.local.prepare import LOGINS
 from chartline.local.secrets import Secrets
+from chartline.proxies import LOOPBACK
 from chartline.warehouse import privileges, schema
 
 FILE = REPOSITORY / "docker-compose.yaml"
@@ -58,6 +60,16 @@ def test_every_setting_of_bin_up_has_its_place(compose: dict[str, Any]) -> None:
     ours = airflow_env(REPOSITORY, port=1, database_url="", secrets=Secrets(), base={})
     wanted = {name for name in ours if name.startswith("AIRFLOW__")} - PLACE
     assert wanted == {name for name in compose["services"]["scheduler"]["environment"] if name.startswith("AIRFLOW__")}
+
+
+@pytest.mark.parametrize("service", AIRFLOW)
+def test_no_service_asks_another_through_a_proxy(compose: dict[str, Any], service: str) -> None:
+    env = compose["services"][service]["environment"]
+    assert env["NO_PROXY"] == env["no_proxy"]
+    exempt = env["no_proxy"].partition("}")[2].split(",")
+    asked = {urlsplit(env["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"]).hostname, *LOOPBACK}
+    assert set(exempt) == {*asked, "simulator", "postgres"}
+    assert set(exempt) - {*LOOPBACK} <= compose["services"].keys()
 
 
 def test_everything_is_published_on_the_loopback_only(compose: dict[str, Any]) -> None:
