@@ -38,8 +38,9 @@ find_home() {
 
 # A Python from 3.11 to 3.14 that can make environments; in $found.
 find_python() {
-    local candidate answer seen=""
-    for candidate in ${CHARTLINE_PYTHON:-python3 python3.14 python3.13 python3.12 python3.11}; do
+    local candidate answer seen="" candidates=(python3 python3.14 python3.13 python3.12 python3.11)
+    [ -z "${CHARTLINE_PYTHON:-}" ] || candidates=("$CHARTLINE_PYTHON")
+    for candidate in "${candidates[@]}"; do
         answer=$("$candidate" -c 'import sys
 version = "%d.%d" % sys.version_info[:2]
 try:

@@ -74,6 +74,14 @@ def test_too_old_a_python_is_named(path: Path, tmp_path: Path) -> None:
     assert "CHARTLINE_PYTHON" in done.stderr
 
 
+def test_a_python_that_is_named_may_lie_anywhere(path: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "R&D (100%) $x é"
+    folder.mkdir()
+    python(folder, "python 3", "3.9")
+    done = run("up", path, tmp_path / "home", CHARTLINE_PYTHON=str(folder / "python 3"))
+    assert f"{folder}/python 3 is 3.9" in done.stderr
+
+
 def test_a_python_without_venv_is_named(path: Path, tmp_path: Path) -> None:
     python(path, "python3", "3.12 without-venv")
     done = run("up", path, tmp_path / "home")
