@@ -20,7 +20,6 @@ from chartline.warehouse import charts, executions, rankings
 from chartline.warehouse.connect import connect
 
 SLUGS = ("one", "two")
-TODAY = datetime.now(UTC).date()
 RUN = "scheduled__2026-11-20"
 
 
@@ -85,7 +84,7 @@ def conn(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycop
                 chart = charts.upsert_chart(
                     conn, ChartLight(slug=slug, name=slug, platform="spotify", frequency="daily")
                 )
-                days = [TODAY - timedelta(days=n) for n in range(1, 11)]
+                days = [datetime.now(UTC).date() - timedelta(days=n) for n in range(1, 11)]
                 rankings.store_calendar(conn, chart, [f"{day}T12:00:00+00:00" for day in days])
             service.add(conn, slug)
         long_ago = datetime.now(UTC) - timedelta(days=9)
@@ -139,7 +138,7 @@ def test_its_form_refuses_wrong_values(parse: Callable[..., dict[str, Any]], key
 def test_it_plans_runs_of_exactly_the_missing_days(conn: Any, context: dict[str, Any]) -> None:
     runs = find(conn, context)
     assert [run["trigger_dag_id"] for run in runs] == ["chart_sync.two", "chart_sync.one"]
-    days = [(TODAY - timedelta(days=n)).isoformat() for n in range(1, 11)]
+    days = [(datetime.now(UTC).date() - timedelta(days=n)).isoformat() for n in range(1, 11)]
     assert all(run["conf"] == {"days": days} for run in runs)
     assert runs[0]["trigger_run_id"].startswith(f"heal__two_{days[-1]}_")
     assert told(context)["counts"]["missing"] == 20
@@ -167,7 +166,7 @@ def test_what_is_paused_missing_off_or_about_to_run_is_named_and_left_alone(conn
 
 
 def test_runs_that_have_begun_keep_only_their_own_days_from_healing(conn: Any, context: dict[str, Any]) -> None:
-    busy = (TODAY - timedelta(days=2)).isoformat()
+    busy = (datetime.now(UTC).date() - timedelta(days=2)).isoformat()
     execution = executions.open_execution(
         conn, dag_id="chart_sync.one", run_id="heal__one", chart_slug="one", trigger="manual"
     )

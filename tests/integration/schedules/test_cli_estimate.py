@@ -14,8 +14,7 @@ from chartline import settings as chartline_settings
 from .conftest import Say
 
 CHART = "demo-global-daily"
-TODAY = datetime.now(UTC).date()
-TOMORROW = TODAY + timedelta(days=1)
+LATER = datetime.now(UTC).date() + timedelta(days=3)
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +38,13 @@ def test_what_a_chart_would_cost(say: Say, simulator: Any) -> None:
     made = calls(simulator)
     told = json.loads(say("estimate", CHART, "--history-days", "100", "--json")[1])
     assert calls(simulator) == made
-    days = len([d for d in simulator.service.world.days(CHART, datetime.now(UTC)) if d >= TODAY - timedelta(days=100)])
+    days = len(
+        [
+            d
+            for d in simulator.service.world.days(CHART, datetime.now(UTC))
+            if d >= datetime.now(UTC).date() - timedelta(days=100)
+        ]
+    )
     assert told["calls"]["ranking"]["high"] == days
     assert told["total"]["high"] == sum(kind["high"] for kind in told["calls"].values())
     assert told["share"] == pytest.approx(told["total"]["high"] / told["quota_left"])
@@ -47,7 +52,7 @@ def test_what_a_chart_would_cost(say: Say, simulator: Any) -> None:
 
 @pytest.mark.usefixtures("account")
 def test_some_days(say: Say, simulator: Any) -> None:
-    first, last = TODAY - timedelta(days=40), TODAY - timedelta(days=20)
+    first, last = datetime.now(UTC).date() - timedelta(days=40), datetime.now(UTC).date() - timedelta(days=20)
     told = json.loads(say("estimate", CHART, "--from", str(first), "--to", str(last), "--json")[1])
     days = [day for day in simulator.service.world.days(CHART, datetime.now(UTC)) if first <= day <= last]
     assert told["calls"]["ranking"] == {"low": len(days), "high": len(days)}
@@ -82,8 +87,8 @@ def test_offline_nothing_is_asked(say: Say, simulator: Any) -> None:
         (["../x"], "chart: '../x' cannot be a chart's slug."),
         (["day", "--from", "2026-02-30"], "from: '2026-02-30' is not a day"),
         (["day", "--from", "2026-03-10", "--to", "2026-03-09"], "from: 2026-03-10 lies after the end, 2026-03-09."),
-        (["day", "--from", "2026-03-10", "--to", str(TOMORROW)], f"to: {TOMORROW} lies in the future"),
-        (["day", "--from", str(TOMORROW)], f"from: {TOMORROW} lies in the future"),
+        (["day", "--from", "2026-03-10", "--to", str(LATER)], f"to: {LATER} lies in the future"),
+        (["day", "--from", str(LATER)], f"from: {LATER} lies in the future"),
         (["day", "--to", "2026-03-09"], "to: goes with --from."),
         (["day", "--from", "2026-03-10", "--history-days", "3"], "history_days: goes without --from"),
         (["day", "--history-days", "0"], "history_days: Input should be greater than or equal to 1"),

@@ -31,7 +31,6 @@ from .conftest import Airflow, Caller
 Conn = psycopg.Connection[Any]
 REPOSITORY = Path(__file__).parents[3]
 TRACK, ARTIST, NOBODY = str(UUID(int=1)), str(UUID(int=2)), str(UUID(int=3))
-TODAY = datetime.now(UTC).date()
 NAME = "<script>alert('x')</script> & Söhne"
 PREPARE = """
 from airflow.dag_processing.bundles.manager import DagBundlesManager
@@ -90,7 +89,7 @@ def stored(conn: Conn) -> Conn:
         tracks.store_metadata(conn, [Song.model_validate(song)], datetime.now(UTC))
         named = {"uuid": ARTIST, "name": NAME, "biography": NAME}
         artists.store_metadata(conn, [Artist.model_validate(named)], datetime.now(UTC))
-        days = [TODAY - timedelta(days=back) for back in range(10, 20)]
+        days = [datetime.now(UTC).date() - timedelta(days=back) for back in range(10, 20)]
         plots = [
             {"date": str(day), "plots": [{"identifier": "a", "value": 100 + n}, {"identifier": "b", "value": n}]}
             for n, day in enumerate(days)
@@ -147,7 +146,7 @@ def test_facts_are_text_and_tagged(viewer: Caller, stored: Conn) -> None:
 
 def test_a_fresh_series_is_told_and_tagged(viewer: Caller, stored: Conn) -> None:
     fresh(stored)
-    path = f"tracks/{TRACK}/audience/?platforms=spotify&from={TODAY - timedelta(days=12)}"
+    path = f"tracks/{TRACK}/audience/?platforms=spotify&from={datetime.now(UTC).date() - timedelta(days=12)}"
     answer = viewer.get(path)
     told = answer.json()
     assert (told["stale"], told["age_days"], told["refresh"]["state"]) == (False, 0.0, "not_needed")
@@ -171,7 +170,7 @@ def test_an_artists_audience_by_week(viewer: Caller, stored: Conn) -> None:
     assert followers["metric"] == "followers"
     assert date.fromisoformat(told["from"]).weekday() == 0
     assert 2 <= len(followers["points"]) <= 3
-    assert followers["points"][-1]["day"] == str(TODAY - timedelta(days=10))
+    assert followers["points"][-1]["day"] == str(datetime.now(UTC).date() - timedelta(days=10))
 
 
 def test_a_stale_series_is_told_at_once_and_refreshed_behind(viewer: Caller, stored: Conn, dag: None) -> None:

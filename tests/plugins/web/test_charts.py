@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
@@ -15,9 +15,11 @@ from chartline.soundcharts.models import RankingPage
 from chartline.warehouse import rankings
 
 Connection = psycopg.Connection[Any]
-TODAY = datetime.now(UTC).date()
-YESTERDAY = TODAY - timedelta(days=1)
 SCRIPT = '<script>alert("1")</script>'
+
+
+def yesterday() -> date:
+    return datetime.now(UTC).date() - timedelta(days=1)
 
 
 def fields(answer: Any) -> set[str]:
@@ -95,27 +97,27 @@ def test_an_unknown_chart_is_not_found(viewer: TestClient, conn: Connection, res
 
 
 def test_one_chart_by_slug_or_id(viewer: TestClient, conn: Connection) -> None:
-    store(conn, "day", YESTERDAY, [1, 2])
+    store(conn, "day", yesterday(), [1, 2])
     found = viewer.get("charts/day/").json()
-    assert (found["tracks"], found["stored_last"], found["state"]) == (2, YESTERDAY.isoformat(), "not_followed")
+    assert (found["tracks"], found["stored_last"], found["state"]) == (2, yesterday().isoformat(), "not_followed")
     assert viewer.get(f"charts/{found['id']}/").json()["slug"] == "day"
 
 
 def test_a_ranking_of_a_day_or_the_latest(viewer: TestClient, conn: Connection) -> None:
-    store(conn, "day", YESTERDAY - timedelta(days=1), [1, 2, 3])
-    store(conn, "day", YESTERDAY, [2, 1, 4], SCRIPT)
+    store(conn, "day", yesterday() - timedelta(days=1), [1, 2, 3])
+    store(conn, "day", yesterday(), [2, 1, 4], SCRIPT)
     latest = viewer.get("charts/day/rankings/latest/").json()
     assert [(one["position"], one["move"]) for one in latest["items"]] == [(1, "up"), (2, "down"), (3, "new")]
     assert ([one["position"] for one in latest["left"]], latest["left_total"]) == ([3], 1)
     assert latest["items"][0]["name"] == f"{SCRIPT} 2"
-    assert viewer.get(f"charts/day/rankings/{YESTERDAY}/").json() == latest
+    assert viewer.get(f"charts/day/rankings/{yesterday()}/").json() == latest
     page = viewer.get("charts/day/rankings/latest/", params={"limit": 1, "offset": 1}).json()
     assert ([one["position"] for one in page["items"]], page["next_offset"], page["left"]) == ([2], 2, [])
 
 
 def test_a_day_that_is_not_stored_or_no_day(viewer: TestClient, conn: Connection) -> None:
     assert viewer.get("charts/day/rankings/latest/").status_code == 404
-    answer = viewer.get(f"charts/day/rankings/{YESTERDAY}/")
+    answer = viewer.get(f"charts/day/rankings/{yesterday()}/")
     assert (answer.status_code, fields(answer)) == (404, {"day"})
     for no_day in ("2026-02-30", "20500"):
         wrong = viewer.get(f"charts/day/rankings/{no_day}/")
@@ -124,10 +126,10 @@ def test_a_day_that_is_not_stored_or_no_day(viewer: TestClient, conn: Connection
 
 
 def test_a_year_of_days(viewer: TestClient, conn: Connection) -> None:
-    store(conn, "day", YESTERDAY, [1])
+    store(conn, "day", yesterday(), [1])
     found = viewer.get("charts/day/calendar/").json()
-    assert found["year"] == YESTERDAY.year
-    assert found["days"] == [{"day": YESTERDAY.isoformat(), "state": "stored", "entries": 1, "total": 1}]
+    assert found["year"] == yesterday().year
+    assert found["days"] == [{"day": yesterday().isoformat(), "state": "stored", "entries": 1, "total": 1}]
     assert viewer.get("charts/day/calendar/", params={"year": 2020}).json()["days"] == []
     assert viewer.get("charts/day/calendar/", params={"year": 99999}).status_code == 422
     whole = viewer.get("charts/day/completeness/").json()
@@ -156,7 +158,7 @@ def test_the_facets_of_the_catalogue(viewer: TestClient, conn: Connection) -> No
 
 
 def test_what_following_would_cost(viewer: TestClient, conn: Connection) -> None:
-    store(conn, "day", YESTERDAY, [1, 2])
+    store(conn, "day", yesterday(), [1, 2])
     plain = viewer.get("charts/day/estimate/")
     assert plain.status_code == 200, plain.text
     less = viewer.get(
@@ -179,7 +181,7 @@ def test_a_followed_chart_is_estimated_as_it_would_become(viewer: TestClient, co
 
 @pytest.mark.parametrize("followed", [False, True])
 def test_no_platform_is_not_the_usual_ones(viewer: TestClient, conn: Connection, followed: bool) -> None:
-    store(conn, "day", YESTERDAY, [1, 2])
+    store(conn, "day", yesterday(), [1, 2])
     if followed:
         service.add(conn, "day")
     usual = viewer.get("charts/day/estimate/").json()
@@ -240,7 +242,7 @@ def test_wrong_settings_are_named(viewer: TestClient, conn: Connection, wrong: d
 
 def test_a_chart_that_nobody_follows_runs_on_demand(editor: TestClient, conn: Connection, airflow: Any) -> None:
     airflow.dags["chart_cascade"] = False
-    store(conn, "day", YESTERDAY, [1, 2])
+    store(conn, "day", yesterday(), [1, 2])
     answer = editor.post("charts/day/trigger-cascade/")
     assert answer.status_code == 202, answer.text
     found = answer.json()
@@ -271,7 +273,7 @@ def test_or_on_demand_where_its_own_cannot(editor: TestClient, conn: Connection,
         airflow.dags["chart_sync.day"] = why == "paused"
     if why == "quarantined":
         conn.execute("update chart_sync_schedule set sync_frequency = 'never'")
-    body = {"steps": ["track_metadata"], "day": YESTERDAY.isoformat()} if why == "steps" else {}
+    body = {"steps": ["track_metadata"], "day": yesterday().isoformat()} if why == "steps" else {}
     answer = editor.post("charts/day/trigger-cascade/", json=body)
     assert answer.status_code == 202, answer.text
     assert answer.json()["dag_id"] == "chart_cascade"
@@ -306,14 +308,14 @@ def test_the_run_of_another_chart_is_no_hindrance(editor: TestClient, conn: Conn
     ("body", "field"),
     [
         ({"day": "yesterday"}, "day"),
-        ({"day": (TODAY + timedelta(days=9)).isoformat()}, "day"),
+        ({"day": (datetime.now(UTC).date() + timedelta(days=9)).isoformat()}, "day"),
         ({"days": []}, "days"),
         ({"steps": ["dance"]}, "steps.0"),
         ({"track_platforms": ["nowhere"]}, "track_platforms"),
         ({"audience_days": 0}, "audience_days"),
         ({"force": "yes"}, "force"),
         ({"chart": "other"}, "chart"),
-        ({"day": YESTERDAY.isoformat(), "days": [YESTERDAY.isoformat()]}, "days"),
+        ({"day": yesterday().isoformat(), "days": [yesterday().isoformat()]}, "days"),
     ],
 )
 def test_a_wrong_config_is_named(editor: TestClient, conn: Connection, airflow: Any, body: Any, field: str) -> None:
