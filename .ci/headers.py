@@ -12,7 +12,7 @@ LONG = r"""(?=[^\s"'{}$<]*\d)[A-Za-z0-9+/_.~=-]{20,}"""
 class HeaderDetector(RegexBasedDetector):  # type: ignore[misc]
     """`Authorization: Bearer …`, `x-api-key: …` and `token=…`, in code, in documents and in recorded answers."""
 
-    secret_type = "Credential in a header or a setting"  # noqa: S105 - a name
+    secret_type = "Credential in a header or a setting"  # noqa: S105  # pragma: allowlist secret
 
     denylist = (
         re.compile(rf"(?i)\b(?:bearer|basic)\s+({LONG})"),

@@ -97,14 +97,7 @@ class Chartline:
         for slug in self.chart_dags():  # else the scheduler makes the next windows of the past meanwhile
             self.stack.airflow.api("PATCH", f"dags/chart_sync.{slug}", {"is_paused": True})
         until("the end of all runs", self._stopped)
-        with psycopg.connect(self.stack.warehouse_url, autocommit=True) as conn:
-            tables = conn.execute(
-                """select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-                   where n.nspname = 'chartline' and c.relkind in ('r', 'p') and not c.relispartition
-                     and c.relname <> 'alembic_version'"""
-            ).fetchall()
-            names = sql.SQL(", ").join(sql.Identifier("chartline", name) for (name,) in tables)
-            conn.execute(sql.SQL("truncate {} cascade").format(names))
+        until("the end of what still writes", self._emptied)
         until("the end of the charts' DAGs", self._no_chart_dags)
         self.stack.simulator_api("POST", "/_control/reset?settings=true&clock=true")
         self.simulate(key_pairs={APP_ID: self.api_key})
@@ -119,6 +112,33 @@ class Chartline:
         except AirflowRefused:
             return False  # the scheduler has it in hand
         return not self._tasks_at_work() and not self._unfinished()
+
+    def _emptied(self) -> bool:
+        """Empty the tables; whether that could be done.
+
+        A task that Airflow holds for ended may be at its last statement: its session is ended first, so that it neither
+        writes into the emptied tables nor waits for them in another order than we do. One that came in between is
+        waited for, not for long, and looked for again.
+        """
+        with psycopg.connect(self.stack.warehouse_url, autocommit=True) as conn:
+            conn.execute(
+                """select pg_terminate_backend(pid, 5000) from pg_stat_activity
+                   where datname = current_database() and usename = current_user and pid <> pg_backend_pid()
+                     and backend_type = 'client backend'"""
+            )
+            tables = conn.execute(
+                """select c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+                   where n.nspname = 'chartline' and c.relkind in ('r', 'p') and not c.relispartition
+                     and c.relname <> 'alembic_version'
+                   order by 1"""
+            ).fetchall()
+            names = sql.SQL(", ").join(sql.Identifier("chartline", name) for (name,) in tables)
+            conn.execute("set lock_timeout = '5s'")
+            try:
+                conn.execute(sql.SQL("truncate {} cascade").format(names))
+            except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected):
+                return False
+        return True
 
     def _no_chart_dags(self) -> bool:
         """Delete the DAGs of charts. A parse that had read the schedules before may bring them back: look twice."""

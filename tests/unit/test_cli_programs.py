@@ -19,7 +19,7 @@ from chartline.cli import main
 from chartline.local import access
 from chartline.local.airflow_env import REPOSITORY
 
-PASSWORD = "S3cret-of-the-warehouse"
+PASSWORD = "S3cret-of-the-warehouse"  # pragma: allowlist secret
 TOKEN = "T0ken-of-airflow"
 
 

@@ -26,11 +26,9 @@ SAMPLES = {
     "slack.yaml": "hook: https://hooks.slack.com/services/" + "T0A1B2C3D/B4E5F6G7H/" + RANDOM,
     "password.py": f'password = "{RANDOM}"',
     "password.env": f"WAREHOUSE_PASSWORD={RANDOM}",
-    "token.json": "eyJhbGciOiJIUzI1NiJ9"
-    + ".eyJzdWIiOiIxMjM0NTY3ODkwIn0"
-    + ".dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
-    "github.sh": "export GH=ghp_" + "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8",
-    "fernet.env": "FERNET_KEY=" + "cJ8kqvWmB1yX0z7T5n3pRg9dLw2sUe4HoVfCa6KiZtQ=",
+    "token.json": "eyJhbGciOiJIUzI1NiJ9" + ".eyJzdWIiOiIxMjM0NTY3ODkwIn0" + "." + RANDOM * 2,
+    "github.sh": "export GH=ghp_" + "A1b2C3d4E5f6G7h8I9j0K1l2M3n4O5p6Q7r8",  # pragma: allowlist secret
+    "fernet.env": "FERNET_KEY=" + RANDOM + RANDOM[:19] + "=",
 }
 
 
