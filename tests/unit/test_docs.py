@@ -113,6 +113,13 @@ def test_every_command_it_says_to_type_can_be_typed(page: Path) -> None:
             check_chartline(words[3:])
 
 
+@ids
+def test_it_names_programs_by_where_they_are(page: Path) -> None:
+    """Neither `airflow` nor `chartline` is on the PATH of one who has typed `bin/up`."""
+    for block in blocks(page, *SHELL):
+        assert re.findall(r"^\s*(?:airflow|chartline|psql) .*$", block, re.MULTILINE) == []
+
+
 def test_a_command_that_is_not_there_is_found() -> None:
     with pytest.raises(Wrong):
         check_chartline(["schedules", "follow", "x"])

@@ -19,6 +19,7 @@ import psycopg
 import requests
 from packaging.requirements import InvalidRequirement, Requirement
 
+from chartline import proxies
 from chartline.errors import ChartlineError, CredentialsRefused, NotInPlan, QuotaSpent, TryLater
 from chartline.operating import drift, quota
 from chartline.sessions import Session
@@ -96,6 +97,7 @@ def examine(warehouse_url: Callable[[], str], account: Callable[[], ApiAccount],
             )  # fmt: skip
         else:
             yield from _source(account, given, conn if usable else None)
+    yield from _proxies(account, airflow)
     yield from _airflow(airflow, given)
     told = given.alert_webhooks.strip() or given.alert_notifiers.strip()
     yield (
@@ -286,6 +288,35 @@ def _session(airflow: Airflow) -> requests.Session:
     session = Session()
     session.trust_env = not airflow.url.startswith(("http://127.0.0.1", "http://localhost"))
     return session
+
+
+def _proxies(account: Callable[[], ApiAccount], airflow: Airflow) -> Iterator[Line]:
+    """Who stands between this process and those that it asks. This machine is never asked of a proxy."""
+    found = []
+    web = os.environ.get("AIRFLOW__CORE__EXECUTION_API_SERVER_URL") or airflow.url
+    if web and (proxy := proxies.between(web)):
+        found.append(
+            Line(
+                "proxy",
+                PROBLEM,
+                f"Tasks would ask Airflow's web server, {web}, through {proxy}: then none can start.",
+                "Add its host to no_proxy and NO_PROXY, the same in both, for every process of Airflow.",
+            )
+        )
+    try:
+        source = account().base_url
+    except ChartlineError:
+        source = ""  # told as `connection`
+    if source and (proxy := proxies.between(source)):
+        found.append(
+            Line(
+                "proxy",
+                WARNING,
+                f"Calls to {source} go through {proxy}.",
+                "Where they fail, look there, or take the host out with no_proxy and NO_PROXY, the same in both.",
+            )
+        )
+    yield from found or [Line("proxy", OK, "None stands between.")]
 
 
 def _airflow(airflow: Airflow, given: Settings) -> Iterator[Line]:

@@ -17,6 +17,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from chartline.operating import doctor
 from chartline.settings import settings
+from chartline.soundcharts.account import ApiAccount
 from chartline.warehouse import privileges
 
 Say = Callable[..., tuple[int, str, str]]
@@ -112,7 +113,7 @@ def test_all_is_well(ask: Any, monkeypatch: pytest.MonkeyPatch, say: Say) -> Non
     assert set(found.values()) == {"ok"}
     assert set(found) == {
         "python", "settings", "warehouse", "schema", "permissions", "warehouse clock", "connection", "credentials",
-        "quota", "API clock", "airflow", "pools", "alerts", "answers",
+        "quota", "API clock", "proxy", "airflow", "pools", "alerts", "answers",
     }  # fmt: skip
     code, out, _ = say("doctor")
     assert code == 0
@@ -231,3 +232,23 @@ def test_clocks_that_differ(seconds: int, state: str) -> None:
     line = doctor._clock("clock", datetime.now(UTC) + timedelta(seconds=seconds), "it")
     assert line.state == state
     assert (not seconds) or f"{abs(seconds)} s {'ahead' if seconds > 0 else 'behind'}" in line.what
+
+
+@pytest.mark.usefixtures("account", "airflow")
+def test_a_proxy_is_named_and_never_asked_for_this_machine(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.setenv(name, "intra")
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://me:hidden@127.0.0.1:9")
+    found = ask()
+    assert (found["credentials"]["state"], found["airflow"]["state"]) == ("ok", "ok")
+    assert found["proxy"]["state"] == "ok"
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTION_API_SERVER_URL", "http://api-server.example:8080/execution/")
+    line = ask()["proxy"]
+    assert line["state"] == "problem"
+    assert "http://127.0.0.1:9" in line["what"]
+    assert "hidden" not in line["what"]
+    monkeypatch.delenv("AIRFLOW__CORE__EXECUTION_API_SERVER_URL")
+    account = ApiAccount("https://customer.api.soundcharts.com", "a", "b")
+    [warned] = doctor._proxies(lambda: account, doctor.Airflow("", None))
+    assert (warned.state, "soundcharts.com go through http://127.0.0.1:9" in warned.what) == ("warning", True)

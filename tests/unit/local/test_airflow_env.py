@@ -57,7 +57,7 @@ def test_folders_of_the_repository(tmp_path: Path) -> None:
     assert found["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == "postgresql+psycopg2://a:b@127.0.0.1:1/airflow"
 
 
-PROXIES = {"http_proxy": "http://dead:9", "https_proxy": "http://dead:9", "all_proxy": "http://dead:9"}
+PROXIES = {"http_proxy": "http://dead:9", "https_proxy": "http://dead:9", "all_proxy": "socks5h://dead:9"}
 
 
 @pytest.mark.parametrize(
