@@ -69,7 +69,7 @@ class RateLimited(TryLater):
 
 
 class ShortAnswer(TryLater):
-    """A list with fewer items than its own total: never stored as if complete."""
+    """A ranking or another list that must be whole, with fewer items than its own total: nothing of it is stored."""
 
     kind = "short_answer"
 
@@ -127,9 +127,32 @@ class NotStored(SkipItem):
 
 
 class RequestRefused(SkipItem):
-    """400 that is not about a platform, 405, 409: this request is wrong, repeating it does not help."""
+    """400 that is not about a platform, 405, 409: this request is wrong, repeating it does not help.
+
+    `reason`: status and words of the refusal, the same for whatever is refused for the same reason.
+    """
 
     kind = "request_refused"
+
+    def __init__(self, what: str, *, reason: str = "", **more: Any) -> None:
+        self.reason = reason
+        super().__init__(what, **more)
+
+
+class Moved(SkipItem):
+    """What was asked by one name is to be had under another: `to` (a uuid or a path), "" where that is not clear."""
+
+    kind = "moved"
+
+    def __init__(self, what: str, *, to: str = "", **more: Any) -> None:
+        self.to = to
+        super().__init__(what, **more)
+
+
+class CameShort(SkipItem):
+    """A dated list with fewer items than its own total. What came is kept; it is asked once more, later."""
+
+    kind = "came_short"
 
 
 # -- stop the run: nothing else of this account will work ---------------------------------------------------

@@ -147,11 +147,10 @@ def _fetch(asker: Asker, conn: Connection, client: SoundchartsClient, slug: str)
 
 
 def _chart_id(conn: Connection, slug: str, named: models.ChartLight | None) -> int:
-    """The chart that the answer names; where it names none, the one that is known."""
-    if named and named.slug == slug:
-        known = charts.find(conn, slug)  # else side-by-side runs of a chart would wait for each other's row
-        return known.id if known else charts.upsert_chart(conn, named)
-    known = charts.find(conn, slug)
+    """The chart that was asked, whatever slug the answer gives it now; where it names none, it must be known."""
+    known = charts.find(conn, slug)  # else side-by-side runs of a chart would wait for each other's row
+    if known is None and named:
+        return charts.upsert_chart(conn, named.asked_as(slug))
     if known is None:
         raise ContractBroken(
             f"The calendar of {slug} does not say of which chart it is.",

@@ -20,10 +20,12 @@ import psycopg
 
 from chartline.cascade import observing, storing
 from chartline.cascade.fetching import Fetched, Fetcher
-from chartline.cascade.resources import EARLY, RESOURCES, Metadata, Resource, Series
+from chartline.cascade.resources import EARLY, RESOURCES, SHORT_AGAIN, Metadata, Resource, Series
 from chartline.errors import (
+    CameShort,
     ChartlineError,
     Gone,
+    Moved,
     NotFound,
     QuotaSpent,
     ServerTrouble,
@@ -52,6 +54,9 @@ class Report:
     unanswered: int = 0
     """Of the failed ones, those for which the API was away."""
     calls: int = 0
+    put_off: int = 0
+    """Not asked, as others were refused for the same reason one after the other: `refusal`."""
+    refusal: ChartlineError | None = None
     counts: Counts = field(default_factory=Counts)
 
     def __str__(self) -> str:
@@ -92,6 +97,10 @@ class Engine:
             fetcher = Fetcher(self._client, self._settings, resource, batch)
             stop = self._drain(conn, batch, fetcher, fetcher.requests(items), report, left)
             observing.keep(conn)
+            if report.refusal is not None:
+                why = f"{report.refusal} Many were refused alike: {report.put_off} of {report.items} were put off."
+                log.warning("%s: %s", report.resource, why)
+                executions.note_error(conn, self._execution.id, why)
             if isinstance(stop, QuotaSpent):
                 self._defer(conn, resource, left, stop, report)
             elif stop is None and 0 < report.unanswered == report.items and not last_try:
@@ -257,7 +266,11 @@ class Engine:
             for item, error in got.errors
         ]
         executions.add_failures(conn, self._execution.id, failures)
+        put_off = [(item, why) for got in gathered for item, why in got.put_off]
+        counts += Counts(deferred=len(put_off))
         executions.add_counts(conn, self._execution.id, counts)
+        report.put_off += len(put_off)
+        report.refusal = report.refusal or next((why for _, why in put_off), None)
         report.calls += len(made)
         report.ok += sum(len(got.values) for got in gathered)
         report.failed += len(failures)
@@ -280,13 +293,20 @@ class Engine:
             if got.stop is None or item in got.covered:
                 first, last = got.covered.get(item, (None, None))
                 outcome, due = self._verdict(error, got.at)
+                if isinstance(error, CameShort) and item.came_short:
+                    due = got.at + resource.freshness(self._settings) - EARLY
                 reason = str(error)[:2000]
                 rows.append(Settled(item.entity, item.facet, outcome, got.at, due, first, last, error.kind, reason))
+        for item, why in got.put_off:
+            reason = f"Not asked, as others were refused: {why}"[:2000]
+            rows.append(Settled(item.entity, item.facet, "deferred", got.at, got.at, None, None, why.kind, reason))
         return rows
 
     def _verdict(self, error: ChartlineError, at: datetime) -> tuple[Outcome, datetime]:
         """What a failure means for the ledger: absence is remembered for a while, trouble is due at once."""
-        if isinstance(error, NotFound):
+        if isinstance(error, CameShort):
+            return "ok", at + SHORT_AGAIN - EARLY
+        if isinstance(error, NotFound | Moved):
             return "absent", at + timedelta(days=self._settings.freshness_absent_days)
         if isinstance(error, Gone):
             return "absent", at + timedelta(days=365)

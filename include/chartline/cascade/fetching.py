@@ -10,14 +10,18 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from chartline.cascade import storing
+from chartline.cascade.refusals import ALIKE, Refusals
 from chartline.cascade.resources import Metadata, Resource, Series
 from chartline.errors import (
     AskPerson,
+    CameShort,
     ChartlineError,
     ContractBroken,
     CutAnswer,
+    Moved,
     RateLimited,
     ServerTrouble,
+    ShortAnswer,
     SkipItem,
     StopRun,
     TryLater,
@@ -25,7 +29,7 @@ from chartline.errors import (
     WarehouseUnavailable,
 )
 from chartline.settings import Settings
-from chartline.soundcharts import models
+from chartline.soundcharts import models, policy
 from chartline.soundcharts.calls import Call
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse import raw
@@ -47,6 +51,8 @@ class Fetched:
     """When the source itself last looked."""
     raws: list[raw.RawAnswer] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
+    put_off: list[tuple[Item, ChartlineError]] = field(default_factory=list)
+    """What was not asked, as others were refused for the same reason one after the other."""
     stop: ChartlineError | None = None
     """Set when nothing more should be asked: the account, not the item, is concerned."""
 
@@ -54,7 +60,7 @@ class Fetched:
     def ended(self) -> set[Item]:
         """The items that need no further call: what the account's trouble stopped is not among them."""
         stopped = {item for item, _ in self.errors} if self.stop else set()
-        return {item for item, _ in (*self.values, *self.errors)} - stopped
+        return {item for item, _ in (*self.values, *self.errors, *self.put_off)} - stopped
 
     @property
     def found_api_away(self) -> bool:
@@ -68,6 +74,7 @@ class Fetched:
         self.errors += part.errors
         self.raws += part.raws
         self.calls += part.calls
+        self.put_off += part.put_off
         self.stop = self.stop or part.stop
 
 
@@ -78,6 +85,7 @@ class Fetcher:
         self._client, self._settings, self._resource = client, settings, resource
         self._first_days = int(batch.options.get("first_days") or settings.audience_window_days)
         self._refused: set[str] = set()  # platforms that the API turned out not to serve
+        self._alike = Refusals()
 
     def requests(self, items: list[Item]) -> list[list[Item]]:
         """The items by request: as many together as one call takes."""
@@ -87,6 +95,12 @@ class Fetcher:
     def fetch(self, items: list[Item]) -> Fetched:
         """What one request brings. Never raises: trouble of any kind is in the result, and so is what was paid."""
         got = Fetched(datetime.now(UTC))
+        if (refusal := self._alike.last(items[0].facet)) is not None:
+            if isinstance(refusal, Moved):
+                got.stop = policy.elsewhere(ALIKE)
+            else:
+                got.put_off += ((item, refusal) for item in items)
+            return got
         try:
             if isinstance(self._resource, Metadata):
                 self._fetch_metadata(got, self._resource, items)
@@ -104,6 +118,7 @@ class Fetcher:
         except (CutAnswer, SkipItem, ServerTrouble) as error:
             _note(got, resource, items, error)
             if len(items) == 1:
+                self._alike.note(error, items[0].facet)
                 got.errors.append((items[0], error))
                 return
             # One bad item must not cost the other nine: halve until it stands alone.
@@ -119,6 +134,7 @@ class Fetcher:
         except ChartlineError as error:
             _failed(got, resource, items, error)
             return
+        self._alike.good(items[0].facet)
         got.raws.append(raw.RawAnswer.of(resource.name, ",".join(uuids), "", 0, answer))
         got.calls.extend(answer.calls)
         by_uuid = {item.entity: item for item in items}
@@ -138,11 +154,13 @@ class Fetcher:
             got.errors.append((item, UnsupportedPlatform(f"{item.facet} is not served for {resource.name}.")))
             return
         points: list[Any] = []
-        asked = None
+        answered = False
+        whole = None  # the days that need not be asked again
         try:
             for window in resource.windows(item, got.at.date(), self._first_days, self._settings):
                 query = {"startDate": window.start.isoformat(), "endDate": window.end.isoformat()}
-                answers = self._client.pages(resource.endpoint, item.entity, item.facet, query)
+                answers, short = self._client.dated(resource.endpoint, item.entity, item.facet, query)
+                self._alike.good(item.facet)
                 for answer in answers:
                     number = len(got.raws)
                     got.raws.append(raw.RawAnswer.of(resource.name, item.entity, item.facet, number, answer))
@@ -152,16 +170,30 @@ class Fetcher:
                     points += part.points
                     if part.crawled_at:
                         got.crawled[item] = part.crawled_at
-                asked = (asked[0] if asked else window.start, window.end)
+                answered = True
+                if short is not None:
+                    got.errors = [(item, _came_short(short, again=not item.came_short))]
+                    if not item.came_short:
+                        break  # the next try begins here
+                whole = (whole[0] if whole else window.start, window.end)
         except Exception as error:
+            named = storing.named(error)
+            self._alike.note(named, item.facet)
             if isinstance(error, UnsupportedPlatform):
                 self._refused.add(item.facet)
-            _failed(got, resource, [item], storing.named(error))
-        if asked is not None:
+            got.errors = []  # what follows says more than that a window came short
+            _failed(got, resource, [item], named)
+        if answered:
             got.values.append((item, points))
-            days = [*asked] if resource.whole_days else resource.days(points)
+        if whole is not None:
+            days = [*whole] if resource.whole_days else resource.days(points)
             if days:  # a day that lies ahead must not stand for those up to it
-                got.covered[item] = (min(*days, asked[1]), min(max(days), asked[1]))
+                got.covered[item] = (min(*days, whole[1]), min(max(days), whole[1]))
+
+
+def _came_short(short: ShortAnswer, *, again: bool) -> CameShort:
+    then = "It is asked once more tomorrow." if again else "It came so before, and is not asked again for it."
+    return CameShort(short.what, advice=f"What came is kept. {then}")
 
 
 def _note(got: Fetched, resource: Resource, items: list[Item], error: ChartlineError) -> None:

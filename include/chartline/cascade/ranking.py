@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from chartline.cascade import cadence, calendar, observing, storing
+from chartline.cascade.refusals import Refusals
 from chartline.cascade.run import Run
 from chartline.cascade.side_by_side import SideBySide
 from chartline.errors import (
@@ -24,6 +25,7 @@ from chartline.errors import (
     NotStored,
     NotYet,
     RateLimited,
+    SkipItem,
     StopRun,
     TryLater,
     UnknownChart,
@@ -356,12 +358,14 @@ class _Fetch:
         )
         stop: ChartlineError | None = None
         away = 0  # days in a row for which the API was away
+        alike = Refusals()
         renewed = time.monotonic()
         for day, got in work:
             away = away + 1 if isinstance(got, TryLater) else 0
             failure = self._kept(got) if isinstance(got, RankingPages) else got
             if failure is None:
                 have.add(day)
+                alike.good()
             elif isinstance(failure, OF_ALL):
                 self._note_failure(day.isoformat(), failure)
                 stop = stop or failure
@@ -370,8 +374,9 @@ class _Fetch:
             else:
                 self._note_failure(day.isoformat(), failure)
                 self.failed[day] = failure
+                alike.note(failure)
                 broken = sum(isinstance(error, ContractBroken) for error in self.failed.values())
-                if away >= 2 * client.account.connections or (broken >= BROKEN_AT_ONCE and not have):
+                if away >= 2 * client.account.connections or alike.last() or (broken >= BROKEN_AT_ONCE and not have):
                     stop = stop or failure
             if stop is not None:
                 work.halt()
@@ -381,6 +386,8 @@ class _Fetch:
         if isinstance(stop, TryLater) and not isinstance(stop, WarehouseUnavailable):
             for day in set(stamps) - have - self.absent:
                 self.failed.setdefault(day, stop)
+        elif isinstance(stop, SkipItem):  # those that were not asked are left, and not failed day by day
+            self.late.update(set(stamps) - have - self.absent - set(self.failed))
         elif stop is not None:
             raise stop
         return have

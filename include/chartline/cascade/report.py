@@ -23,7 +23,8 @@ from chartline.warehouse import executions, ledger
 from chartline.warehouse.executions import Spent
 
 # Facts about the source, not trouble: they are reported and never fail a run.
-NOT_THERE = frozenset({"not_found", "gone", "unsupported_platform"})
+NOT_THERE = frozenset({"not_found", "gone", "moved", "unsupported_platform"})
+KEPT = frozenset({"came_short"})  # said, so that no run with it calls itself complete, but stored as far as it came
 
 
 class RunFailed(StopRun):
@@ -111,7 +112,7 @@ def _reason(spent: Spent, failed_tasks: Sequence[str], nothing: bool, settings: 
         return f"Failed: {', '.join(sorted(set(failed_tasks)))}."
     if nothing:
         return "No ranking was stored."
-    trouble = sum(count for kind, count in spent.failures.items() if kind not in NOT_THERE)
+    trouble = sum(count for kind, count in spent.failures.items() if kind not in NOT_THERE | KEPT)
     if trouble > settings.failure_share * max(spent.calls, 1):
         kinds = ", ".join(f"{count} {kind}" for kind, count in spent.failures.items())
         return f"Too many items failed ({kinds}) for {spent.calls} calls."

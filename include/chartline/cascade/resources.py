@@ -102,6 +102,10 @@ EARLY = timedelta(hours=1)
 """So much before its freshness ends a thing is due: the run of seven days later comes a little sooner in the day."""
 
 
+SHORT_AGAIN = timedelta(days=1)
+"""After a series came short of its own total, until it is asked once more."""
+
+
 # -- how each one is stored and read -------------------------------------------------------------------------
 
 
@@ -140,6 +144,9 @@ def _by_platform(
 def _by_station(table: MergeTable) -> Callable[[Connection, Sequence[tuple[Item, list[Any]]]], int]:
     def write(conn: Connection, found: Sequence[tuple[Item, list[Any]]]) -> int:
         groups = [(item.entity, start, end, group) for item, points in found for start, end, group in points]
+        # The window that came short was a day shorter, and its days would count twice.
+        again = [(item.entity, start, end) for item, points in found if item.came_short for start, end, _ in points]
+        audience.clear_airplay(conn, again, table=table)
         return audience.store_airplay(conn, groups, table=table)
 
     return write

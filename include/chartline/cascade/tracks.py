@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
@@ -18,6 +19,8 @@ from chartline.warehouse import charts, executions, rankings, raw
 from chartline.warehouse.executions import Counts, ItemFailure
 from chartline.warehouse.ledger import Batch, Want
 from chartline.warehouse.rankings import Fetched
+
+log = logging.getLogger(__name__)
 
 GROUP = 8
 """Rankings stored in one transaction: neighbouring days share most tracks, and a long one would hold others up."""
@@ -87,7 +90,11 @@ def _store(conn: psycopg.Connection[Any], run: Run, days: Sequence[date]) -> dic
 
 
 def _read(conn: psycopg.Connection[Any], slug: str, day: date) -> Fetched:
-    """The kept pages of a day, parsed and checked. Raises ContractBroken, RankingIncomplete."""
+    """The kept pages of a day, parsed and checked. Raises ContractBroken, RankingIncomplete.
+
+    They are of the chart that was asked, whatever slug the API gives it now: else its days would go to another chart,
+    and its own would be missing for ever.
+    """
     pages = raw.latest(conn, ranking.RESOURCE, slug, day.isoformat())
     if not pages:
         raise RankingIncomplete(
@@ -95,7 +102,9 @@ def _read(conn: psycopg.Connection[Any], slug: str, day: date) -> Fetched:
         )
     parsed = [models.parse(models.RankingPage, page.answer()) for page in pages]
     rankings.check(parsed)
-    return Fetched(parsed, pages[0].fetched_at)
+    if (now := parsed[0].chart.slug) != slug:
+        log.warning("The API names the chart %s %s now; its ranking of %s is stored for %s.", slug, now, day, slug)
+    return Fetched([page.asked_as(slug) for page in parsed], pages[0].fetched_at)
 
 
 def _store_group(

@@ -122,10 +122,26 @@ class SoundchartsClient:
         Raises what `get` raises, `ContractBroken` for a broken `page`, and `ShortAnswer` when the items stay fewer
         than the total, after asking for all of them again.
         """
-        limit: Query = {"limit": endpoint.page_limit} if endpoint.page_limit else {}
-        first = _question(endpoint, entity, facet, {**limit, **(query or {})})
+        first = _first_page(endpoint, entity, facet, query)
+
+        def attempt() -> list[Answer]:
+            answers, short = self._follow(first, spent, enough)
+            if short is not None:
+                raise short
+            return answers
+
         with _Spent() as spent:
-            return self._until_whole(lambda: self._follow(first, spent, enough), spent)
+            return self._until_whole(attempt, spent)
+
+    def dated(
+        self, endpoint: Endpoint, entity: str, facet: str = "", query: Query | None = None
+    ) -> tuple[list[Answer], ShortAnswer | None]:
+        """All pages of a list of dated values, and how it came short of its own total, if it did.
+
+        Each value stands for itself: what came of a short list is good, and it is not asked again. Raises as `pages`.
+        """
+        with _Spent() as spent:
+            return self._follow(_first_page(endpoint, entity, facet, query), spent, lambda first: False)
 
     def ranking(
         self, slug: str, stamp: str | None = None, known: Callable[[date], bool] = lambda day: False
@@ -182,7 +198,9 @@ class SoundchartsClient:
                 spent.carry_over()
                 self._sleep(policy.backoff(failures))
 
-    def _follow(self, first: _Question, spent: _Spent, enough: Callable[[Answer], bool]) -> list[Answer]:
+    def _follow(
+        self, first: _Question, spent: _Spent, enough: Callable[[Answer], bool]
+    ) -> tuple[list[Answer], ShortAnswer | None]:
         answers: list[Answer] = []
         question, asked, collected = first, {first.path}, 0
         while True:
@@ -190,7 +208,7 @@ class SoundchartsClient:
             answers.append(answer)
             found, page = _items(answer), _page(answer)
             if page is None or (len(answers) == 1 and enough(answer)):
-                return answers
+                return answers, None
             collected += found
             if page.next is None or collected >= page.total or not found:
                 break
@@ -200,9 +218,10 @@ class SoundchartsClient:
             asked.add(question.path)
             if len(asked) > ranges.PAGES.high:
                 raise _broken(answer, "page.next", f"a list has {ranges.PAGES} pages")
-        if collected < page.total:
-            raise ShortAnswer(f"Soundcharts gave {collected} of {page.total} items of {first}.", body=answer.body)
-        return answers
+        if collected >= page.total:
+            return answers, None
+        what = f"Soundcharts gave {collected} of {page.total} items of {first}."
+        return answers, ShortAnswer(what, body=answer.body)
 
     def _ranking_page(self, slug: str, stamp: str | None, offset: int, spent: _Spent) -> _RankingPage:
         endpoint = RANKING_LATEST if stamp is None else RANKING_AT
@@ -341,13 +360,20 @@ def _question(endpoint: Endpoint, entity: str, facet: str, query: Query | None) 
     return _Question(endpoint, entity, facet, endpoint.fill(entity, facet) + text)
 
 
+def _first_page(endpoint: Endpoint, entity: str, facet: str, query: Query | None) -> _Question:
+    limit: Query = {"limit": endpoint.page_limit} if endpoint.page_limit else {}
+    return _question(endpoint, entity, facet, {**limit, **(query or {})})
+
+
 def _data(reply: Reply, question: _Question) -> dict[str, Any]:
     """The JSON object of a good reply; every other reply as the error that it means."""
     try:
         data, readable = policy.decode(reply.body), True
     except ValueError:
         data, readable = None, False
-    error = policy.judge(reply.status, reply.headers, data, str(question), reply.body)
+    error = policy.judge(
+        reply.status, reply.headers, data, str(question), reply.body, path=question.path, entity=question.entity
+    )
     if error is not None and not (reply.cut and policy.told_by_text(reply.status)):
         raise error
     if reply.cut or not readable:

@@ -31,7 +31,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from chartline.errors import ChartlineError, ContractBroken, NotFound, storable
+from chartline.errors import ChartlineError, ContractBroken, Moved, NotFound, storable
 from chartline.soundcharts import drift
 from chartline.soundcharts.calls import Answer
 from chartline.soundcharts.lenient import ESSENTIAL, Each, at, read
@@ -224,6 +224,10 @@ class ChartLight(_Shape):
     metric_type: MaybeText = Field(None, validation_alias=AliasPath("metric", "type"))
     metric_description: MaybeText = Field(None, validation_alias=AliasPath("metric", "description"))
 
+    def asked_as(self, slug: str) -> ChartLight:
+        """The same under the slug by which it was asked."""
+        return self.model_copy(update={"slug": slug})
+
 
 class ChartList(_Shape):
     """Answer of `charts_by_platform`."""
@@ -269,6 +273,10 @@ class RankingPage(_Shape):
     stamp: Text = Field(validation_alias=AliasPath("related", "date"))
     items: list[RankingItem]
     page: Page
+
+    def asked_as(self, slug: str) -> RankingPage:
+        """The same for the chart that was asked: the API may answer with its new slug."""
+        return self if self.chart.slug == slug else self.model_copy(update={"chart": self.chart.asked_as(slug)})
 
 
 def _stamp(value: str) -> str:
@@ -559,7 +567,10 @@ def parse_batch(model: type[Model], answer: Answer, uuids: Iterable[str]) -> dic
             found[uuid] = _validate(model, item, answer, where)
         except ContractBroken as broken:
             found[uuid] = broken
-    return {uuid: found.get(uuid.lower()) or nameless or _left_out(answer, uuid) for uuid in uuids}
+    asked = list(uuids)
+    others = [uuid for uuid in found if uuid not in {one.lower() for one in asked}]
+    missing = [uuid for uuid in asked if uuid.lower() not in found]
+    return {uuid: found.get(uuid.lower()) or nameless or _left_out(answer, uuid, missing, others) for uuid in asked}
 
 
 def _batch_items(answer: Answer) -> list[tuple[str, Any]]:
@@ -570,8 +581,17 @@ def _batch_items(answer: Answer) -> list[tuple[str, Any]]:
     raise _broken(answer, "items", "a list is expected", answer.data.get("items"))
 
 
-def _left_out(answer: Answer, uuid: str) -> NotFound:
-    return NotFound(f"Soundcharts left {uuid} out of its answer of {answer.endpoint}: it does not know it.")
+def _left_out(answer: Answer, uuid: str, missing: list[str], others: list[str]) -> ChartlineError:
+    """Unknown, or known under another uuid: then the answer names one not asked for. Its order proves nothing."""
+    if not others:
+        return NotFound(f"Soundcharts left {uuid} out of its answer of {answer.endpoint}: it does not know it.")
+    one = len(others) == len(missing) == 1
+    return Moved(
+        f"Soundcharts answered {answer.endpoint} of {uuid} with another uuid: {'' if one else 'one of '}"
+        f"{', '.join(others)}.",
+        to=others[0] if one else "",
+        advice="The rankings to come name the new one.",
+    )
 
 
 def _validate(model: type[Model], value: Any, answer: Answer, *prefix: str) -> Model:

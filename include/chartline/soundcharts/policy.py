@@ -12,12 +12,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from chartline.errors import (
     ChartlineError,
     CredentialsRefused,
     CutAnswer,
     Gone,
+    Moved,
     NetworkTrouble,
     NotConfigured,
     NotFound,
@@ -43,6 +45,7 @@ UNSAID_WAIT = 10.0  # seconds: when a 429 does not say how long
 ROUNDING = 1.0  # the reset header is in whole seconds, cut off
 _EPOCH = 1e9  # a reset header above is a time, not a wait
 _SHOWN = 200
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 Headers = Mapping[str, str]
 
@@ -98,16 +101,21 @@ def _no_number(text: str) -> float:
     raise ValueError(f"{text} is not JSON")
 
 
-def judge(status: int, headers: Headers, data: Any, subject: str, body: bytes = b"") -> ChartlineError | None:
+def judge(
+    status: int, headers: Headers, data: Any, subject: str, body: bytes = b"", *, path: str = "", entity: str = ""
+) -> ChartlineError | None:
     """The error that an answer means, None when it is good. `subject` says what was asked, for the text.
 
     `data` is the body as JSON, None when it is none. A 200 with a filled `errors` list is judged by the code in it.
+    `path` and `entity` are what was asked: a redirect from one thing to another concerns that thing only.
     """
     said, code = complaint(data)
     if status < 300:
         if code is None:
             return None
         status = code
+    if 300 <= status < 400 and (moved := _moved(status, headers, subject, path, entity)):
+        return moved
     rule = _rule(status, headers, said)
     more: dict[str, Any] = {"advice": rule.advice, "body": body}
     if rule.error in (RateLimited, ServerTrouble):
@@ -116,6 +124,8 @@ def judge(status: int, headers: Headers, data: Any, subject: str, body: bytes = 
         if wait < asked:
             log.warning("Soundcharts asks to wait %.0f s, which cannot be meant: %.0f s are waited.", asked, wait)
         more["after"] = wait
+    if rule.error is RequestRefused:
+        more["reason"] = f"{status} {said.replace(entity, '…') if entity else said}"
     told = f' ("{said}")' if said else ""
     return rule.error(f"Soundcharts {rule.says}: {subject}, status {status}{told}.", **more)
 
@@ -128,6 +138,27 @@ def _rule(status: int, headers: Headers, said: str) -> Rule:
     if 300 <= status < 400:
         return MOVED
     return STATUS.get(status) or (REFUSED if 400 <= status < 500 else TROUBLE)
+
+
+def _moved(status: int, headers: Headers, subject: str, path: str, entity: str) -> Moved | None:
+    """A redirect from one thing to another; None when it is the API that is elsewhere: with the same path."""
+    target = urlsplit(_clean(headers.get("location"))).path
+    if not entity or (target and target.rstrip("/") == urlsplit(path).path.rstrip("/")):
+        return None
+    uuids = [uuid for uuid in _UUID.findall(target.lower()) if uuid not in entity.lower()]
+    to = uuids[0] if len(uuids) == 1 else target
+    where = f"moved it to {to}" if to else "moved it, without saying where to"
+    return Moved(
+        f"Soundcharts {where}: {subject}, status {status}.",
+        to=to,
+        advice="The rankings to come name the new one. If other things are answered so too, correct the host of the "
+        f"connection {CONNECTION}.",
+    )
+
+
+def elsewhere(count: int) -> NotConfigured:
+    """What so many redirects in a row mean, of whatever was asked."""
+    return NotConfigured(f"Soundcharts {MOVED.says}: {count} requests in a row.", advice=MOVED.advice)
 
 
 def _which_429(headers: Headers, said: str) -> Rule:

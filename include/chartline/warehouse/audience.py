@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 import psycopg
+from psycopg import sql
 
 from chartline.soundcharts.models import (
     ArtistAudienceItem,
@@ -106,6 +107,19 @@ def store_airplay(
             for uuid, first, last, group in groups
         ],
     ).written
+
+
+def clear_airplay(conn: Connection, windows: Iterable[tuple[str, date, date]], *, table: MergeTable) -> None:
+    """Takes away the windows within these: `(uuid, first, last)`; they are read again."""
+    asked = sorted(set(windows))
+    if asked:
+        conn.execute(
+            sql.SQL(
+                """delete from {table} a using unnest(%s::uuid[], %s::date[], %s::date[]) as w (whose, first, last)
+                   where a.{whose} = w.whose and a.from_day >= w.first and a.to_day <= w.last"""
+            ).format(table=sql.Identifier("chartline", table.name), whose=sql.Identifier(table.key[0])),
+            [list(column) for column in zip(*asked, strict=True)],
+        )
 
 
 def _merge(conn: Connection, table: MergeTable, rows: Rows) -> int:

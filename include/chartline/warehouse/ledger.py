@@ -16,6 +16,8 @@ from uuid import UUID, uuid4
 
 import psycopg
 
+from chartline.errors import CameShort
+
 Outcome = Literal["ok", "empty", "absent", "unsupported", "failed", "deferred"]
 
 FOREVER = datetime.max.replace(tzinfo=UTC)
@@ -40,6 +42,8 @@ class Item:
     covered_to: date | None = None
     was_deferred: bool = False
     """Put off by this very batch, before it was taken up again."""
+    came_short: bool = False
+    """Its last answer was short of its own total."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Settled:
-    """The end of one item's fetch. `error_kind` and `error` only with outcomes that are failures."""
+    """The end of one item's fetch. `error_kind` and `error`: of a failure, or of what came short and was kept."""
 
     entity: str
     facet: str
@@ -156,15 +160,17 @@ def take_up(conn: psycopg.Connection[Any], token: str, owner: str, lease: timede
     # Locked in the order in which claims go through the table, so that the two never wait for each other.
     rows = conn.execute(
         """with own as (
-               select resource, entity, facet, outcome = 'deferred' and lease_until is null as was_deferred
+               select resource, entity, facet, outcome = 'deferred' and lease_until is null as was_deferred,
+                      coalesce(error_kind = %s, false) as came_short, outcome = 'failed' as failed
                from chartline.fetch_ledger where lease_token = %s order by resource, entity, facet for update
            )
            update chartline.fetch_ledger l set lease_owner = %s, lease_until = now() + %s
            from own where (l.resource, l.entity, l.facet) = (own.resource, own.entity, own.facet)
-           returning l.entity, l.facet, l.covered_from, l.covered_to, own.was_deferred""",
-        (UUID(token), owner, lease),
+           returning own.failed, l.facet, l.entity, l.covered_from, l.covered_to, own.was_deferred, own.came_short""",
+        (CameShort.kind, UUID(token), owner, lease),
     ).fetchall()
-    return sorted((Item(*row) for row in rows), key=lambda i: (i.facet, i.entity))
+    # What failed before comes last: should it fail again, it does not stand before what was never asked.
+    return [Item(entity, facet, *rest) for _, facet, entity, *rest in sorted(rows, key=lambda row: row[:3])]
 
 
 def renew(conn: psycopg.Connection[Any], token: str, lease: timedelta) -> None:

@@ -72,7 +72,7 @@ def test_a_retry_takes_up_what_is_left_and_what_failed(warehouse: Conn) -> None:
     token, _ = claim(warehouse, wants("x", "y", "z"))
     failed = settled("y", "failed", timedelta(0), error_kind="cut_answer", error="ended early")
     ledger.settle(warehouse, "track_audience", [settled("x"), failed])
-    assert [i.entity for i in ledger.take_up(warehouse, token, "a", LEASE)] == ["y", "z"]
+    assert [i.entity for i in ledger.take_up(warehouse, token, "a", LEASE)] == ["z", "y"], "what failed comes last"
 
 
 def test_a_failed_item_is_free_for_others_at_once(warehouse: Conn) -> None:

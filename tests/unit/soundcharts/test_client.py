@@ -20,6 +20,7 @@ from chartline.errors import (
     CredentialsRefused,
     CutAnswer,
     Gone,
+    Moved,
     NetworkTrouble,
     NotConfigured,
     NotFound,
@@ -211,6 +212,32 @@ def test_a_redirect_is_not_followed(api, client_of):
     with pytest.raises(NotConfigured, match="another address"):
         client_of().get(endpoints.TEAM_USAGE)
     assert len(api.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("location", "to"),
+    [
+        (f"/api/v2.25/song/{UUIDS[9]}", UUIDS[9]),
+        (f"https://customer.api.soundcharts.com/api/v2.25/song/{UUIDS[9].upper()}?x=1", UUIDS[9]),
+        ("/api/v2.25/song/elsewhere", "/api/v2.25/song/elsewhere"),
+        ("", ""),
+    ],
+)
+@pytest.mark.parametrize("status", [301, 302, 308])
+def test_a_redirect_of_one_thing_concerns_that_thing_only(api, client_of, status, location, to):
+    api.says(api.Said({}, status=status, headers={"Location": location} if location else {}))
+    with pytest.raises(Moved) as moved:
+        client_of().get(endpoints.SONG, UUIDS[1])
+    assert moved.value.to == to
+    assert to in str(moved.value)
+    assert UUIDS[1] in str(moved.value)
+    assert len(moved.value.calls) == len(api.asked) == 1
+
+
+def test_the_same_path_on_another_host_is_the_connections_host(api, client_of):
+    api.says(api.Said({}, status=301, headers={"Location": f"https://other.example/api/v2.25/song/{UUIDS[1]}/"}))
+    with pytest.raises(NotConfigured, match="another address"):
+        client_of().get(endpoints.SONG, UUIDS[1])
 
 
 # -- retries ---------------------------------------------------------------------------------------------------
@@ -418,6 +445,15 @@ def test_a_list_that_stays_short_is_refused(api, client_of):
         client_of().pages(endpoints.CHARTS_BY_PLATFORM, "spotify")
     assert len(short.value.calls) == len(api.asked) == 3
     assert json.loads(short.value.body)["items"] == [1, 2]
+
+
+def test_a_dated_list_that_is_short_is_kept_and_asked_once(api, client_of):
+    api.says(api.Said({"items": [1] * 6, "page": {"total": 15, "next": None}}))
+    answers, short = client_of().dated(endpoints.SONG_AUDIENCE, UUIDS[1], "spotify")
+    assert len(api.asked) == len(answers) == len(answers[0].calls) == 1
+    assert "6 of 15" in str(short)
+    api.says(api.Said({"items": [1] * 6, "page": {"total": 6, "next": None}}))
+    assert client_of().dated(endpoints.SONG_AUDIENCE, UUIDS[1], "spotify")[1] is None
 
 
 def test_empty_pages_do_not_go_on_for_ever(api, client_of):

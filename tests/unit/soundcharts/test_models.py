@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from chartline.errors import ContractBroken, NotFound
+from chartline.errors import ContractBroken, Moved, NotFound
 from chartline.soundcharts import models
 from chartline.soundcharts.calls import Answer, Call
 
@@ -373,7 +373,19 @@ def test_each_uuid_asked_has_one_answer(asked, there):
     found = models.parse_batch(models.Song, answer({"items": items}), asked)
     assert list(found) == asked
     for uuid, value in found.items():
-        assert isinstance(value, models.Song if uuid in there else NotFound)
+        absent = Moved if set(there) - set(asked) else NotFound
+        assert isinstance(value, models.Song if uuid in there else absent)
+
+
+def test_what_is_answered_under_another_uuid_has_moved_there():
+    found = models.parse_batch(models.Song, answer({"items": [SONG, SONG | {"uuid": OTHERS[3]}]}), [UUID, OTHERS[0]])
+    assert isinstance(found[UUID], models.Song)
+    assert isinstance(found[OTHERS[0]], Moved)
+    assert (found[OTHERS[0]].to, OTHERS[3] in str(found[OTHERS[0]])) == (OTHERS[3], True)
+    [single] = models.parse_batch(models.Artist, answer({"object": ARTIST}), [OTHERS[0]]).values()
+    assert isinstance(single, Moved)
+    two = models.parse_batch(models.Song, answer({"items": [SONG]}), OTHERS[:2])
+    assert all(isinstance(one, Moved) and one.to == "" and UUID in str(one) for one in two.values())
 
 
 # -- audience ----------------------------------------------------------------------------------------------------
