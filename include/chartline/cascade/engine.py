@@ -296,7 +296,10 @@ class Engine:
                 if isinstance(error, CameShort) and item.came_short:
                     due = got.at + resource.freshness(self._settings) - EARLY
                 reason = str(error)[:2000]
-                rows.append(Settled(item.entity, item.facet, outcome, got.at, due, first, last, error.kind, reason))
+                crawled = got.crawled.get(item)
+                rows.append(
+                    Settled(item.entity, item.facet, outcome, got.at, due, first, last, error.kind, reason, crawled)
+                )
         for item, why in got.put_off:
             reason = f"Not asked, as others were refused: {why}"[:2000]
             rows.append(Settled(item.entity, item.facet, "deferred", got.at, got.at, None, None, why.kind, reason))

@@ -68,7 +68,9 @@ def test_what_storing_one_item_raises_costs_that_item_alone(
 ) -> None:
     cascade.server.service.world = type(cascade.server.service.world)(entries=6, charts=5, artists=8)
     cascade.settings = cascade.settings.model_copy(update={"artist_cities": True})
-    run = cascade.open(CHART, track_platforms=["spotify", "airplay"], artist_platforms=["spotify", "instagram", "airplay"])
+    run = cascade.open(
+        CHART, track_platforms=["spotify", "airplay"], artist_platforms=["spotify", "instagram", "airplay"]
+    )
     planned = batches(cascade, run, resource)
     [(odd,)] = query("select min(entity) from fetch_ledger where lease_token = %s::uuid", planned[0].token)
     entry = RESOURCES[resource]
