@@ -3,11 +3,7 @@
 Unknown fields are ignored (the raw answer keeps them), newer fields may be missing, older shapes are read too. What is
 optional and cannot be read is left out and counted (`lenient.py`, `drift.py`). What is left is the contract: an answer
 that does not keep it is refused by endpoint and field.
-
-Ranges of what comes: days of rankings and series from `FIRST_DAY` to `AHEAD` from now; dates of people and releases
-from `FIRST_DATE` to `FAR_AHEAD` from now; totals up to `LARGEST`; other whole numbers in 32 bits; names of things
-(slugs, codes, identifiers) up to `KEY_LENGTH` characters, as an index must hold them. Other texts are as long as
-they are.
+Numbers, days and keys have the ranges that `ranges.py` states.
 """
 
 from __future__ import annotations
@@ -35,20 +31,13 @@ from chartline.errors import ChartlineError, ContractBroken, Moved, NotFound, st
 from chartline.soundcharts import drift
 from chartline.soundcharts.calls import Answer
 from chartline.soundcharts.lenient import ESSENTIAL, Each, at, read
-from chartline.soundcharts.ranges import LISTED
+from chartline.soundcharts.ranges import DATES, DAYS, KEY_LENGTH, LISTED, TOTAL, WHOLE, within
 
 # -- values --------------------------------------------------------------------------------------------------
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?=$|[T ])")
 _PARTS = re.compile(r"([0-9]{4})(?:-([0-9]{2}))?(?:-([0-9]{2}))?(?=$|[T ])")
-
-FIRST_DAY = dt.date(2000, 1, 1)
-AHEAD = dt.timedelta(days=366)
-FIRST_DATE = dt.date(1000, 1, 1)
-FAR_AHEAD = dt.timedelta(days=3660)
-LARGEST = 10**15  # thousands of them still add up in 64 bits
-KEY_LENGTH = 255
 
 
 def _blank_is_none(value: Any) -> Any:
@@ -83,10 +72,7 @@ def _day(value: Any) -> Any:
 
 
 def _in_range(day: dt.date) -> dt.date:
-    last = dt.datetime.now(dt.UTC).date() + AHEAD
-    if not FIRST_DAY <= day <= last:
-        raise ValueError(f"a day from {FIRST_DAY} to {last} is expected")
-    return day
+    return within(day, *DAYS)
 
 
 Precision = Literal["year", "month", "day"]
@@ -105,10 +91,7 @@ def _dated(value: Any) -> tuple[dt.date, Precision] | None:
     year, month, day = (int(part or 0) for part in parts.groups())
     if day and not month:
         raise ValueError("a day of no month is no date")
-    date = dt.date(year, month or 1, day or 1)
-    last = dt.datetime.now(dt.UTC).date() + FAR_AHEAD
-    if not FIRST_DATE <= date <= last:
-        raise ValueError(f"a date from {FIRST_DATE} to {last} is expected")
+    date = within(dt.date(year, month or 1, day or 1), *DATES)
     return date, "day" if day else "month" if month else "year"
 
 
@@ -150,7 +133,7 @@ def _not_measured(item: Any) -> bool:
 
 
 Text = Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(storable)]
-Key = Annotated[Text, Field(min_length=1, max_length=KEY_LENGTH)]  # names a thing, in an index
+Key = Annotated[Text, Field(min_length=KEY_LENGTH.low, max_length=KEY_LENGTH.high)]  # names a thing, in an index
 MaybeText = Annotated[Text | None, BeforeValidator(_blank_is_none)]  # "" is how the API says nothing
 PlainText = Annotated[Text, BeforeValidator(_none_is_blank)]  # "" has a meaning of its own
 Names = Annotated[list[Text], Each(_says_nothing, spare=True), BeforeValidator(_none_is_empty)]
@@ -159,8 +142,8 @@ Day = Annotated[dt.date, AfterValidator(_in_range), BeforeValidator(_day)]
 MaybeDate = Annotated[dt.date | None, BeforeValidator(_date)]  # its first day, where a month or a year is told
 MaybePrecision = Annotated[Precision | None, BeforeValidator(_precision)]
 MaybeTime = Annotated[dt.datetime | None, BeforeValidator(_time), BeforeValidator(_blank_is_none)]
-Small = Annotated[int, Field(ge=-(2**31), lt=2**31), BeforeValidator(_not_bool)]
-Big = Annotated[int, Field(ge=-LARGEST, le=LARGEST), BeforeValidator(_not_bool)]  # totals exceed 2^31
+Small = Annotated[int, Field(ge=WHOLE.low, le=WHOLE.high), BeforeValidator(_not_bool)]
+Big = Annotated[int, Field(ge=TOTAL.low, le=TOTAL.high), BeforeValidator(_not_bool)]
 Share = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_not_bool)]
 
 ListCount = Annotated[int, Field(ge=LISTED.low, le=LISTED.high), BeforeValidator(_not_bool)]
@@ -211,7 +194,7 @@ class ChartLight(_Shape):
     `max_results_count` is the chart's capacity, not what a ranking holds.
     """
 
-    name: Text
+    name: PlainText = ""
     type: Key = "song"
     slug: Key
     platform: Key
@@ -240,7 +223,7 @@ class SongLight(_Shape):
     """A track as a ranking names it."""
 
     uuid: Uuid
-    name: Text
+    name: PlainText = ""
     credit_name: MaybeText = None
     image_url: MaybeText = None
 
@@ -350,7 +333,7 @@ class ArtistLight(_Shape):
 
     uuid: Uuid
     slug: MaybeText = None
-    name: Text
+    name: PlainText = ""
     app_url: MaybeText = None
     image_url: MaybeText = None
 
@@ -359,7 +342,7 @@ class Song(_Shape):
     """A track's metadata. `duration` in seconds; `iswcs` and `main_artists` are None in older answers."""
 
     uuid: Uuid
-    name: Text
+    name: Text  # an answer about a track that does not even name it is of another shape
     isrc: MaybeText = Field(None, validation_alias=AliasChoices(AliasPath("isrc", "value"), "isrc"))
     isrc_country: MaybeText = Field(None, validation_alias=AliasPath("isrc", "countryCode"))
     iswcs: Annotated[list[Text], Each(_says_nothing, spare=True)] | None = None
@@ -429,7 +412,7 @@ class Dated(_Shape):
 class AudiencePlot(_Shape):
     """The total to date of one release of the track."""
 
-    identifier: Annotated[Text, Field(max_length=KEY_LENGTH)]
+    identifier: Annotated[Text, Field(max_length=KEY_LENGTH.high)]
     value: Big
 
 
@@ -508,7 +491,7 @@ class Radio(_Shape):
     """A station; `reach` is its audience."""
 
     slug: Key
-    name: Text
+    name: PlainText = ""
     country_code: MaybeText = None
     country_name: MaybeText = None
     city_name: MaybeText = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,14 @@ class Range:
 
     def __str__(self) -> str:
         return f"{self.low:,} to {self.high:,}"
+
+
+def within(day: date, first: date, ahead: timedelta) -> date:
+    """The day, when it lies between the first one and so far after today. Raises ValueError that names both."""
+    last = datetime.now(UTC).date() + ahead
+    if not first <= day <= last:
+        raise ValueError(f"a day from {first} to {last} is expected")
+    return day
 
 
 # -- headers ---------------------------------------------------------------------------------------------------
@@ -52,6 +61,20 @@ ERROR_CODE = Range(400, 599)
 """The code of a complaint in a body."""
 TOKEN_LIFE = Range(60, 86_400)
 """Seconds that a token is taken to be good for (expires_in)."""
+
+# -- what answers say --------------------------------------------------------------------------------------------
+
+WHOLE = Range(-(2**31), 2**31 - 1)
+"""Positions, plays, seconds: what a column of 32 bits holds."""
+TOTAL = Range(-(10**15), 10**15)
+"""Streams, views, followers: thousands of them still add up in 64 bits."""
+KEY_LENGTH = Range(1, 255)
+"""Characters of what names a thing (slug, code, identifier): an index must hold it. Other texts are as long as they
+are."""
+DAYS = (date(2000, 1, 1), timedelta(days=366))
+"""Days of rankings and series, and when the source looked: the first one, and how far after today they may lie."""
+DATES = (date(1000, 1, 1), timedelta(days=3660))
+"""Dates of releases, births and entries, as for days."""
 
 # -- what people give ------------------------------------------------------------------------------------------
 

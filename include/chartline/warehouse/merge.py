@@ -31,6 +31,7 @@ class Rule(Enum):
     """What becomes of a column when a row that is there already is merged with a new one."""
 
     FILL = "the newest value that is not null"
+    NAMED = "the newest value that is not empty"
     REPLACE = "the newest value, null too"
     FIRST = "the first value that is not null, for ever"
     LATEST = "the later of the two times; alone, this is no change of the row"
@@ -38,7 +39,7 @@ class Rule(Enum):
     GENERATED = "given by the database when the row is made, never written"
 
 
-WRITTEN = (Rule.FILL, Rule.REPLACE, Rule.FIRST, Rule.LATEST)
+WRITTEN = (Rule.FILL, Rule.NAMED, Rule.REPLACE, Rule.FIRST, Rule.LATEST)
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,8 @@ def _fold_value(table: MergeTable, column: str, before: Any, new: Any) -> Any:
     match table.columns.get(column):
         case Rule.FILL:
             return before if new is None else new
+        case Rule.NAMED:
+            return new or before
         case Rule.FIRST:
             return new if before is None else before
         case Rule.LATEST:
@@ -221,6 +224,7 @@ def _resolution(table: MergeTable, columns: tuple[str, ...]) -> sql.Composable:
 _TRUE, _FALSE = sql.SQL("true"), sql.SQL("false")
 _VALUES = {
     Rule.FILL: sql.SQL("coalesce(excluded.{0}, t.{0})"),
+    Rule.NAMED: sql.SQL("coalesce(nullif(excluded.{0}, ''), t.{0})"),
     Rule.REPLACE: sql.SQL("excluded.{0}"),
     Rule.FIRST: sql.SQL("coalesce(t.{0}, excluded.{0})"),
     Rule.LATEST: sql.SQL("greatest(t.{0}, excluded.{0})"),

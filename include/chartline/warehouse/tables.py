@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from chartline.warehouse.merge import MergeTable, Rule
 
-FILL, REPLACE, FIRST, LATEST = Rule.FILL, Rule.REPLACE, Rule.FIRST, Rule.LATEST
+FILL, NAMED, REPLACE, FIRST, LATEST = Rule.FILL, Rule.NAMED, Rule.REPLACE, Rule.FIRST, Rule.LATEST
 MADE = {"created_at": Rule.GENERATED, "updated_at": Rule.STAMP}
 
 PLATFORM = MergeTable(
@@ -27,7 +27,7 @@ CHART = MergeTable(
     ("slug",),
     {
         "id": Rule.GENERATED,
-        "name": FILL,
+        "name": NAMED,
         "type": FILL,
         "platform": REPLACE,
         "frequency": REPLACE,
@@ -93,9 +93,9 @@ TRACK = MergeTable(
     "track",
     ("uuid",),
     {
+        "name": NAMED,
         **dict.fromkeys(
             (
-                "name",
                 "credit_name",
                 "image_url",
                 "app_url",
@@ -122,10 +122,10 @@ ARTIST = MergeTable(
     "artist",
     ("uuid",),
     {
+        "name": NAMED,
         **dict.fromkeys(
             (
                 "slug",
-                "name",
                 "app_url",
                 "web_url",
                 "image_url",
@@ -152,7 +152,8 @@ LABEL = MergeTable("label", ("name", "type"), {"id": Rule.GENERATED}, hashed=("n
 RADIO = MergeTable(
     "radio",
     ("slug",),
-    dict.fromkeys(("name", "country_code", "country_name", "city_name", "time_zone", "reach", "image_url"), FILL),
+    {"name": NAMED}
+    | dict.fromkeys(("country_code", "country_name", "city_name", "time_zone", "reach", "image_url"), FILL),
 )
 
 # Links: a list that is not empty replaces the one before (merge.replace), an empty one takes nothing away.

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from chartline.soundcharts.models import SongLight
 from chartline.warehouse import artists, tracks
 from chartline.warehouse.connect import connect
 
@@ -239,3 +240,14 @@ def test_the_first_to_meet_an_artist_counts_it_once(warehouse_url: str, build: A
         first.commit()
         other.join()
     assert made == [5, 0]
+
+
+def test_a_name_that_is_missing_takes_no_known_one_away(warehouse: psycopg.Connection, build: Any) -> None:
+    named = SongLight.model_validate({"uuid": build.uid(1), "name": "Paper Lantern"})
+    nameless = [SongLight.model_validate({"uuid": build.uid(n), "name": None}) for n in (1, 2)]
+    tracks.store_light(warehouse, nameless)
+    assert warehouse.execute("select name from track order by uuid").fetchall() == [("",), ("",)]
+    tracks.store_light(warehouse, [named])
+    tracks.store_light(warehouse, nameless)
+    tracks.store_light(warehouse, [named, nameless[0]])
+    assert warehouse.execute("select name from track order by uuid").fetchall() == [("Paper Lantern",), ("",)]
