@@ -14,7 +14,7 @@ import pytest
 from chartline.operating import entities
 from chartline.schedules import service
 from chartline.soundcharts.models import Artist, ChartLight, RankingPage, Song
-from chartline.warehouse import artists, charts, rankings, tracks
+from chartline.warehouse import artists, charts, entity_lists, rankings, tracks
 from chartline.warehouse.connect import connect
 from chartline.warehouse.rankings import Fetched
 
@@ -170,12 +170,11 @@ def test_where_a_track_stood_on_every_followed_chart(conn: Conn) -> None:
 
 
 SEARCHES = (
-    "select 1 from chartline.track t where to_tsvector('simple', t.name || ' ' || coalesce(t.credit_name, ''))"
-    " @@ '''a'':*'::tsquery",
-    "select 1 from chartline.artist t where to_tsvector('simple', t.name) @@ '''a'':*'::tsquery",
+    f"select 1 from chartline.track t where {entity_lists._TRACK_WORDS} @@ '''a'':*'::tsquery",
+    f"select 1 from chartline.artist t where {entity_lists._ARTIST_WORDS} @@ '''a'':*'::tsquery",
     "select 1 from chartline.track t where t.isrc = 'x'",
-    "select 1 from chartline.track t order by lower(name), uuid limit 50",
-    "select 1 from chartline.artist t where lower(t.name) = 'x'",
+    "select 1 from chartline.track t order by left(lower(name), 200), uuid limit 50",
+    "select 1 from chartline.artist t where left(lower(t.name), 200) = 'x' and lower(t.name) = 'x'",
 )
 
 

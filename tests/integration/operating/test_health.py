@@ -37,9 +37,12 @@ def test_a_warehouse_where_all_is_well(story: Any) -> None:
     story.call(story.now, left=1_000_000)
     found = look(story)
     assert {check.name: check.status for check in found.checks} == dict.fromkeys(
-        ("warehouse", "schema", "api", "credentials", "quarantined", "overdue", "failing", "last_success", "quota"),
+        (
+            "warehouse", "schema", "api", "credentials", "quarantined", "overdue", "failing", "last_success", "quota",
+            "answers",
+        ),
         "ok",
-    )
+    )  # fmt: skip
     assert found.status == "ok"
     assert not [check.name for check in found.checks if check.advice]
 
