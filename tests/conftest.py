@@ -33,6 +33,13 @@ TEST_MONTHS = [date(2026, month, 1) for month in range(8, 13)]  # fixed days in 
 REPOSITORY = Path(__file__).parents[1]
 
 
+def copied_dags(home: Path) -> Path:
+    """DAG files of the tests' own below `home`: those of the repository may be another installation's, and are read."""
+    folder = home / "dags"
+    shutil.copytree(REPOSITORY / "dags", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
 def _airflow_of_our_own(home: Path) -> None:
     """Airflow reads its settings when it is first imported: none of the machine's may reach the tests."""
     for name in [name for name in os.environ if name.startswith(("AIRFLOW", "CHARTLINE_WAREHOUSE"))]:
@@ -40,7 +47,7 @@ def _airflow_of_our_own(home: Path) -> None:
     os.environ |= {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__DAGS_FOLDER": str(REPOSITORY / "dags"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(copied_dags(home)),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
     }
 

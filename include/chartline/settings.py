@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     alert_notifiers: str = Field(
         "", repr=False, description="Airflow notifiers for alerts, a JSON list of class and kwargs"
     )
+    approvers: str = Field(
+        "", description="users of Airflow who may approve large work, with commas between; empty: all who may run it"
+    )
     alert_slow_factor: float = Field(3.0, gt=1, description="times its usual length after which a run is slow")
     alert_slow_minutes: int = Field(5, ge=0, description="beyond its usual length that a slow run takes at least")
 

@@ -1,9 +1,12 @@
-"""Tells of a failed Airflow run within seconds, whatever became of its own report."""
+"""Tells of a failed Airflow run within seconds, whatever became of its own report; and of what waits for a person."""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +67,46 @@ class ChartlineNotifier(BaseNotifier):
         for name, channel in channels(settings()).items():
             outcome = channel.send(said, f"away-{time.time_ns()}")
             log.info("%s: %s", name, "told" if outcome.ok else outcome.error)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What waits for a person: in one line, the facts, and when nobody's answer becomes a no."""
+
+    what: str
+    lines: Sequence[str]
+    until: datetime
+
+
+class QuestionNotifier(BaseNotifier):
+    """For a task that asks a person (its `question`): the alert `approval` is opened and told on every channel."""
+
+    template_fields = ()
+
+    def notify(self, context: Any) -> None:
+        """See airflow.sdk.BaseNotifier: runs in the task, when the question can be answered."""
+        ti, asked = context["ti"], context["task"].question
+        found = alert_rules.approval(ti.dag_id, ti.run_id, ti.task_id, asked.what, asked.lines, asked.until)
+        ways = channels(settings())
+        try:
+            with runtime.warehouse() as conn:
+                alerts.notice(conn, found, channels=ways, base_url=base_url())
+                done = alerts.deliver(conn, ways)
+            log.info("That it waits: %d told, %d to be tried again", done.told, done.failed)
+        except (ChartlineError, psycopg.Error) as trouble:
+            log.warning("Nobody is told that it waits: %s", trouble)
+
+
+def answered(context: Any) -> None:
+    """The question of a task is answered: the alert is solved."""
+    ti, ways = context["ti"], channels(settings())
+    subject = alert_rules.approval_subject(ti.dag_id, ti.run_id, ti.task_id)
+    try:
+        with runtime.warehouse() as conn:
+            alerts.solved(conn, alert_rules.APPROVAL, subject, channels=ways, base_url=base_url())
+            alerts.deliver(conn, ways)
+    except (ChartlineError, psycopg.Error) as trouble:
+        log.warning("The DAG alerts tells that it is answered: %s", trouble)
 
 
 def _reason(context: Any) -> str:

@@ -58,12 +58,20 @@ class ChartTimetable(Timetable):
 
     first: start and end of the interval that runs first. asked_at: when the past was asked for; each asking has runs
     of its own, so that a chart that is followed again gets what its former runs had not brought. window: periods (and,
-    on a grid finer than days, days) of one window. Without catchup the only past interval is the latest complete one.
-    After a change of the grid the next interval begins where the last one ended.
+    on a grid finer than days, days) of one window. start: where the past begins; None: with the DAG. Without catchup
+    the only past interval is the latest complete one. After a change of the grid the next interval begins where the
+    last one ended.
     """
 
-    def __init__(self, grid: Grid, first: tuple[datetime, datetime], asked_at: datetime, window: int) -> None:
-        self.grid, self.first, self.asked_at, self.window = grid, first, asked_at, window
+    def __init__(
+        self,
+        grid: Grid,
+        first: tuple[datetime, datetime],
+        asked_at: datetime,
+        window: int,
+        start: datetime | None = None,
+    ) -> None:
+        self.grid, self.first, self.asked_at, self.window, self.start = grid, first, asked_at, window, start
         self.description = f"{grid.text().capitalize()}, UTC"
 
     @property
@@ -78,6 +86,7 @@ class ChartTimetable(Timetable):
             "first": [moment.isoformat() for moment in self.first],
             "asked_at": self.asked_at.isoformat(),
             "window": self.window,
+            "start": self.start and self.start.isoformat(),
         }
 
     @classmethod
@@ -86,7 +95,8 @@ class ChartTimetable(Timetable):
         try:
             start, end = map(datetime.fromisoformat, data["first"])
             asked_at = datetime.fromisoformat(data["asked_at"])
-            return cls(Grid.from_json(data["grid"]), (start, end), asked_at, int(data["window"]))
+            begins = datetime.fromisoformat(data["start"]) if data.get("start") else None
+            return cls(Grid.from_json(data["grid"]), (start, end), asked_at, int(data["window"]), begins)
         except (KeyError, TypeError, ValueError) as wrong:
             raise AirflowTimetableInvalid(f"This is not a chart's timetable: {wrong}") from wrong
 
@@ -140,14 +150,15 @@ class ChartTimetable(Timetable):
             return self._backfill(interval, _day(restriction.earliest), _day(restriction.latest) + DAY)
         if not restriction.catchup:
             return self._latest(interval)
+        earliest = max(self.start or restriction.earliest, restriction.earliest)
         if last is None or interval is None:
             return self._single(*self.first)
         if last.mark >= PAST:
-            return self._before(interval.start, restriction.earliest, then=last.run_after.replace(microsecond=0))
+            return self._before(interval.start, earliest, then=last.run_after.replace(microsecond=0))
         if interval.end <= self.first[0]:  # of an earlier time: the past holds what follows it
             return self._single(*self.first)
         if interval.start < self.first[1]:
-            return self._before(interval.start, restriction.earliest, then=interval.end)
+            return self._before(interval.start, earliest, then=interval.end)
         return self._onwards(interval.end)
 
     def _before(self, end: datetime, earliest: datetime, then: datetime) -> Info:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,8 +13,14 @@ from airflow.sdk.exceptions import DownstreamTasksSkipped, TaskAwaitingInput
 
 from chartline import settings as chartline_settings
 from chartline.cascade.ask import CascadeAsk
+from chartline.dagbuild import runtime
 from chartline.dagbuild.approval import EstimateGate, markdown
+from chartline.operating import alerts
+from chartline.operating.webhooks import Outcome
 from chartline.schedules.estimate import Estimate, Range
+from chartline.settings import Settings
+from chartline.warehouse.connect import connect
+from chartline_airflow import notifier
 
 
 def an_estimate(calls: int, quota: int | None, about: str = "some chart") -> Estimate:
@@ -31,6 +38,7 @@ class Instance:
 
     id = "an-id"
     map_index = -1
+    dag_id, run_id, task_id = "gated", "r1", "estimate"
 
     def __init__(self) -> None:
         self.pushed: dict[str, Any] = {}
@@ -76,6 +84,80 @@ def test_large_work_waits_for_a_person_who_is_told_what_it_costs(asked: list[dic
     assert told["subject"] == "some chart: 2 to 201 calls, up to 20% of the quota left"
     assert told["defaults"] == ["Reject"]
     assert "| track\\_metadata | 0 to 199 |" in told["body"]
+
+
+class Channel:
+    """Hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str, str]] = []
+
+    def send(self, message: Any, number: str) -> Outcome:
+        self.heard.append((message["event"], message["alert"]["title"], message["link"]))
+        return Outcome(True)
+
+
+@pytest.fixture
+def channel(monkeypatch: pytest.MonkeyPatch, warehouse_url: str) -> Channel:
+    """Who is told, with a warehouse to keep what is told in."""
+    one = Channel()
+    monkeypatch.setattr(notifier, "channels", lambda _: {"pager": one})
+    monkeypatch.setattr(notifier, "base_url", lambda: "https://airflow.example")
+    monkeypatch.setattr(runtime, "warehouse_dsn", lambda: warehouse_url)
+    return one
+
+
+def test_a_held_approval_is_told_at_once_and_solved_when_it_is_answered(
+    asked: list[dict[str, Any]], channel: Channel, warehouse_url: str
+) -> None:
+    with pytest.raises(TaskAwaitingInput):
+        run(an_estimate(201, 1000))
+    title = "Waiting for approval: some chart: 2 to 201 calls, up to 20% of the quota left"
+    link = "https://airflow.example/dags/gated/runs/r1/tasks/estimate/required_actions"
+    assert channel.heard == [("opened", title, link)]
+    with connect(warehouse_url) as conn:
+        conn.autocommit = True
+        assert alerts.look(conn, Settings(), channels=["pager"], awaited=lambda alert: False) == []  # just asked
+        conn.execute("update chartline.alert set opened_at = opened_at - interval '5 minutes'")
+        assert alerts.look(conn, Settings(), channels=["pager"]) == []
+    gate = EstimateGate(task_id="estimate", estimate=lambda _: None)
+    instance = Instance()
+    context = Context(ti=instance, task_instance=instance, params={}, task=gate)  # type: ignore[typeddict-item]
+    event = {
+        "chosen_options": ["Approve"],
+        "params_input": {},
+        "responded_at": datetime(2026, 11, 20, tzinfo=UTC),
+        "responded_by_user": {"id": "anna", "name": "anna"},
+    }
+    gate.execute_complete(context, event)
+    assert [heard[0] for heard in channel.heard] == ["opened", "solved"]
+
+
+def test_a_question_that_airflow_no_longer_asks_is_solved_by_the_next_look(
+    asked: list[dict[str, Any]], channel: Channel, warehouse_url: str
+) -> None:
+    with pytest.raises(TaskAwaitingInput):
+        run(an_estimate(201, 1000))
+    with connect(warehouse_url) as conn:
+        conn.autocommit = True
+        conn.execute("update chartline.alert set opened_at = opened_at - interval '5 minutes'")
+        [event] = alerts.look(conn, Settings(), channels=["pager"], awaited=lambda alert: False)
+    assert (event.event, event.alert.kind, event.alert.subject) == ("solved", "approval", "gated/r1/estimate")
+
+
+def test_only_those_whom_the_settings_name_may_answer(
+    monkeypatch: pytest.MonkeyPatch, asked: list[dict[str, Any]], channel: Channel
+) -> None:
+    with pytest.raises(TaskAwaitingInput):
+        run(an_estimate(201, 1000))
+    chartline_settings.settings.cache_clear()
+    monkeypatch.setenv("CHARTLINE_APPROVERS", "anna, ben")
+    with pytest.raises(TaskAwaitingInput):
+        run(an_estimate(201, 1000))
+    assert [told["assigned_users"] for told in asked] == [
+        None,
+        [{"id": "anna", "name": "anna"}, {"id": "ben", "name": "ben"}],
+    ]
 
 
 @pytest.mark.parametrize(("every", "skipped"), [(True, {"after", "last"}), (False, {"after"})])

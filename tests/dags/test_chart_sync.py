@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import nullcontext
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,13 @@ import pytest
 import time_machine
 from airflow.sdk.exceptions import AirflowFailException
 
+from chartline.dagbuild import chart_sync, runtime
+from chartline.operating import alert_rules
 from chartline.schedules.calendar import Grid
+from chartline.schedules.snapshot import SnapshotLine
+from chartline.settings import Settings
+from chartline.warehouse import executions, schedules
+from chartline.warehouse.connect import connect
 
 from .conftest import row
 
@@ -49,7 +56,7 @@ def test_a_chart_with_history_fills_its_past(follow: Follow, parse: Parse) -> No
     dags = parse("chart_sync.py")
     one, filled, held = (dags[f"chart_sync.{slug}"] for slug in ("one", "past", "held"))
     assert (one.catchup, filled.catchup, held.catchup) == (False, True, False)
-    assert filled.start_date == datetime(2026, 7, 24, tzinfo=UTC)
+    assert filled.timetable.start == datetime(2026, 7, 24, tzinfo=UTC)
     assert filled.max_active_runs >= 8
     assert isinstance(filled.timetable, ChartTimetable)
     assert filled.timetable.first[1] == datetime(2026, 11, 1, tzinfo=UTC)
@@ -67,8 +74,6 @@ def test_a_chart_with_history_fills_its_past(follow: Follow, parse: Parse) -> No
     ],
 )
 def test_the_days_of_a_run(run_type: str, run_id: str, end: Any, interval: Any) -> None:
-    from chartline.dagbuild import chart_sync
-
     start = datetime(2026, 11, 18, tzinfo=UTC)
     run = SimpleNamespace(run_type=run_type, run_id=run_id, data_interval_start=start, data_interval_end=end)
     with time_machine.travel(datetime(2026, 11, 20, 14, tzinfo=UTC), tick=False):
@@ -125,8 +130,6 @@ def test_a_bad_row_is_quarantined_and_the_others_are_unharmed(follow: Follow, pa
 def test_a_task_process_builds_only_its_own_dag(follow: Follow, parse: Parse, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.sdk.definitions.context import AirflowParsingContext
 
-    from chartline.dagbuild import chart_sync
-
     follow(row("one"), row("two"))
     for wanted, built in (("chart_sync.two", {"chart_sync.two"}), ("chart_cascade", set()), (None, None)):
         monkeypatch.setattr(
@@ -167,3 +170,48 @@ def test_a_run_that_never_opened_does_not_end_green(
     monkeypatch.setattr("chartline.dagbuild.cascade.get_current_context", dict)
     with pytest.raises(AirflowFailException, match="first task"):
         report.python_callable()
+
+
+def test_a_run_by_hand_of_any_logical_date_has_its_tasks(follow: Follow, parse: Parse) -> None:
+    """Airflow leaves out tasks that start later than the run's logical date, and calls it a success."""
+    follow(row("one", sync_historical_data=True), row("bad", history_days=-1))
+    dags = parse("chart_sync.py")
+    for dag in dags.values():
+        assert {task.start_date for task in dag.tasks} == {datetime(1970, 1, 1, tzinfo=UTC)}
+    assert dags["chart_sync.one"].timetable.start == datetime(2025, 11, 1, tzinfo=UTC)  # where its past begins
+
+
+def test_a_change_during_a_parse_is_in_it(
+    parse: Parse, monkeypatch: pytest.MonkeyPatch, warehouse_url: str, tmp_path: Path
+) -> None:
+    """Whoever asks for a parse while one is under way is not heard by Airflow."""
+    seen = [[row("one")], [row("one"), row("two")], [row("one"), row("two")]]
+    monkeypatch.setattr(schedules, "snapshot_rows", lambda url: seen.pop(0))
+    monkeypatch.setenv("CHARTLINE_HOME", str(tmp_path))
+    monkeypatch.setenv("CHARTLINE_WAREHOUSE_URL", warehouse_url)
+    assert set(parse("chart_sync.py")) == {"chart_sync.one", "chart_sync.two"}
+    assert seen == []
+
+
+def test_a_chart_that_is_not_followed_any_more_has_a_dag_that_ends_its_runs(
+    monkeypatch: pytest.MonkeyPatch, warehouse_url: str
+) -> None:
+    slug = "gone"
+    with connect(warehouse_url) as conn:
+        conn.autocommit = True
+        for name in ("r1", "r2"):
+            executions.open_execution(conn, dag_id=f"chart_sync.{slug}", run_id=name, chart_slug=slug, trigger="manual")
+    lines = [SnapshotLine.of(row) for row in schedules.snapshot_rows(warehouse_url)]
+    [dag] = [chart_sync.build_or_quarantine(line) for line in lines]
+    assert (dag.dag_id, dag.schedule, dag.tags) == (f"chart_sync.{slug}", None, {"chartline", "removed"})
+    monkeypatch.setattr(runtime, "warehouse_dsn", lambda: warehouse_url)
+    context = {"dag_run": SimpleNamespace(dag_id=dag.dag_id, run_id="r1")}
+    monkeypatch.setattr(chart_sync, "get_current_context", lambda: context)
+    end_run: Any = dag.get_task("end_run")
+    with pytest.raises(AirflowFailException, match="is not followed any more"):
+        end_run.python_callable()
+    with connect(warehouse_url) as conn:
+        found = conn.execute("select run_id, status, error from chartline.chart_sync_execution order by 1").fetchall()
+        assert alert_rules.failed_runs(conn, Settings(), datetime.now(UTC), []).found == []  # a person's own doing
+    assert [(run, status) for run, status, _ in found] == [("r1", "lost"), ("r2", "running")]
+    assert found[0][2].startswith("not_followed: gone is not followed any more")

@@ -150,17 +150,23 @@ def test_one_chart_is_audited_when_it_is_named(conn: Any, context: dict[str, Any
     assert told(context)["charts"] == 1
 
 
-def test_what_is_paused_missing_off_or_about_to_run_is_named_and_left_alone(conn: Any, context: dict[str, Any]) -> None:
+def test_what_is_paused_missing_off_or_about_to_run_is_named_and_left_alone(
+    conn: Any, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
     ti = context["ti"]
     ti.paused = {"chart_sync.one": True}
     assert find(conn, context) == []
     assert "is paused" in told(context)["left_alone"]["one"]
     assert "no DAG chart_sync.two" in told(context)["left_alone"]["two"]
+    held = {"chart_sync.one": 0}
+    monkeypatch.setattr(runtime, "runs_held", lambda dag_id, now: held[dag_id])
     ti.paused, ti.runs = dict.fromkeys(("chart_sync.one", "chart_sync.two"), False), {"chart_sync.one": 3}
     service.change(conn, "two", {"is_active": False})
     assert find(conn, context) == []
     assert "3 of its runs have yet to begin" in told(context)["left_alone"]["one"]
     assert "not active" in told(context)["left_alone"]["two"]
+    held["chart_sync.one"] = 3  # for a logical date to come: they bring nothing
+    assert [run["trigger_dag_id"] for run in find(conn, context)] == ["chart_sync.one"]
     context["params"]["chart"] = "two"
     assert [run["trigger_dag_id"] for run in find(conn, context)] == ["chart_sync.two"]
 

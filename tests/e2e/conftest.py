@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import secrets
 import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,7 +29,7 @@ from chartline.local.airflow import AirflowRefused
 from chartline.local.ports import LOOPBACK, free_port
 from chartline.local.processes import last_words
 from chartline.local.stack import Ports, Stack
-from chartline.schedules.reparse import ask_reparse
+from chartline.schedules import reparse
 from chartline.warehouse.connect import connect
 from simulator.compare import compare
 from simulator.world import World, WorldSettings
@@ -54,6 +55,7 @@ CHANNELS = {  # the connections are made by the test that listens
         ]
     ),
 }
+DAGS = "AIRFLOW__CORE__DAGS_FOLDER"  # of the tests' own
 ENDED = ("success", "failed")
 
 Value = TypeVar("Value")
@@ -246,7 +248,10 @@ class Chartline:
 
     def ask_parse(self) -> None:
         """Have the file of the followed charts parsed, as every command that changes a schedule does."""
-        assert "seconds" in ask_reparse()
+        assert "seconds" in reparse.ask(self._ask_airflow, reparse.in_a_thread, AirflowRefused)
+
+    def _ask_airflow(self, method: str, path: str, json: object = None, params: Mapping[str, Any] | None = None) -> Any:
+        return self.stack.airflow.api(method, path, json, params=params)
 
     def chart_dags(self) -> dict[str, dict[str, Any]]:
         """Slug -> the DAG of each followed chart."""
@@ -361,7 +366,7 @@ def installation() -> Iterator[Chartline]:
         home,
         durable=False,
         ports=Ports(simulator=simulator),
-        extra_env=account.env | PARSE_ON_REQUEST | IMPATIENT | WINDOWS | CHANNELS,
+        extra_env=account.env | PARSE_ON_REQUEST | IMPATIENT | WINDOWS | CHANNELS | {DAGS: os.environ[DAGS]},
     )
     try:
         with stack:

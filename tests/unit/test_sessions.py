@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chartline.errors import ChartlineError
-from chartline.operating import doctor
+from chartline.operating.airflow import Airflow
 from chartline.operating.webhooks import Webhook
 from chartline.sessions import Session
 from chartline.soundcharts.account import ApiAccount
@@ -79,8 +79,8 @@ def test_a_webhook_gets_no_login_of_a_netrc(listener: Listener) -> None:
     assert listener.logins == [None]
 
 
-def test_airflow_gets_doctors_own_login(listener: Listener) -> None:
-    with doctor._session(doctor.Airflow("http://airflow.example", None)) as http:
+def test_airflow_gets_the_login_that_is_meant_for_it(listener: Listener) -> None:
+    with Airflow("http://airflow.example", None).session() as http:
         http.get(f"{listener.url}/api/v2/pools", headers={"Authorization": "Bearer its"})
     assert listener.logins == ["Bearer its"]
 

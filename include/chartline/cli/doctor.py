@@ -10,6 +10,7 @@ import typer
 
 from chartline.cli import common
 from chartline.operating import doctor
+from chartline.operating.airflow import Airflow
 from chartline.soundcharts.account import ApiAccount
 
 SIGNS = {doctor.OK: "ok     ", doctor.WARNING: "warning", doctor.PROBLEM: "PROBLEM"}
@@ -24,7 +25,7 @@ def examine(as_json: Annotated[bool, typer.Option("--json", help="for programs")
     """Look at versions, connections, credentials (a free call), quota, schema, permissions, clocks and pools, and say
     what to do. Fails when there is a problem; a warning is none."""
     lines = []
-    for line in doctor.examine(common.warehouse_url, ApiAccount.from_environment, doctor.Airflow.from_environment()):
+    for line in doctor.examine(common.warehouse_url, ApiAccount.from_environment, Airflow.from_environment()):
         lines.append(line)
         if not as_json:
             typer.echo(f"{SIGNS[line.state]}  {line.check}: {common.plain(line.what)}")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, CronTriggerTimetable, PokeReturnValue, task
+from airflow.sdk import DAG, CronTriggerTimetable, PokeReturnValue, get_current_context, task
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from chartline.dagbuild import docs, runtime
 from chartline.dagbuild.cascade import DEFAULT_ARGS
 from chartline.operating import alerts
+from chartline.schedules import gaps
 from chartline.settings import settings
 from chartline.warehouse import alerts as rows
 from chartline.warehouse import schema
@@ -45,7 +46,13 @@ def build() -> DAG:
             ways = channels(settings())
             with runtime.warehouse() as conn:
                 schema.check(conn)
-                for event in alerts.look(conn, settings(), channels=ways, base_url=base_url()):
+                context = get_current_context()
+                lost = gaps.find_lost(conn, runtime.run_state(context))
+                for run, reason in gaps.close_lost(conn, lost).items():
+                    log.warning("%s: %s", run, reason)
+                for event in alerts.look(
+                    conn, settings(), channels=ways, base_url=base_url(), awaited=runtime.awaited(context)
+                ):
                     log.info("%s: %s", event.event, event.alert.title)
                 alerts.run_succeeded(conn, DAG_ID, channels=ways, base_url=base_url())
                 done = alerts.deliver(conn, ways)

@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import psycopg
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Context
+from airflow.sdk.execution_time.hitl import HITLUser
 
 from chartline.dagbuild import docs, runtime
 from chartline.errors import AskPerson, SkipItem, StopRun
 from chartline.schedules.estimate import Estimate, rows
 from chartline.settings import settings
 from chartline.warehouse import schema
+from chartline_airflow.notifier import Question, QuestionNotifier, answered
 
 Ask = TypeVar("Ask")
 
@@ -51,10 +53,13 @@ class EstimateGate(ApprovalOperator):
         **kwargs: Any,
     ) -> None:
         self._estimate = estimate
+        self.question: Question | None = None
         super().__init__(
             subject="What would it cost?",
             defaults=self.REJECT,
             response_timeout=WAIT,
+            notifiers=[QuestionNotifier()],
+            assigned_users=approvers() or None,
             ignore_downstream_trigger_rules=ignore_downstream_trigger_rules,
             **kwargs,
         )
@@ -74,11 +79,14 @@ class EstimateGate(ApprovalOperator):
         if not found.needs_approval(settings()):
             return None
         self.subject, self.body = headline(found), markdown(found)
+        facts = [f"{name}: {value}" for name, value in rows(found)]
+        self.question = Question(headline(found), (*facts, *found.notes), datetime.now(UTC) + WAIT)
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on, or skip what follows."""
         log.info("Answered by %s.", _name(event) or "nobody in time")
+        answered(context)
         if self.REJECT in event.get("chosen_options", ()):
             log.info("Not approved: nothing is fetched. Trigger the run again to be asked again.")
         return super().execute_complete(context, event)
@@ -88,6 +96,12 @@ class EstimateGate(ApprovalOperator):
         every = self.ignore_downstream_trigger_rules
         follow = task.get_flat_relatives(upstream=False) if every else task.get_direct_relatives(upstream=False)
         self.skip(ti=context["ti"], tasks=follow)
+
+
+def approvers() -> list[HITLUser]:
+    """Who may answer, by `CHARTLINE_APPROVERS`; none: whoever may run the DAG."""
+    names = dict.fromkeys(name.strip() for name in settings().approvers.split(",") if name.strip())
+    return [HITLUser(id=name, name=name) for name in names]
 
 
 def config(context: Context) -> dict[str, Any]:

@@ -10,15 +10,15 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from airflow.sdk import DAG, Context, Param, get_parsing_context, task
+from airflow.sdk import DAG, Context, Param, get_current_context, get_parsing_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from chartline.cascade.ask import CascadeAsk
 from chartline.cascade.run import Run
 from chartline.dagbuild import docs, runtime
 from chartline.dagbuild.cascade import DAY_PARAMS, DEFAULT_ARGS, add_cascade, add_form, ranking_asset
-from chartline.errors import NotConfigured, UnknownChart
-from chartline.schedules import model, snapshot
+from chartline.errors import NotConfigured, NotFollowed, UnknownChart
+from chartline.schedules import gaps, model, snapshot
 from chartline.schedules.calendar import Grid
 from chartline.schedules.model import DAG_PREFIX, Schedule
 from chartline.schedules.runs import is_past
@@ -29,6 +29,13 @@ from chartline_airflow.notifier import ChartlineNotifier
 from chartline_airflow.timetable import ChartTimetable
 
 log = logging.getLogger(__name__)
+
+ANY_DATE = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a DAG starts, for Airflow: where the past begins is the timetable's to know. Airflow makes no task of a run by
+hand whose logical date lies before the DAG's start, and calls it a success."""
+
+AT_MOST = 2
+"""Times that one parse looks at the schedules again."""
 
 PARAMS = {
     **DAY_PARAMS,
@@ -46,7 +53,18 @@ def build_all() -> dict[str, DAG]:
     wanted = get_parsing_context().dag_id
     if wanted and not wanted.startswith(DAG_PREFIX):
         return {}
-    return {dag.dag_id: dag for dag in map(build_or_quarantine, _lines(wanted))}
+    lines = _lines(wanted)
+    dags = _built(lines)
+    for _ in range(0 if wanted else AT_MOST):
+        lines = _changed_meanwhile(snapshot.default_path(), lines)
+        if not lines:
+            break
+        dags = _built(lines)
+    return dags
+
+
+def _built(lines: list[SnapshotLine]) -> dict[str, DAG]:
+    return {dag.dag_id: dag for dag in map(build_or_quarantine, lines)}
 
 
 def _lines(wanted: str | None) -> list[SnapshotLine]:
@@ -61,19 +79,30 @@ def _lines(wanted: str | None) -> list[SnapshotLine]:
     return snapshot.load(path)
 
 
-def _refresh(path: Path, max_age: float = snapshot.MAX_AGE) -> None:
+def _changed_meanwhile(path: Path, lines: list[SnapshotLine]) -> list[SnapshotLine]:
+    """The list where it has changed since it was read, else none: a parse that is asked for during one may be lost."""
+    if not _refresh(path, max_age=0):
+        return []
+    now = snapshot.load(path)
+    return [] if now == lines else now
+
+
+def _refresh(path: Path, max_age: float = snapshot.MAX_AGE) -> bool:
     try:
         url = os.environ.get("CHARTLINE_WAREHOUSE_URL") or runtime.warehouse_dsn()
     except NotConfigured as missing:
         log.warning("%s The last list of schedules stands.", missing)
-        return
+        return False
     warning = snapshot.refresh(path, url, max_age)
     if warning:
         log.warning("%s", warning)
+    return not warning
 
 
 def build_or_quarantine(line: SnapshotLine) -> DAG:
     """The schedule's DAG, or one with the same id that fails with the reason why it cannot be built."""
+    if line.left:
+        return ending(line.slug)
     if line.schedule is None:
         return quarantine(line.slug, line.error or "The row cannot be read.")
     try:
@@ -87,11 +116,11 @@ def build(schedule: Schedule) -> DAG:
     """The DAG of a schedule. An inactive one keeps its DAG, for runs by hand, but has no timetable."""
     window = settings().history_window
     asked_at = schedule.history_asked_at or schedule.created_at
-    timetable = ChartTimetable(schedule.grid, schedule.first_interval, asked_at, window)
+    timetable = ChartTimetable(schedule.grid, schedule.first_interval, asked_at, window, schedule.start_date)
     dag = DAG(
         schedule.dag_id,
         schedule=timetable if schedule.is_active else None,
-        start_date=schedule.start_date,
+        start_date=ANY_DATE,
         catchup=schedule.catchup,
         description=f"{schedule.name}, {schedule.grid.text()}",
         doc_md=docs.chart_sync(schedule),
@@ -151,12 +180,39 @@ def _due(dag_run: Any) -> date | None:
     return end.date() - timedelta(days=1) if end else None
 
 
+def ending(slug: str) -> DAG:
+    """The DAG of a chart that is not followed any more, while runs of it may be at work: it ends them, else Airflow
+    would call them running for ever. It makes no run of its own, and tells nobody: a person removed the chart."""
+    dag = DAG(
+        model.dag_id(slug),
+        schedule=None,
+        description="Not followed any more: its runs are ended, then it goes",
+        doc_md=docs.ending(slug),
+        tags={"chartline", "removed"},
+        default_args=DEFAULT_ARGS | {"retries": 0},
+        params=PARAMS,
+        is_paused_upon_creation=False,
+    )
+    reason = f"{NotFollowed.kind}: {slug} is not followed any more, so this run was ended."
+    with dag:
+
+        @task
+        def end_run() -> None:
+            dag_run = get_current_context()["dag_run"]
+            with runtime.warehouse() as conn:
+                gaps.end(conn, dag_run.dag_id, dag_run.run_id, reason)
+            raise AirflowFailException(reason)
+
+        end_run()
+    return dag
+
+
 def quarantine(slug: str, error: str) -> DAG:
     """A DAG with the schedule's id that fails daily with the reason, so that the ordinary alert fires."""
     dag = DAG(
         model.dag_id(slug),
         schedule="@daily",
-        start_date=datetime(2026, 1, 1, tzinfo=UTC),
+        start_date=ANY_DATE,
         catchup=False,
         description="This schedule cannot be used; the task says why",
         doc_md=docs.quarantine(slug, error),

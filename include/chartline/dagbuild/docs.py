@@ -68,11 +68,13 @@ itself when somebody looks at a series older than `CHARTLINE_FRESHNESS_AUDIENCE_
 
 
 ALERTS = f"""
-Looks every five minutes, in the warehouse alone, at what is wrong: failed runs, overdue and unusable schedules, a quota
-that will not last, refused credentials, runs much slower than usual. What is new is told to the channels of
-`CHARTLINE_ALERT_WEBHOOKS` and `CHARTLINE_ALERT_NOTIFIERS`, once; and once more when it is solved. A failed run is told
-by its own DAG within seconds; this DAG tries again what could not be told (waits grow from 15 seconds to 12 hours).
-While it is red nothing is noticed and nothing told again; nothing else depends on it.
+Looks every five minutes at what is wrong, in the warehouse: failed runs, overdue and unusable schedules, a quota that
+will not last, refused credentials, runs much slower than usual. First it closes as `lost` the executions that say they
+are at work and whose Airflow run is over or gone (it asks Airflow), and frees what they had leased. What is new is told
+to the channels of `CHARTLINE_ALERT_WEBHOOKS` and `CHARTLINE_ALERT_NOTIFIERS`, once; and once more when it is solved. A
+failed run is told by its own DAG within seconds, and so is work that waits for a person's approval; this DAG tries
+again what could not be told (waits grow from 15 seconds to 12 hours). While it is red nothing is noticed and nothing
+told again; nothing else depends on it.
 {_TRIAGE}"""
 
 HOUSEKEEPING = f"""
@@ -123,6 +125,15 @@ Keeps **{plain(schedule.name)}** (`{schedule.slug}`) in the warehouse: every ran
 then {", ".join(steps) or "nothing else"}. Runs {schedule.grid.text() if schedule.is_active else "by hand only"}.
 Change it with `chartline schedules change {schedule.slug} ...`.
 {_STEPS}{_TRIAGE}"""
+
+
+def ending(slug: str) -> str:
+    """The page of a chart that is not followed any more."""
+    return f"""
+{code(slug)} is **not followed any more**. What was stored of it stays. This DAG ends the runs that were at work, with
+the reason in their log and on their page, and goes within the hour. Follow the chart again with
+{code(f"chartline schedules add {slug}")}, and it is itself again.
+"""
 
 
 def quarantine(slug: str, error: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, Context, CronTriggerTimetable, Param, TriggerRule, get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from chartline.dagbuild import docs, runtime
 from chartline.dagbuild.approval import EstimateGate, approved_by
@@ -149,7 +149,7 @@ def _find_gaps(conn: Any, context: Context) -> list[dict[str, Any]]:
     """Compare, close what is lost, and plan; returns the runs to trigger, as the operator's arguments."""
     config, now = context["params"], datetime.now(UTC)
     charts, refused = _asked(conn, context)
-    lost = gaps.find_lost(conn, lambda dag_id, run_id: _run_state(context, dag_id, run_id))
+    lost = gaps.find_lost(conn, runtime.run_state(context))
     closed = {run.owner: reason for run, reason in lost} if config["dry_run"] else gaps.close_lost(conn, lost)
     found = gaps.audit(conn, charts, now, timedelta(hours=settings().overdue_hours))
     leave = _left_alone(conn, context, found) if config["heal"] else {}
@@ -194,30 +194,17 @@ def _why_not(conn: Any, context: Context, chart: ChartGaps) -> str:
     if not chart.is_active and not context["params"]["chart"]:
         return "its schedule is not active; name the chart in the form to heal it all the same"
     ti: Any = context["ti"]
-    dag = _known(lambda: ti.get_dag(chart.dag_id))
+    dag = runtime.known(lambda: ti.get_dag(chart.dag_id))
     if dag is None:
         return f"Airflow has no DAG {chart.dag_id}; it comes with the next parse"
     if dag.is_paused:
         return "its DAG is paused, so that its runs would only wait"
     unopened = ti.get_dr_count(chart.dag_id, states=list(AT_WORK)) - gaps.at_work(conn, chart.dag_id)
+    if unopened > 0:
+        unopened -= runtime.runs_held(chart.dag_id, datetime.now(UTC))
     if unopened > 0:  # their days are not known yet: a past that is being filled is not to be healed twice
         return f"{unopened} of its runs have yet to begin, and may bring them"
     return ""
-
-
-def _run_state(context: Context, dag_id: str, run_id: str) -> str | None:
-    ti: Any = context["ti"]
-    return _known(lambda: ti.get_dagrun_state(dag_id, run_id))
-
-
-def _known(ask: Callable[[], Value]) -> Value | None:
-    """What Airflow answers; None when it knows no such thing."""
-    try:
-        return ask()
-    except AirflowRuntimeError as error:
-        if (error.error.detail or {}).get("status_code") == 404:
-            return None
-        raise
 
 
 def _told(context: Context) -> dict[str, Any]:
@@ -236,7 +223,8 @@ def _release(conn: Any, held: Iterable[str], by: str) -> list[str]:
             log.warning("%s", gone)  # not followed any more, since it was asked about
         else:
             released.append(slug)
-    log.info("The past of %s is free to come. %s", ", ".join(released) or "no chart", reparse.ask_reparse())
+    shown = reparse.ask(None, reparse.waiting) if released else ""
+    log.info("The past of %s is free to come. %s", ", ".join(released) or "no chart", shown)
     return released
 
 

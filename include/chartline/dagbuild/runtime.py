@@ -5,11 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import psycopg
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import BaseHook, Context
+from airflow.sdk.exceptions import AirflowRuntimeError
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.comms import GetPreviousDagRun
 from psycopg.conninfo import make_conninfo
 from pydantic import BaseModel
 
@@ -20,16 +24,59 @@ from chartline.settings import settings
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.soundcharts.limiter import PostgresLimiter
 from chartline.warehouse import executions, schema
+from chartline.warehouse.alerts import Alert
 from chartline.warehouse.connect import connect
 from chartline.warehouse.executions import Execution
 from chartline_airflow.hook import SoundchartsHook
 
 log = logging.getLogger(__name__)
 
+Value = TypeVar("Value")
+
 WAREHOUSE = "chartline_warehouse"
 
 MakeAsk = Callable[[psycopg.Connection[Any]], BaseModel]
 """Makes what the run is asked for: a CascadeAsk or a RefreshAsk."""
+
+
+def known(ask: Callable[[], Value]) -> Value | None:
+    """What Airflow answers; None when it knows no such thing."""
+    try:
+        return ask()
+    except AirflowRuntimeError as error:
+        if (error.error.detail or {}).get("status_code") == 404:
+            return None
+        raise
+
+
+def run_state(context: Context) -> Callable[[str, str], str | None]:
+    """Asks Airflow for the state of a run, by DAG and run; None where it has no such run."""
+    ti: Any = context["ti"]
+    return lambda dag_id, run_id: known(lambda: ti.get_dagrun_state(dag_id, run_id))
+
+
+def awaited(context: Context) -> Callable[[Alert], bool]:
+    """Asks Airflow whether the task of an alert of the kind `approval` still waits for its answer."""
+    ti: Any = context["ti"]
+
+    def ask(alert: Alert) -> bool:
+        of = alert.details
+        where = {"dag_id": of["dag_id"], "run_ids": [of["run_id"]], "task_ids": [of["task_id"]]}
+        return bool(known(lambda: ti.get_ti_count(**where, states=["awaiting_input"])))
+
+    return ask
+
+
+def runs_held(dag_id: str, now: datetime) -> int:
+    """How many runs of a DAG Airflow calls running and holds, as their logical date has yet to come."""
+    held, before = 0, datetime.max.replace(tzinfo=UTC)
+    while True:
+        asked = GetPreviousDagRun(dag_id=dag_id, logical_date=before, state="running")
+        found: Any = task_runner.SUPERVISOR_COMMS.send(asked)
+        run = found.dag_run
+        if run is None or run.logical_date is None or run.logical_date <= now:
+            return held
+        held, before = held + 1, run.logical_date
 
 
 def warehouse_dsn() -> str:

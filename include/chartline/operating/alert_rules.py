@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from chartline.errors import CredentialsRefused, QuotaSpent
+from chartline.errors import CredentialsRefused, NotFollowed, QuotaSpent
 from chartline.operating import drift, quota, standing
 from chartline.operating.quota import Forecast
 from chartline.operating.standing import Followed
@@ -23,8 +23,8 @@ from chartline.warehouse.drift import Drift
 
 Connection = psycopg.Connection[Any]
 
-FAILED_RUN, OVERDUE, QUOTA, QUARANTINE, CREDENTIALS, SLOW_RUN, FIELD_GONE = KINDS = (
-    "failed_run", "overdue", "quota", "quarantine", "credentials", "slow_run", "field_gone",
+FAILED_RUN, OVERDUE, QUOTA, QUARANTINE, CREDENTIALS, SLOW_RUN, FIELD_GONE, APPROVAL = KINDS = (
+    "failed_run", "overdue", "quota", "quarantine", "credentials", "slow_run", "field_gone", "approval",
 )  # fmt: skip
 NO_REPORT = "Its Airflow run failed before it could report."
 OF_ACCOUNT = {CredentialsRefused.kind: CREDENTIALS, QuotaSpent.kind: QUOTA}
@@ -81,7 +81,8 @@ def failed_runs(conn: Connection, settings: Settings, now: datetime, open: Colle
     """Runs that failed and have not been made good since."""
     known = {alert.details.get("execution"): alert.subject for alert in open}
     ids = [id for id in known if id is not None]
-    found = [failed_run(run) for run in rows.failed_runs(conn, ids) if not of_account(run.error)]
+    ended = [run for run in rows.failed_runs(conn, ids) if _reason(run.error) != NotFollowed.kind]  # by a person
+    found = [failed_run(run) for run in ended if not of_account(run.error)]
     unknown = {known[id] for id in rows.unsettled(conn, ids)}
     bare = [alert for alert in open if alert.details.get("execution") is None]
     mended = rows.well_since(conn, [(str(alert.details["dag_id"]), alert.opened_at) for alert in bare])
@@ -269,6 +270,23 @@ def quota_alert(left: int, told: Forecast, runs: int = 0) -> Found:
     )
 
 
+def approval(dag_id: str, run_id: str, task_id: str, what: str, lines: Sequence[str], until: datetime) -> Found:
+    """The alert of work that waits for a person. what: in one line; until: when nobody's answer becomes a no."""
+    return Found(
+        APPROVAL,
+        approval_subject(dag_id, run_id, task_id),
+        f"Waiting for approval: {what}",
+        f"Answer under Required actions of the run in Airflow. Unanswered by {moment(until)}, nothing is fetched.",
+        (f"Run: {run_id} of {dag_id}", *lines),
+        {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "until": until.isoformat()},
+    )
+
+
+def approval_subject(dag_id: str, run_id: str, task_id: str) -> str:
+    """What tells one question to a person from others."""
+    return f"{dag_id}/{run_id}/{task_id}"
+
+
 def slow_runs(conn: Connection, settings: Settings, now: datetime, open: Collection[Alert]) -> Looked:
     """Runs that take much longer for their calls than the chart's last runs of the same kind."""
     told = [(alert.details["chart"], alert.details["dag_id"], alert.details["kind"]) for alert in open]
@@ -343,7 +361,12 @@ def _pace_subject(pace: Pace) -> str:
 
 def of_account(error: str | None) -> str | None:
     """The kind of alert that tells of a run's end where the account is to blame; None where the run's own does."""
-    return OF_ACCOUNT.get((error or "").partition(":")[0])
+    return OF_ACCOUNT.get(_reason(error))
+
+
+def _reason(error: str | None) -> str:
+    """The kind at the beginning of a run's error."""
+    return (error or "").partition(":")[0]
 
 
 def plain(text: str) -> str:

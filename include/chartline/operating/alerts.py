@@ -10,7 +10,7 @@ import html
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -38,6 +38,8 @@ RULES: dict[str, Rule] = {
 
 WAITS = (15.0, 60.0, 300.0, 900.0, 3600.0, 4 * 3600.0, 12 * 3600.0)
 """Seconds after each failed attempt; after the last it is given up."""
+SETTLING = timedelta(minutes=1)
+"""So young, a question to a person may not be seen in Airflow yet."""
 PASS_SECONDS = 60.0
 LONGEST_ERROR = 300
 
@@ -60,9 +62,17 @@ class Event:
     alert: Alert
 
 
-def look(conn: Connection, settings: Settings, *, channels: Collection[str], base_url: str = "") -> list[Event]:
+def look(
+    conn: Connection,
+    settings: Settings,
+    *,
+    channels: Collection[str],
+    base_url: str = "",
+    awaited: Callable[[Alert], bool] = lambda alert: True,
+) -> list[Event]:
     """Apply every rule; what happened. channels: names of those that are told. base_url: of Airflow's pages, for
-    links. Needs a connection in autocommit; makes no call."""
+    links. awaited: whether Airflow still waits for the answer that an alert of the kind `approval` is about. Needs a
+    connection in autocommit; makes no call."""
     now = datetime.now(UTC)
     with conn.transaction():
         rows.lock(conn)
@@ -70,7 +80,27 @@ def look(conn: Connection, settings: Settings, *, channels: Collection[str], bas
         looked = rules.schedules(conn, settings, now)
         for kind, rule in RULES.items():
             looked[kind] = rule(conn, settings, now, [alert for alert in known.values() if alert.kind == kind])
+        asked = [alert for alert in known.values() if alert.kind == rules.APPROVAL]
+        looked[rules.APPROVAL] = Looked(
+            [], [alert.subject for alert in asked if now - alert.opened_at < SETTLING or awaited(alert)]
+        )
         return _settle(conn, looked, known, channels, base_url)
+
+
+def notice(conn: Connection, found: Found, *, channels: Collection[str], base_url: str = "") -> list[Event]:
+    """This is wrong, or waits for a person, now."""
+    with conn.transaction():
+        rows.lock(conn)
+        known = {key: alert for key, alert in rows.of_kinds(conn, [found.kind]).items() if key[1] == found.subject}
+        return _settle(conn, {found.kind: Looked([found])}, known, channels, base_url)
+
+
+def solved(conn: Connection, kind: str, subject: str, *, channels: Collection[str], base_url: str = "") -> list[Event]:
+    """That is so no more."""
+    with conn.transaction():
+        rows.lock(conn)
+        known = {key: alert for key, alert in rows.of_kinds(conn, [kind]).items() if key[1] == subject}
+        return _settle(conn, {kind: Looked([])}, known, channels, base_url)
 
 
 def run_failed(
@@ -201,7 +231,12 @@ def link(details: Mapping[str, Any], base_url: str) -> str:
     if not base_url or not details.get("dag_id"):
         return base_url
     place = f"{base_url.rstrip('/')}/dags/{quote(str(details['dag_id']), safe='')}"
-    return f"{place}/runs/{quote(str(details['run_id']), safe='')}" if details.get("run_id") else place
+    if not details.get("run_id"):
+        return place
+    place = f"{place}/runs/{quote(str(details['run_id']), safe='')}"
+    if not details.get("task_id"):
+        return place
+    return f"{place}/tasks/{quote(str(details['task_id']), safe='')}/required_actions"
 
 
 def headline(message: Mapping[str, Any]) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,7 +21,10 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from chartline import proxies
 from chartline.errors import ChartlineError, CredentialsRefused, NotInPlan, QuotaSpent, TryLater
-from chartline.operating import drift, quota
+from chartline.operating import airflow_work, drift, quota
+from chartline.operating.airflow import SECONDS, TROUBLES, Airflow
+from chartline.operating.airflow_work import ParseWatch
+from chartline.schedules import reparse
 from chartline.sessions import Session
 from chartline.settings import Settings, settings
 from chartline.soundcharts.account import CONNECTION, ENVIRONMENT, ApiAccount
@@ -42,7 +45,6 @@ PYTHON = ((3, 11), (3, 14))
 LATE, WRONG = 5.0, 60.0
 """Seconds that clocks may differ: above the first a warning, above the second a problem."""
 REQUIREMENTS = Path(__file__).parents[3] / "requirements.txt"
-AIRFLOW_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -53,26 +55,6 @@ class Line:
     state: State
     what: str
     advice: str = ""
-
-
-@dataclass(frozen=True)
-class Airflow:
-    """Airflow's web server. `login`: user and password, where one is known."""
-
-    url: str
-    login: tuple[str, str] | None
-
-    @classmethod
-    def from_environment(cls, env: Mapping[str, str] = os.environ) -> Airflow:
-        """By `AIRFLOW__API__BASE_URL` and the file of logins that `bin/up` and Docker use."""
-        home = Path(env.get("CHARTLINE_HOME") or Path(__file__).parents[3] / ".chartline")
-        file = env.get("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE") or home / "secrets" / "airflow-logins.json"
-        try:
-            logins = json.loads(Path(file).read_text())
-        except (OSError, ValueError):
-            logins = {}
-        login = ("admin", str(logins["admin"])) if isinstance(logins, dict) and "admin" in logins else None
-        return cls(env.get("AIRFLOW__API__BASE_URL", "").rstrip("/"), login)
 
 
 def examine(warehouse_url: Callable[[], str], account: Callable[[], ApiAccount], airflow: Airflow) -> Iterator[Line]:
@@ -99,6 +81,7 @@ def examine(warehouse_url: Callable[[], str], account: Callable[[], ApiAccount],
             yield from _source(account, given, conn if usable else None)
     yield from _proxies(account, airflow)
     yield from _airflow(airflow, given)
+    yield from _dag_files()
     told = given.alert_webhooks.strip() or given.alert_notifiers.strip()
     yield (
         Line("alerts", OK, "Channels are set.")
@@ -264,30 +247,15 @@ def _clock(check: str, theirs: datetime, whose: str) -> Line:
     return Line(check, state, f"It is {words}.", f"Keep the time of {whose} by NTP: leases and limits go by it.")
 
 
-def _ask(http: requests.Session, airflow: Airflow, login: tuple[str, str], path: str) -> requests.Response:
-    """Airflow's REST API with its own login."""
-    body = dict(zip(("username", "password"), login, strict=True))
-    token = http.post(f"{airflow.url}/auth/token", json=body, timeout=AIRFLOW_SECONDS)
-    token.raise_for_status()
-    headers = {"Authorization": f"Bearer {token.json()['access_token']}"}
-    return http.get(f"{airflow.url}/api/v2/{path}", headers=headers, timeout=AIRFLOW_SECONDS)
-
-
 def _has_connection(airflow: Airflow) -> bool:
     """Whether Airflow keeps the connection itself; False where that cannot be told."""
-    if not airflow.url or airflow.login is None:
+    if not airflow.can_be_asked:
         return False
     try:
-        with _session(airflow) as http:
-            return _ask(http, airflow, airflow.login, f"connections/{CONNECTION}").ok
-    except (requests.RequestException, ValueError, KeyError):
+        airflow.ask("GET", f"connections/{CONNECTION}")
+    except TROUBLES:
         return False
-
-
-def _session(airflow: Airflow) -> requests.Session:
-    session = Session()
-    session.trust_env = not airflow.url.startswith(("http://127.0.0.1", "http://localhost"))
-    return session
+    return True
 
 
 def _proxies(account: Callable[[], ApiAccount], airflow: Airflow) -> Iterator[Line]:
@@ -326,19 +294,21 @@ def _airflow(airflow: Airflow, given: Settings) -> Iterator[Line]:
             "Use bin/chartline after bin/up, or set it.",
         )  # fmt: skip
         return
-    with _session(airflow) as http:
-        try:
-            yield _components(http, airflow)
-            yield _pools(http, airflow, given)
-        except (requests.RequestException, ValueError, KeyError) as trouble:
-            yield Line(
-                "airflow", PROBLEM, f"{airflow.url} gives no usable answer ({type(trouble).__name__}).",
-                "Start it (bin/up), or set AIRFLOW__API__BASE_URL to where it is.",
-            )  # fmt: skip
+    try:
+        yield _components(airflow)
+        yield _pools(airflow, given)
+        if airflow.can_be_asked:
+            yield from _work(airflow, ParseWatch())
+    except TROUBLES as trouble:
+        yield Line(
+            "airflow", PROBLEM, f"{airflow.url} gives no usable answer ({type(trouble).__name__}).",
+            "Start it (bin/up), or set AIRFLOW__API__BASE_URL to where it is.",
+        )  # fmt: skip
 
 
-def _components(http: requests.Session, airflow: Airflow) -> Line:
-    answer = http.get(f"{airflow.url}/api/v2/monitor/health", timeout=AIRFLOW_SECONDS)
+def _components(airflow: Airflow) -> Line:
+    with airflow.session() as http:
+        answer = http.get(f"{airflow.url}/api/v2/monitor/health", timeout=SECONDS)
     answer.raise_for_status()
     sick = [name for name, part in answer.json().items() if part and part.get("status") not in ("healthy", None)]
     if sick:
@@ -346,15 +316,13 @@ def _components(http: requests.Session, airflow: Airflow) -> Line:
     return Line("airflow", OK, f"All parts are healthy at {airflow.url}.")
 
 
-def _pools(http: requests.Session, airflow: Airflow, given: Settings) -> Line:
-    if airflow.login is None:
+def _pools(airflow: Airflow, given: Settings) -> Line:
+    if not airflow.can_be_asked:
         return Line(
             "pools", WARNING, "No login of Airflow is known here, so they were not looked at.",
             "See in Admin > Pools that chartline_rankings and chartline_fetch exist: without them tasks wait for ever.",
         )  # fmt: skip
-    answer = _ask(http, airflow, airflow.login, "pools?limit=100")
-    answer.raise_for_status()
-    slots = {pool["name"]: int(pool["slots"]) for pool in answer.json()["pools"]}
+    slots = {pool["name"]: int(pool["slots"]) for pool in airflow.ask("GET", "pools?limit=100")["pools"]}
     wanted = {"chartline_rankings": given.pool_rankings, "chartline_fetch": given.pool_fetch}
     if missing := [name for name in wanted if not slots.get(name)]:
         return Line(
@@ -365,6 +333,34 @@ def _pools(http: requests.Session, airflow: Airflow, given: Settings) -> Line:
     if any(slots[name] != number for name, number in wanted.items()):
         return Line("pools", OK, f"Slots: {told} (the settings say {', '.join(map(str, wanted.values()))}).")
     return Line("pools", OK, f"Slots: {told}.")
+
+
+def _work(airflow: Airflow, watch: ParseWatch) -> Iterator[Line]:
+    seen = airflow_work.see(airflow.ask, datetime.now(UTC))
+    if seen.waiting:
+        told = airflow_work.listed([f"{run.dag_id} {run.text}" for run in seen.waiting])
+        yield Line("runs", WARNING, f"Its logical date is in the future: {told}.", airflow_work.WAITING_ADVICE)
+    else:
+        yield Line("runs", OK, "None waits for a logical date in the future.")
+    while not (again := watch.saw(seen.parsed_at, datetime.now(UTC))) and watch.suspects:
+        time.sleep(airflow_work.APART)
+        seen = airflow_work.see(airflow.ask, datetime.now(UTC))
+    if again:
+        what = "Airflow parses the charts' DAG file again and again."
+        yield Line("parsing", WARNING, what, airflow_work.PARSED_ADVICE)
+    else:
+        yield Line("parsing", OK, "The charts' DAG file is parsed now and then.")
+
+
+def _dag_files() -> Iterator[Line]:
+    folder = reparse.dags_folder()
+    if not folder.is_dir():
+        return  # on a host without Airflow
+    if late := airflow_work.ahead(folder, datetime.now(UTC)):
+        what = f"Their time lies ahead of the clock: {airflow_work.listed(late)}."
+        yield Line("dag files", WARNING, what, airflow_work.AHEAD_ADVICE)
+    else:
+        yield Line("dag files", OK, "None is of the future.")
 
 
 def _told(check: str, error: ChartlineError, before: str = "") -> Line:

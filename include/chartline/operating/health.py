@@ -13,8 +13,12 @@ import psycopg
 from pydantic import BaseModel
 
 from chartline.errors import ChartlineError, CredentialsRefused, NotConfigured, NotInPlan, QuotaSpent, StopRun
-from chartline.operating import drift, quota, standing
+from chartline.operating import airflow_work, drift, quota, standing
+from chartline.operating.airflow_work import ParseWatch, Seen
 from chartline.operating.standing import Followed
+from chartline.schedules import reparse
+from chartline.schedules.model import DAG_PREFIX
+from chartline.schedules.reparse import AskApi
 from chartline.settings import Settings
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.soundcharts.endpoints import TEAM_USAGE
@@ -29,6 +33,8 @@ FAILING = 2
 """Runs of a chart that failed in a row, from which on it counts as failing."""
 API_SECONDS = 60.0
 """For so long an answer about the API is good: health is asked often, and by many."""
+AIRFLOW_SECONDS = 10.0
+"""The same for what Airflow does."""
 WORST: tuple[Status, ...] = ("error", "warning", "unknown", "ok")
 
 
@@ -116,9 +122,11 @@ def look(
     reach: Callable[[Connection | None], Reached] | None,
     settings: Settings,
     now: datetime,
+    work: Callable[[], list[Check]] | None = None,
 ) -> Health:
     """Everything, in eleven queries. connect: gives a connection in autocommit, or raises WarehouseUnavailable,
-    SchemaMismatch or NotConfigured; reach: asks the API, None where no account is set. Raises nothing of its own: what
+    SchemaMismatch or NotConfigured; reach: asks the API, None where no account is set; work: gives the checks of
+    what Airflow does, see `of_airflow`. Raises nothing of its own: what
     cannot be looked at is unknown, and the check before it says why."""
     checks: list[Check] = []
     conn: Connection | None = None
@@ -147,6 +155,7 @@ def look(
     else:
         names = ("quarantined", "overdue", "failing", "last_success", "quota", "answers")
         checks += [Check(name=name, status="unknown", detail="The warehouse cannot be read.") for name in names]
+    checks += work() if work else []
     worst = min((WORST.index(check.status) for check in checks), default=len(WORST) - 1)
     return Health(status=WORST[worst], at=now, checks=checks, last_success=last_success)
 
@@ -194,6 +203,59 @@ def _of_api(reached: Reached | None) -> list[Check]:
     return [
         Check(name="api", status="error", detail=error.what, advice=advice),
         Check(name="credentials", status="unknown", detail="Soundcharts does not answer, so nothing is known of them."),
+    ]
+
+
+class AirflowProbe:
+    """Asks Airflow what it does with our DAGs, at most once in `AIRFLOW_SECONDS`, whoever wants to know."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last: tuple[float, list[Check]] | None = None
+        self._watch = ParseWatch()
+
+    def ask(self, api: AskApi, troubles: Any) -> list[Check]:
+        """The checks. `troubles`: what `api` may raise; then nothing is known, and the next who asks has it asked."""
+        with self._lock:
+            if self._last is None or time.monotonic() - self._last[0] > AIRFLOW_SECONDS:
+                now = datetime.now(UTC)
+                try:
+                    seen = airflow_work.see(api, now)
+                except troubles:
+                    return [
+                        Check(name=name, status="unknown", detail="Airflow's API does not tell.")
+                        for name in ("waiting_runs", "dag_files")
+                    ]
+                self._last = (time.monotonic(), of_airflow(seen, self._watch, now))
+            return self._last[1]
+
+    def forget(self) -> None:
+        """Ask anew the next time."""
+        with self._lock:
+            self._last, self._watch = None, ParseWatch()
+
+
+def of_airflow(seen: Seen, watch: ParseWatch, now: datetime) -> list[Check]:
+    """What is to be said of what Airflow does."""
+    waiting = [Subject(chart=run.dag_id.removeprefix(DAG_PREFIX), detail=run.text) for run in seen.waiting]
+    again, late = watch.saw(seen.parsed_at, now), airflow_work.ahead(reparse.dags_folder(), now)
+    files = Check(name="dag_files", status="ok", detail="The DAG files are parsed now and then.")
+    if late:
+        detail = f"The time of DAG files lies ahead of the clock: {airflow_work.listed(late)}."
+        files = Check(name="dag_files", status="warning", detail=detail, advice=airflow_work.AHEAD_ADVICE)
+    elif again:
+        detail = "Airflow parses the charts' DAG file again and again."
+        files = Check(name="dag_files", status="warning", detail=detail, advice=airflow_work.PARSED_ADVICE)
+    return [
+        _about(
+            "waiting_runs",
+            waiting,
+            "warning",
+            "runs wait for a logical date in the future.",
+            "No run waits for a logical date in the future.",
+            airflow_work.WAITING_ADVICE,
+        ),
+        files,
     ]
 
 

@@ -378,6 +378,13 @@ def close_lost(conn: psycopg.Connection[Any], lost: Iterable[tuple[Unclosed, str
     return {execution.owner: reason for execution, reason in lost if gaps.close_lost(conn, execution, reason)}
 
 
+def end(conn: psycopg.Connection[Any], dag_id: str, run_id: str, reason: str) -> None:
+    """Close the execution of a run that does not go on, and free what it had leased; nothing where it opened none."""
+    for execution in gaps.unclosed(conn):
+        if (execution.dag_id, execution.run_id) == (dag_id, run_id):
+            gaps.close_lost(conn, execution, reason)
+
+
 def ranges(days: Iterable[date], most: int = 10) -> str:
     """Days for people: `2026-03-01 to 2026-03-05, 2026-03-09`; of more than `most` stretches the newest."""
     ordered = sorted(set(days))

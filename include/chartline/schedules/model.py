@@ -160,6 +160,15 @@ class Schedule(ScheduleSettings):
         return 2 * -((self.start_date - first) // widest) + 8
 
 
+STANDING_DAGS = frozenset({"alerts", "audience_refresh", "chart_cascade", "chart_catalog", "gap_audit", "housekeeping"})
+"""The DAGs that are of no schedule."""
+
+
+def is_ours(dag_id: str) -> bool:
+    """Whether a DAG is Chartline's, by its id."""
+    return dag_id in STANDING_DAGS or dag_id.startswith(DAG_PREFIX)
+
+
 def dag_id(slug: str) -> str:
     """The DAG id of a chart's schedule. A slug that a DAG id cannot hold is made fit, so that even a row with a wrong
     slug has a DAG of its own that can say so."""

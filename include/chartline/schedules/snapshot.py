@@ -32,12 +32,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SnapshotLine:
-    """One schedule, or (`schedule` is None) the `error` of its row: `field: reason`, several joined by `; `."""
+    """One schedule, or (`schedule` is None) the `error` of its row: `field: reason`, several joined by `; `.
+
+    `left`: the chart is not followed any more, and its runs are to be ended.
+    """
 
     slug: str
     schedule: Schedule | None = None
     error: str = ""
     row: Mapping[str, Any] | None = None
+    left: bool = False
 
     @property
     def dag_id(self) -> str:
@@ -48,6 +52,8 @@ class SnapshotLine:
     def of(cls, row: Mapping[str, Any]) -> SnapshotLine:
         """The line of a row, valid or not."""
         slug = str(row.get("slug", ""))
+        if row.get("left"):
+            return cls(slug, error="It is not followed any more; its runs are ended.", left=True)
         try:
             return cls(slug, Schedule.of(row))
         except BadInput as wrong:
@@ -115,6 +121,8 @@ def _encode(line: SnapshotLine) -> str:
     rest: dict[str, Any]
     if line.schedule:
         rest = {"schedule": line.schedule.model_dump(mode="json")}
+    elif line.left:
+        rest = {"left": True}
     else:
         rest = {"error": line.error, "row": line.row}
     return _start(line.slug) + json.dumps(rest, default=str, separators=(",", ":"))[1:] + "\n"
@@ -125,6 +133,8 @@ def _decode(text: bytes) -> SnapshotLine | None:
         data = json.loads(text)
         if "schedule" in data:
             return SnapshotLine.of(data["schedule"])  # may be refused by a stricter code than wrote it
+        if "left" in data:
+            return SnapshotLine.of(data)
         return SnapshotLine(data["slug"], error=data["error"], row=data["row"])
     except (ValueError, TypeError, KeyError):
         log.warning("A damaged line of the list of schedules is left out; the next renewal mends it.")

@@ -14,7 +14,7 @@ from psycopg.rows import dict_row
 
 from chartline.schedules.calendar import FRIDAY, Grid, own_month_day, own_weekday
 from chartline.schedules.delay import NEWEST, learned_delay
-from chartline.schedules.model import Schedule
+from chartline.schedules.model import DAG_PREFIX, Schedule
 from chartline.warehouse.connect import connect
 
 SNAPSHOT_SECONDS = 2
@@ -55,6 +55,10 @@ def get(conn: psycopg.Connection[Any], slug: str) -> Schedule | None:
     return Schedule.of(found[0]) if found else None
 
 
+LEAVING_MINUTES = 30
+"""For so long the DAG of a removed chart stays, to end its runs."""
+
+
 def snapshot_rows(dsn: str) -> list[dict[str, Any]]:
     """All rows, for those who cannot wait: seconds, not minutes, on a warehouse in trouble.
 
@@ -62,7 +66,26 @@ def snapshot_rows(dsn: str) -> list[dict[str, Any]]:
     """
     with connect(dsn, seconds=SNAPSHOT_SECONDS) as conn:
         conn.execute(f"set local statement_timeout = '{SNAPSHOT_SECONDS}s'")
-        return rows(conn)
+        return [*rows(conn), *({"slug": slug, "left": True} for slug in left(conn))]
+
+
+def left(conn: psycopg.Connection[Any]) -> list[str]:
+    """Charts that are not followed any more and whose own runs may be at work: those that say so, and all that were
+    removed lately, whose runs may not have begun."""
+    found = conn.execute(
+        """select slug from (
+               select chart_slug from chartline.chart_sync_execution
+               where status = 'running' and starts_with(dag_id, %s)
+               union select subject from chartline.change_log
+               where action = 'schedule.remove' and at > now() - make_interval(mins => %s)
+           ) as gone (slug)
+           where slug <> '' and not exists (
+               select from chartline.chart_sync_schedule s join chartline.chart c on c.id = s.chart_id
+               where c.slug = gone.slug)
+           order by slug""",
+        [DAG_PREFIX, LEAVING_MINUTES],
+    )
+    return [slug for (slug,) in found]
 
 
 def lock(conn: psycopg.Connection[Any]) -> None:

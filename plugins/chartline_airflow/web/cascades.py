@@ -15,9 +15,9 @@ from chartline.schedules.snapshot import SnapshotLine
 from chartline.warehouse import chart_lists, schedule_lists, schedules
 from chartline_airflow.web import starting
 from chartline_airflow.web.access import Person
-from chartline_airflow.web.airflow_api import ACTIVE, Airflow
+from chartline_airflow.web.airflow_api import Airflow
 from chartline_airflow.web.problems import Problem
-from chartline_airflow.web.starting import LOOK_AT, TRIGGER, Run
+from chartline_airflow.web.starting import TRIGGER, Run
 from chartline_airflow.web.warehouse import Connection
 
 ON_DEMAND = "chart_cascade"
@@ -78,7 +78,7 @@ def heal(conn: Connection, airflow: Airflow, chart_id: int, slug: str, person: P
         raise service.not_followed(slug)
     with conn.transaction():
         schedule_lists.lock_triggers(conn, slug)
-        for run in airflow.runs(GAP_AUDIT, states=ACTIVE, limit=LOOK_AT):
+        for run in starting.at_work(airflow, GAP_AUDIT):
             conf = run.get("conf") or {}
             if conf.get("chart") in (slug, None) and conf.get("heal", True) and not conf.get("dry_run"):
                 raise starting.under_way(slug, GAP_AUDIT, run)
@@ -91,7 +91,7 @@ def again(conn: Connection, airflow: Airflow, slug: str, of: str, config: dict[s
     `run` while it runs already."""
     with conn.transaction():
         schedule_lists.lock_triggers(conn, slug)
-        for run in airflow.runs(of, states=ACTIVE, limit=LOOK_AT):
+        for run in starting.at_work(airflow, of):
             if (run.get("conf") or {}) == config and (config or not is_past(run["dag_run_id"])):
                 raise starting.under_way(slug, of, run)
         return _start(conn, airflow, of, config, RETRY, slug, person)
@@ -107,7 +107,7 @@ def _start(
 
 
 def _none_on_demand(airflow: Airflow, slug: str) -> None:
-    for run in airflow.runs(ON_DEMAND, states=ACTIVE, limit=LOOK_AT):
+    for run in starting.at_work(airflow, ON_DEMAND):
         conf = run.get("conf") or {}
         if conf.get("chart") == slug and not conf.get("dry_run"):
             raise starting.under_way(slug, ON_DEMAND, run)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import BaseModel
 
 from chartline.cascade.ask import CascadeAsk
 from chartline.operating import audit
+from chartline.operating.airflow_work import is_ahead
 from chartline.schedules import service
 from chartline.schedules.runs import is_past
 from chartline.warehouse import schedule_lists, schedules
@@ -50,9 +53,17 @@ def start(conn: Connection, airflow: Airflow, slug: str, config: dict[str, Any],
 
 def must_be_idle(airflow: Airflow, slug: str, own: str) -> None:
     """Raises `Problem` 409 with `run` while one of the chart's own DAG is at work that is not about the past."""
-    for run in airflow.runs(own, states=ACTIVE, limit=LOOK_AT):
+    for run in at_work(airflow, own):
         if not is_past(run["dag_run_id"]):
             raise under_way(slug, own, run)
+
+
+def at_work(airflow: Airflow, of: str) -> Iterator[dict[str, Any]]:
+    """The runs of a DAG that are at work, or are as soon as there is room. Airflow also calls those running that it
+    holds until their logical date has come: they stand in nobody's way."""
+    now = datetime.now(UTC)
+    found = airflow.runs(of, states=ACTIVE, limit=LOOK_AT)
+    return (run for run in found if not is_ahead(run.get("logical_date"), now))
 
 
 def under_way(slug: str, of: str, run: dict[str, Any]) -> Problem:

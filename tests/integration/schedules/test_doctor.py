@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from chartline.operating import doctor
+from chartline.operating.airflow import Airflow as ByLogin
 from chartline.settings import settings
 from chartline.soundcharts.account import ApiAccount
 from chartline.warehouse import privileges
@@ -33,6 +35,8 @@ class Airflow(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Answers)
         self.health = {"metadatabase": {"status": "healthy"}, "scheduler": {"status": "healthy"}, "triggerer": None}
         self.connection = False
+        self.runs: list[dict[str, str]] = []
+        self.parses = False
         self.pools = {"default_pool": 128, "chartline_rankings": 2, "chartline_fetch": 2}
 
 
@@ -46,6 +50,11 @@ class Answers(BaseHTTPRequestHandler):
             self.answer(401, {})
         elif self.path == "/api/v2/connections/soundcharts":
             self.answer(200 if self.server.connection else 404, {})
+        elif self.path.startswith("/api/v2/dags/~/dagRuns?"):
+            self.answer(200, {"dag_runs": self.server.runs})
+        elif self.path.startswith("/api/v2/dags?"):
+            parsed = datetime.now(UTC) - timedelta(0 if self.server.parses else 1)
+            self.answer(200, {"dags": [{"dag_id": "chart_sync.one", "last_parsed_time": parsed.isoformat()}]})
         else:
             self.answer(200, {"pools": [{"name": name, "slots": n} for name, n in self.server.pools.items()]})
 
@@ -113,7 +122,7 @@ def test_all_is_well(ask: Any, monkeypatch: pytest.MonkeyPatch, say: Say) -> Non
     assert set(found.values()) == {"ok"}
     assert set(found) == {
         "python", "settings", "warehouse", "schema", "permissions", "warehouse clock", "connection", "credentials",
-        "quota", "API clock", "proxy", "airflow", "pools", "alerts", "answers",
+        "quota", "API clock", "proxy", "airflow", "pools", "runs", "parsing", "dag files", "alerts", "answers",
     }  # fmt: skip
     code, out, _ = say("doctor")
     assert code == 0
@@ -250,5 +259,29 @@ def test_a_proxy_is_named_and_never_asked_for_this_machine(ask: Any, monkeypatch
     assert "hidden" not in line["what"]
     monkeypatch.delenv("AIRFLOW__CORE__EXECUTION_API_SERVER_URL")
     account = ApiAccount("https://customer.api.soundcharts.com", "a", "b")
-    [warned] = doctor._proxies(lambda: account, doctor.Airflow("", None))
+    [warned] = doctor._proxies(lambda: account, ByLogin("", None))
     assert (warned.state, "soundcharts.com go through http://127.0.0.1:9" in warned.what) == ("warning", True)
+
+
+@pytest.mark.usefixtures("account")
+def test_runs_held_for_a_date_to_come_and_parses_without_end(
+    ask: Any, airflow: Airflow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = tmp_path / "dags"
+    folder.mkdir()
+    late = folder / "chart_sync.py"
+    late.touch()
+    os.utime(late, (datetime.now(UTC).timestamp() + 9e6,) * 2)
+    monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(folder))
+    monkeypatch.setattr("chartline.operating.airflow_work.APART", 0.01)
+    airflow.runs = [{"dag_id": "chart_sync.one", "dag_run_id": "by_hand", "logical_date": "2099-01-01T00:00:00Z"}]
+    airflow.parses = True
+    found = ask()
+    assert {name: found[name]["state"] for name in ("runs", "parsing", "dag files")} == {
+        "runs": "warning",
+        "parsing": "warning",
+        "dag files": "warning",
+    }
+    assert "chart_sync.one by_hand waits for 2099-01-01 00:00 UTC" in found["runs"]["what"]
+    assert "logical date" in found["runs"]["advice"]
+    assert "chart_sync.py" in found["dag files"]["what"]

@@ -21,6 +21,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from jwt import InvalidTokenError
 
+from chartline.schedules import reparse
 from chartline.soundcharts.models import ChartLight
 from chartline.warehouse import charts
 from chartline.warehouse.connect import connect
@@ -51,6 +52,7 @@ def app(auth: None, warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> Iter
     """Mounted as in Airflow, below /chartline."""
     monkeypatch.setenv("CHARTLINE_WAREHOUSE_URL", warehouse_url)
     monkeypatch.delenv("AIRFLOW_CONN_SOUNDCHARTS", raising=False)
+    monkeypatch.setattr(reparse, "in_a_thread", lambda once: None)
     own = create_app()
 
     async def asgi(scope: Any, receive: Any, send: Any) -> None:
@@ -132,6 +134,17 @@ class Airflow:
             return httpx.Response(self.refuses, json={"detail": "Forbidden"})
         if (request.method, path) in self.others:
             return self.others[request.method, path](body)
+        if path == "dags":
+            prefix = request.url.params.get("dag_id_prefix_pattern", "")
+            told = [{"dag_id": dag_id, "file_token": "token"} for dag_id in self.dags if dag_id.startswith(prefix)]
+            return httpx.Response(200, json={"dags": told})
+        if path == "parseDagFile/token":
+            return httpx.Response(201)
+        if path == "dags/~/dagRuns":
+            every = [{"dag_id": dag_id, **run} for dag_id, runs in self.runs.items() for run in runs]
+            after = request.url.params.get("logical_date_gt", "")
+            later = [run for run in every if (run.get("logical_date") or "") > after]
+            return httpx.Response(200, json={"dag_runs": later})
         parts = [unquote(part) for part in path.split("/")]
         if parts[0] != "dags" or parts[1] not in self.dags:
             return httpx.Response(404, json={"detail": f"The Dag with ID: `{parts[1]}` was not found"})

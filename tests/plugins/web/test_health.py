@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 from fastapi.testclient import TestClient
+from tests.plugins.web.conftest import Airflow
 
 from chartline_airflow.web.api import health
 
@@ -18,8 +19,10 @@ Connection = psycopg.Connection[Any]
 @pytest.fixture(autouse=True)
 def _asked_anew() -> Iterator[None]:
     health.probe.forget()
+    health.airflow_probe.forget()
     yield
     health.probe.forget()
+    health.airflow_probe.forget()
 
 
 def statuses(viewer: TestClient) -> dict[str, str]:
@@ -55,3 +58,26 @@ def test_a_warehouse_that_is_away(viewer: TestClient, monkeypatch: pytest.Monkey
     assert (answer.json()["status"], found["warehouse"]["status"]) == ("error", "error")
     assert found["warehouse"]["advice"]
     assert "hidden-word" not in answer.text
+
+
+def test_runs_held_for_a_date_to_come(viewer: TestClient, conn: Connection, airflow: Airflow) -> None:
+    airflow.dags["chart_sync.day"] = False
+    airflow.runs["chart_sync.day"] = [
+        {"dag_run_id": "by_hand", "state": "running", "logical_date": "2099-01-01T00:00:00+00:00"}
+    ]
+    answer = viewer.get("health/")
+    [found] = [check for check in answer.json()["checks"] if check["name"] == "waiting_runs"]
+    assert found["status"] == "warning"
+    assert found["subjects"] == [{"chart": "day", "detail": "by_hand waits for 2099-01-01 00:00 UTC"}]
+    assert "Delete the run" in found["advice"]
+    viewer.get("health/")
+    assert len(airflow.asked) == 2  # health is asked often
+
+
+def test_an_airflow_that_does_not_tell_is_asked_by_the_next(
+    viewer: TestClient, conn: Connection, airflow: Airflow
+) -> None:
+    airflow.refuses = 403
+    assert statuses(viewer)["waiting_runs"] == "unknown"
+    airflow.refuses = None
+    assert statuses(viewer)["waiting_runs"] == "ok"

@@ -182,20 +182,15 @@ def test_a_change_that_is_not_kept_is_not_made(editor: TestClient, conn: Connect
     assert stored.history_days == 365
 
 
-def test_a_change_asks_for_a_parse(editor: TestClient, conn: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[int] = []
-
-    def ask() -> str:
-        asked.append(1)
-        return "Soon."
-
-    monkeypatch.setattr("chartline_airflow.web.api.schedules.ask_reparse", ask)
-    editor.post(LIST, json={"chart": "day"})
+def test_a_change_asks_airflow_for_a_parse_as_the_person(editor: TestClient, conn: Connection, airflow: Any) -> None:
+    airflow.dags["chart_sync.other"] = False
+    told = editor.post(LIST, json={"chart": "day"}).json()["message"]
+    assert "in a few seconds" in told
     editor.patch(f"{LIST}day/", json={"history_days": 60})
     editor.delete(f"{LIST}day/")
-    assert len(asked) == 3
-    editor.delete(f"{LIST}day/")
-    assert len(asked) == 3
+    assert editor.delete(f"{LIST}day/").status_code == 404
+    assert airflow.logins == {"Bearer editor"}
+    assert [path for method, path, _ in airflow.asked if method == "PUT"] == ["parseDagFile/token"] * 3
 
 
 # -- lists -------------------------------------------------------------------------------------------------

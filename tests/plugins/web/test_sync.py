@@ -50,6 +50,17 @@ def test_days_and_force_are_handed_on(editor: TestClient, airflow: Airflow, aske
 
 
 @pytest.mark.usefixtures("followed")
+def test_a_run_that_airflow_holds_for_a_date_to_come_stands_in_nobodys_way(
+    editor: TestClient, airflow: Airflow
+) -> None:
+    held = {"dag_run_id": "manual__2099", "state": "running", "logical_date": "2099-01-01T00:00:00Z"}
+    airflow.runs["chart_sync.day"] = [held]
+    assert editor.post(TRIGGER, json={"chart": "day"}).status_code == 202
+    airflow.runs["chart_sync.day"] = [held | {"logical_date": "2026-01-01T00:00:00Z"}]
+    assert editor.post(TRIGGER, json={"chart": "day"}).status_code == 409
+
+
+@pytest.mark.usefixtures("followed")
 def test_while_one_runs_no_second_is_started(editor: TestClient, airflow: Airflow) -> None:
     airflow.runs["chart_sync.day"] = [
         {"dag_run_id": "backfill__1", "state": "running"},

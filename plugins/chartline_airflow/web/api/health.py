@@ -9,13 +9,15 @@ from fastapi import APIRouter
 
 from chartline.errors import NotConfigured
 from chartline.operating import health as views
-from chartline.operating.health import ApiProbe, Health, Reached
+from chartline.operating.health import AirflowProbe, ApiProbe, Check, Health, Reached
 from chartline.settings import settings
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.soundcharts.limiter import NoLimiter
 from chartline_airflow.hook import SoundchartsHook
 from chartline_airflow.web import warehouse
 from chartline_airflow.web.access import Reader
+from chartline_airflow.web.airflow_api import AirflowApi
+from chartline_airflow.web.problems import Problem
 from chartline_airflow.web.warehouse import Connection
 
 router = APIRouter(prefix="/health", tags=["health"])
@@ -24,13 +26,15 @@ SECONDS = 5.0
 """For an answer of the API: whoever looks at health waits for it."""
 
 probe = ApiProbe()
-"""One for the process."""
+airflow_probe = AirflowProbe()
+"""One for the process, each."""
 
 
 @router.get("/")
-def look(_: Reader) -> Health:
+def look(airflow: AirflowApi, _: Reader) -> Health:
     """Warehouse, schema, API (its free call, at most once a minute), credentials, quarantined, overdue and failing
-    charts, the last success, the quota. Always 200 where Airflow answers: `status` is the worst of the checks."""
+    charts, the last success, the quota, runs held for a date to come, DAG files that are parsed
+    without end. Always 200 where Airflow answers: `status` is the worst of the checks."""
     hook = SoundchartsHook()
     with ExitStack() as held:
 
@@ -40,7 +44,10 @@ def look(_: Reader) -> Health:
         def reach(conn: Connection | None) -> Reached:
             return probe.ask(lambda: _client(hook), conn)
 
-        return views.look(connect, reach if _has_account(hook) else None, settings(), datetime.now(UTC))
+        def work() -> list[Check]:
+            return airflow_probe.ask(airflow.ask, Problem)
+
+        return views.look(connect, reach if _has_account(hook) else None, settings(), datetime.now(UTC), work)
 
 
 def _has_account(hook: SoundchartsHook) -> bool:

@@ -13,10 +13,9 @@ from chartline.errors import ChartlineError, UnknownChart
 from chartline.operating import schedules as views
 from chartline.operating import standing
 from chartline.operating.schedules import FollowedState, ScheduleDetail, ScheduleLine
-from chartline.schedules import following, service
+from chartline.schedules import following, reparse, service
 from chartline.schedules.estimate import Estimate
 from chartline.schedules.model import Schedule, ScheduleSettings, default_frequency
-from chartline.schedules.reparse import ask_reparse
 from chartline.settings import settings
 from chartline.warehouse.chart_lists import Wanted
 from chartline_airflow.web import problems, starting
@@ -153,11 +152,17 @@ def listed(query: Annotated[ScheduleQuery, Query()], conn: Warehouse, _: Reader)
 
 @router.post("/", status_code=201)
 def follow(
-    body: FollowBody, request: Request, response: Response, conn: Warehouse, account: Soundcharts, person: Editor
+    body: FollowBody,
+    request: Request,
+    response: Response,
+    conn: Warehouse,
+    account: Soundcharts,
+    airflow: AirflowApi,
+    person: Editor,
 ) -> Changed:
     """Follow a chart. One that the catalogue does not know is asked of Soundcharts (one call)."""
     slug = _slug_to_add(conn, str(body.chart))
-    changed = _follow(conn, slug, _given(body), account, person)
+    changed = _follow(conn, slug, _given(body), account, airflow, person)
     response.headers["Location"] = f"{request.scope['root_path']}/api{router.prefix}/{slug}/"
     return changed
 
@@ -196,7 +201,7 @@ def bulk(body: BulkBody, conn: Warehouse, account: Soundcharts, airflow: Airflow
             outcomes.append(Outcome(chart=key, done=False, problem=ProblemBody(**problem.body)))
     done = sum(one.done for one in outcomes)
     if done and body.action != "trigger":
-        ask_reparse()
+        _ask_reparse(airflow)
     return BulkAnswer(action=body.action, done=done, failed=len(outcomes) - done, outcomes=outcomes)
 
 
@@ -207,28 +212,32 @@ def one(key: Key, conn: Warehouse, _: Reader) -> ScheduleDetail:
 
 
 @router.put("/{key}/")
-def replace(key: Key, body: SettingsBody, conn: Warehouse, account: Soundcharts, person: Editor) -> Changed:
+def replace(
+    key: Key, body: SettingsBody, conn: Warehouse, account: Soundcharts, airflow: AirflowApi, person: Editor
+) -> Changed:
     """Set all settings: what is not given has its default."""
     slug = views.slug_of(conn, key)
     chart = service.find_chart(conn, slug)
     defaults = ScheduleSettings(sync_frequency=default_frequency(chart.frequency)).model_dump(mode="json")
-    return _change(conn, slug, _over(defaults, _given(body)), account, person)
+    return _change(conn, slug, _over(defaults, _given(body)), account, airflow, person)
 
 
 @router.patch("/{key}/")
-def change(key: Key, body: SettingsBody, conn: Warehouse, account: Soundcharts, person: Editor) -> Changed:
+def change(
+    key: Key, body: SettingsBody, conn: Warehouse, account: Soundcharts, airflow: AirflowApi, person: Editor
+) -> Changed:
     """Change some settings: what is not given stays."""
     slug, given = views.slug_of(conn, key), _given(body)
     if not given:
         raise problems.wrong("body", "names no setting")
-    return _change(conn, slug, given, account, person)
+    return _change(conn, slug, given, account, airflow, person)
 
 
 @router.delete("/{key}/", status_code=204)
-def remove(key: Key, conn: Warehouse, person: Editor) -> None:
+def remove(key: Key, conn: Warehouse, airflow: AirflowApi, person: Editor) -> None:
     """Follow the chart no longer. What was stored of it stays."""
     service.remove(conn, views.slug_of(conn, key), by=person.name)
-    ask_reparse()
+    _ask_reparse(airflow)
 
 
 # -- how ---------------------------------------------------------------------------------------------------
@@ -244,7 +253,7 @@ def _do(
     person: Person,
 ) -> Outcome:
     if action == "add":
-        changed = _follow(conn, _slug_to_add(conn, key), given, account, person, told=False)
+        changed = _follow(conn, _slug_to_add(conn, key), given, account, None, person)
         return Outcome(chart=changed.schedule.slug, done=True, message=changed.message)
     slug = views.slug_of(conn, key)
     if action == "trigger":
@@ -258,8 +267,12 @@ def _do(
     return Outcome(chart=slug, done=True, message="Runs by itself." if active else "Runs by hand only.")
 
 
+def _ask_reparse(airflow: Airflow) -> str:
+    return reparse.ask(airflow.ask, reparse.in_a_thread, Problem)
+
+
 def _follow(
-    conn: Connection, slug: str, given: dict[str, Any], account: Account, person: Person, *, told: bool = True
+    conn: Connection, slug: str, given: dict[str, Any], account: Account, airflow: Airflow | None, person: Person
 ) -> Changed:
     schedule, cost = following.follow(
         conn,
@@ -270,14 +283,16 @@ def _follow(
         client=account.client,
         per_minute=account.per_minute,
     )
-    return _changed(conn, schedule, cost, ask_reparse() if told else "")
+    return _changed(conn, schedule, cost, _ask_reparse(airflow) if airflow else "")
 
 
-def _change(conn: Connection, slug: str, given: dict[str, Any], account: Account, person: Person) -> Changed:
+def _change(
+    conn: Connection, slug: str, given: dict[str, Any], account: Account, airflow: Airflow, person: Person
+) -> Changed:
     schedule, cost = following.change(
         conn, slug, given, settings(), by=person.name, client=account.client, per_minute=account.per_minute
     )
-    return _changed(conn, schedule, cost, ask_reparse())
+    return _changed(conn, schedule, cost, _ask_reparse(airflow))
 
 
 def _changed(conn: Connection, schedule: Schedule, cost: Estimate | None, shown: str) -> Changed:
