@@ -18,9 +18,7 @@ from chartline_airflow.web.warehouse import Warehouse
 
 router = APIRouter(tags=["alerts"])
 
-Kind = Literal[
-    "", "failed_run", "overdue", "quota", "quarantine", "credentials", "slow_run", "field_gone", "approval"
-]
+Kind = Literal["", "failed_run", "overdue", "quota", "quarantine", "credentials", "slow_run", "field_gone", "approval"]
 
 
 class Alert(BaseModel):
