@@ -18,6 +18,8 @@ class ChartlineError(Exception):
     """Base of all named failures. The text never holds a secret."""
 
     kind: ClassVar[str] = "error"
+    pages: tuple[Any, ...] = ()
+    """Of a list that was broken off: the answers that came until then."""
 
     def __init__(self, what: str, *, advice: str = "", calls: tuple[Any, ...] = (), body: bytes = b"") -> None:
         """`calls`: the call records spent before giving up; `body`: the last raw answer, to be kept."""

@@ -20,7 +20,7 @@ from simulator import reference
 from simulator.airplay import StationPlays
 from simulator.artists import GenreList
 from simulator.located import LocatedPoint
-from simulator.needed import AIRPLAY, ChartAsk, history_days
+from simulator.needed import AIRPLAY, WINDOW_DAYS, ChartAsk, history_days
 from simulator.world import World
 
 Rows = dict[tuple[Any, ...], Any]
@@ -354,6 +354,15 @@ class Comparison:
 
     # -- audience --------------------------------------------------------------------------------------------
 
+    def _audience_days(self, f: Followed) -> Iterable[date]:
+        """The days of a run whose tracks' audience it is to bring: of those that were out when its chart was followed
+        only the latest."""
+        if not f.settings.get("followed"):
+            return f.days
+        followed = date.fromisoformat(f.settings["followed"])
+        then = [day for day in f.days if day <= followed]
+        return [day for day in f.days if day >= max(then, default=day)]
+
     def _asked(
         self,
         step: str,
@@ -361,7 +370,8 @@ class Comparison:
         uuids_of: Callable[[Followed], Iterable[str]],
         refreshed: Callable[[Refreshed], tuple[Iterable[str], Sequence[str]]],
     ) -> dict[tuple[str, str], int]:
-        """(uuid, platform): days of history asked the first time. `refreshed`: whose, and on which platforms."""
+        """(uuid, platform): days of history asked, by whoever asked for most, and never less than one call brings.
+        `refreshed`: whose, and on which platforms."""
         asked: dict[tuple[str, str], int] = {}
         for one in self._asks:
             if isinstance(one, Refreshed):
@@ -372,7 +382,7 @@ class Comparison:
                 continue
             for uuid in uuids:
                 for platform in platforms:
-                    asked.setdefault((uuid, platform), one.settings["audience_days"])
+                    asked[uuid, platform] = max(asked.get((uuid, platform), WINDOW_DAYS), one.settings["audience_days"])
         return asked
 
     def _tracks_on(self, rankings: Iterable[tuple[str, date]]) -> set[str]:
@@ -404,7 +414,7 @@ class Comparison:
 
     def _track_platforms(self) -> dict[tuple[str, str], int]:
         def uuids_of(f: Followed) -> Iterable[str]:
-            return (uuid for day in f.days for uuid in self._world.tracks_of(f.slug, day))
+            return (uuid for day in self._audience_days(f) for uuid in self._world.tracks_of(f.slug, day))
 
         def refreshed(r: Refreshed) -> tuple[Iterable[str], Sequence[str]]:
             platforms = r.platforms((*reference.SONG_AUDIENCE, AIRPLAY), USUAL["track_platforms"])
@@ -473,7 +483,7 @@ class Comparison:
         known = self._wanted_artists("artist_audience")
 
         def uuids_of(f: Followed) -> Iterable[str]:
-            return self._artists_of(self._tracks_on((f.slug, day) for day in f.days)) & known
+            return self._artists_of(self._tracks_on((f.slug, day) for day in self._audience_days(f))) & known
 
         def refreshed(r: Refreshed) -> tuple[Iterable[str], Sequence[str]]:
             met = self._artists_of(

@@ -45,8 +45,9 @@ class ChartAsk(BaseModel):
 
     @property
     def audience_days(self) -> int:
-        """Days of audience asked for the first time: as far back as the rankings go."""
-        return self.history_days or WINDOW_DAYS
+        """Days of audience asked for the first time: as far back as the rankings go, and never less than one call
+        brings."""
+        return max(self.history_days or 0, WINDOW_DAYS)
 
 
 class _Claims:
@@ -125,8 +126,8 @@ def needed_history(world: World, as_of: datetime, charts: Sequence[ChartAsk]) ->
     """Calls for all rankings of each chart's past, into an empty warehouse, followed and filled at `as_of`.
 
     Audience is for the newest ranking only. What charts share is paid once, audience by the first of them. Page 1 of
-    the newest ranking counts as `ranking_latest`, all other pages as `ranking_at`. The calendar is read whole: its
-    order is not promised. Raises as `needed_calls`.
+    the newest ranking counts as `ranking_latest`, all other pages as `ranking_at`. The calendar is read down to
+    the first day that is wanted: it is newest first. Raises as `needed_calls`.
     """
     newest = needed_calls(world, as_of, charts)
     claims = _Claims()
@@ -139,8 +140,8 @@ def needed_history(world: World, as_of: datetime, charts: Sequence[ChartAsk]) ->
     for ask in charts:
         own = days[ask.slug]
         pages = sum(ranking_pages(world, ask.slug, day) for day in own)
-        listed = ceil(len(world.days(ask.slug, as_of)) / PAGE) if ask.history_days else 0
-        calls = newest[ask.slug] | {"ranking_at": pages - 1, "available_rankings": listed}
+        listed = list_pages(world, ask.slug, as_of, as_of.date() - timedelta(days=ask.history_days or 0))
+        calls = newest[ask.slug] | {"ranking_at": pages - 1, "available_rankings": listed if ask.history_days else 0}
         found[ask.slug] = {name: count for name, count in calls.items() if count and name not in ("song", "artist")}
         if ask.fetch_track_metadata:
             claims.claim("song", tracks[ask.slug])
@@ -154,6 +155,12 @@ def needed_history(world: World, as_of: datetime, charts: Sequence[ChartAsk]) ->
         distinct=distinct,
         at_least={name: ceil(count / BATCH) for name, count in distinct.items()},
     )
+
+
+def list_pages(world: World, slug: str, as_of: datetime, first: date) -> int:
+    """Pages of the list of a chart's days, which is newest first, down to the one that reaches `first`, or all."""
+    listed = world.days(slug, as_of)
+    return 1 + min(sum(day > first for day in listed), len(listed) - 1) // PAGE
 
 
 def history_days(world: World, slug: str, as_of: datetime, first: date) -> list[date]:

@@ -35,6 +35,6 @@ def plan_artist_audience(run: Run) -> list[Batch]:
     if "artist_audience" not in ask.steps:
         return []
     with run.connect() as conn:
-        uuids = executions.artists(conn, run.execution.id)
+        uuids = executions.artists(conn, run.execution.id, audience=True)
         asks = audience.artist_asks(uuids, ask.artist_platforms, ask.audience_days, run.settings)
         return planning.plan(conn, asks, run.execution, run.settings, force=ask.force)

@@ -31,7 +31,9 @@ class CascadeAsk(BaseModel):
     Its days are one of four: `day`; exactly `days`; the days that a data interval owns (`interval`, possibly none);
     with none of these the latest ranking. `current`: the interval is the newest complete one, so that its ranking is
     the latest or is about to come; `due`: the newest day that had ended with it, for one that owns no day itself. Runs
-    of the past fetch no audience: each would ask for the same series again.
+    of the past fetch no audience: each would ask for the same series again. `followed`: the day on which a schedule
+    began: what lies before the ranking that was the latest then is its past, which its runs of the present bring
+    without audience, and only where `past_wanted`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -42,6 +44,8 @@ class CascadeAsk(BaseModel):
     interval: tuple[date, ...] | None = None
     current: bool = False
     due: date | None = None
+    followed: date | None = None
+    past_wanted: bool = False
     steps: tuple[Step, ...] = STEPS
     track_platforms: TrackPlatforms = platforms.DEFAULT_TRACK_PLATFORMS
     artist_platforms: ArtistPlatforms = platforms.DEFAULT_ARTIST_PLATFORMS
@@ -73,7 +77,7 @@ class CascadeAsk(BaseModel):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
         """A person's config. Raises BadInput naming every wrong or unknown key."""
-        ours = sorted({"interval", "current", "due"} & set(config))
+        ours = sorted({"interval", "current", "due", "followed", "past_wanted"} & set(config))
         if ours:
             raise BadInput(f"{ours[0]}: there is no such setting", field=ours[0])
         return cls._checked(config)
@@ -103,12 +107,13 @@ class CascadeAsk(BaseModel):
             "steps": tuple(step for step in STEPS if getattr(schedule, f"fetch_{step}")),
             "track_platforms": schedule.track_platforms,
             "artist_platforms": schedule.artist_platforms,
-            "audience_days": schedule.history_days if schedule.sync_historical_data else 90,
+            "audience_days": schedule.audience_days,
             **config,
         }
         if interval is not None and config.get("day") is None and config.get("days") is None:
             days, current = interval
             asked |= {"interval": tuple(sorted(days)), "current": current, "due": due}
+            asked |= {"followed": schedule.created_at.astimezone(UTC).date(), "past_wanted": schedule.catchup}
         return cls._checked(asked)
 
     @classmethod

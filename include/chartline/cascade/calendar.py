@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 
 from chartline.cascade import observing, storing
 from chartline.cascade.run import Run
-from chartline.errors import ContractBroken, NotFound, NotYet, UnknownChart
+from chartline.errors import ChartlineError, ContractBroken, NotFound, NotYet, ShortAnswer, UnknownChart
 from chartline.settings import Settings
 from chartline.soundcharts import endpoints, models
-from chartline.soundcharts.calls import Answer
+from chartline.soundcharts.calls import Call
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse import calls, charts, ledger, rankings, raw
 from chartline.warehouse.ledger import FOREVER, Settled, Want
+
+log = logging.getLogger(__name__)
 
 Connection = psycopg.Connection[Any]  # in autocommit
 
@@ -30,6 +33,8 @@ SETTLED = timedelta(days=3)
 """So long after a day its ranking is taken to be out, if it ever comes: a list read then is the last word on it."""
 PATIENCE = 30.0  # seconds: a list of many pages is some seconds' work
 POLL = 0.5
+GOES_ON = timedelta(hours=1)
+"""So long a reading that was broken off can be gone on with: what came of it is not asked again."""
 
 
 @dataclass(frozen=True)
@@ -48,22 +53,37 @@ class Asker:
 
 
 def bring_up_to_date(
-    asker: Asker, conn: Connection, client: SoundchartsClient, slug: str, days: Iterable[date], *, now: bool = False
+    asker: Asker,
+    conn: Connection,
+    client: SoundchartsClient,
+    slug: str,
+    days: Iterable[date],
+    *,
+    by_name: bool = False,
+    now: bool = False,
 ) -> None:
     """See to it that what the calendar says of `days` can be relied on, with a call for each 100 days at the most.
 
-    No call when the list was fetched long after the newest of them or within `settings.calendar_hours` (`now`: only
-    the former counts). One run at a time fetches a chart's list; the others wait for it in place. Raises UnknownChart,
-    ContractBroken, ShortAnswer, NotYet (another run is still at it) and the errors of the account.
+    The list is read from its newest day back to the oldest of `days` that it is not known to tell of, and no farther.
+    No call when it was read within `settings.calendar_hours`, or long after the newest of them. by_name: a person
+    asks for just these days, so that the latter does not do; now: nor does the former for days of late.
+
+    One run at a time reads a chart's list; the others wait for it in place. Raises UnknownChart, ContractBroken,
+    ShortAnswer, NotYet (another run is still at it) and the errors of the account.
     """
-    newest = max(days)
+    wanted = sorted(set(days))
     until = time.monotonic() + PATIENCE
-    while not _is_fresh(asker, conn, slug, newest, now=now):
+    while True:
+        open_days = _Reading.known(conn, slug).open(asker, wanted, by_name=by_name, now=now)
+        if not open_days:
+            return
         _, mine = ledger.claim(conn, RESOURCE, [Want(slug)], owner=asker.owner, lease=LEASE, stale_before=FOREVER)
         if mine:
             try:
-                if not _is_fresh(asker, conn, slug, newest, now=now):  # it came while the lease was asked for
-                    _fetch(asker, conn, client, slug)
+                known = _Reading.known(conn, slug)
+                open_days = known.open(asker, wanted, by_name=by_name, now=now)
+                if open_days:  # else it came while the lease was asked for
+                    _read(asker, conn, client, slug, known, open_days)
                 return
             finally:
                 ledger.release(conn, asker.owner, RESOURCE)
@@ -75,8 +95,12 @@ def bring_up_to_date(
 
 
 def note(conn: Connection, slug: str, named: models.ChartLight | None, stamps: Iterable[str], seen_at: datetime) -> int:
-    """Put the API's stamps into the calendar, with when a day was last asked for in vain. Returns the chart's id."""
-    listed = list(stamps)
+    """Put the API's stamps into the calendar, with when a day was last asked for in vain. Returns the chart's id.
+
+    A day that has not come yet has no ranking, whatever the source says.
+    """
+    latest = (seen_at + timedelta(days=1)).date().isoformat()
+    listed = [stamp for stamp in stamps if stamp[:10] <= latest]
     days = {stamp[:10] for stamp in listed}
     in_vain = {
         date.fromisoformat(day): entry.fetched_at
@@ -88,36 +112,136 @@ def note(conn: Connection, slug: str, named: models.ChartLight | None, stamps: I
     return chart_id
 
 
-def _is_fresh(asker: Asker, conn: Connection, slug: str, newest: date, *, now: bool) -> bool:
-    entry = ledger.find(conn, RESOURCE, slug, [""]).get("")
-    if entry is None or entry.fetched_at is None:
-        return False
-    if entry.fetched_at >= datetime.combine(newest, datetime.min.time(), UTC) + SETTLED:
-        return True
-    return not now and asker.now() - entry.fetched_at < timedelta(hours=asker.settings.calendar_hours)
+@dataclass(frozen=True)
+class _Reading:
+    """When a chart's list was last read, and from which day on it tells of all; `at` None: it never was."""
+
+    at: datetime | None
+    since: date
+
+    @classmethod
+    def known(cls, conn: Connection, slug: str) -> Self:
+        entry = ledger.find(conn, RESOURCE, slug, [""]).get("")
+        if entry is None or entry.fetched_at is None:
+            return cls(None, date.max)
+        return cls(entry.fetched_at, entry.covered_from or date.min)
+
+    def open(self, asker: Asker, wanted: Sequence[date], *, by_name: bool, now: bool) -> list[date]:
+        """Those of `wanted` of which it does not tell for sure."""
+        if self.at is None:
+            return list(wanted)
+        at, fresh = self.at, asker.now() - self.at < timedelta(hours=asker.settings.calendar_hours)
+
+        def told(day: date) -> bool:
+            if day < self.since:
+                return False
+            if _is_settled(day, at):
+                return fresh or not by_name
+            return fresh and not now
+
+        return [day for day in wanted if not told(day)]
 
 
-def _fetch(asker: Asker, conn: Connection, client: SoundchartsClient, slug: str) -> None:
-    chart = charts.find(conn, slug)
+def _is_settled(day: date, at: datetime) -> bool:
+    return at >= datetime.combine(day, datetime.min.time(), UTC) + SETTLED
 
-    def proves_the_rest(first: Answer) -> bool:
-        """Whether the days known and those of this page are all that the API has; the order of its list is no proof."""
-        page = models.parse(models.AvailableRankings, first)
-        if chart is None or page.page is None or not page.stamps:
-            return False
-        days = sorted(page.days)
-        known = rankings.stamps(conn, chart.id, days[0], days[-1])
-        new = sum(day not in known for day in days)
-        return page.page.total == rankings.calendar_size(conn, chart.id) + new
 
-    answers: list[Answer] = []
+@dataclass
+class _Pages:
+    """The pages of one reading, in order; `at`: when it began, which is said of all of them."""
+
+    at: datetime
+    read: list[models.AvailableRankings] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        return sum(len(page.stamps) for page in self.read)
+
+    @property
+    def oldest(self) -> date:
+        return min((day for page in self.read for day in page.days), default=date.max)
+
+    @property
+    def newest_first(self) -> bool:
+        """Whether the list has shown no other order."""
+        days = [stamp[:10] for page in self.read for stamp in page.stamps]
+        return days == sorted(days, reverse=True)
+
+    @property
+    def total(self) -> int | None:
+        """How many the API says there are; None where it does not say."""
+        page = self.read[-1].page if self.read else None
+        return page.total if page else None
+
+    @property
+    def ends_empty(self) -> bool:
+        return bool(self.read) and not self.read[-1].stamps
+
+    @property
+    def is_whole(self) -> bool:
+        return bool(self.read) and (self.total is None or self.count >= self.total)
+
+
+def _read(
+    asker: Asker, conn: Connection, client: SoundchartsClient, slug: str, known: _Reading, wanted: Sequence[date]
+) -> None:
+    """Read the list page by page, each stored as it comes, down to the oldest of `wanted` and to where the reading
+    before left off. One that was broken off a short while ago goes on where it stopped."""
+    floor = min(wanted)
+    if known.at is not None:
+        floor = min(floor, (known.at - SETTLED).date())
+    pages = _kept(asker, conn, slug, known, wanted) or _Pages(asker.now())
+    all_known = pages.is_whole
+    came_short, empty = pages.ends_empty, 0
+    while not all_known and not (pages.read and pages.newest_first and pages.oldest <= floor):
+        page = _ask_page(asker, conn, client, slug, pages)
+        empty = 0 if page.stamps else empty + 1
+        chart = charts.find(conn, slug)
+        here = rankings.calendar_size(conn, chart.id) if chart else 0
+        all_known = pages.is_whole or (bool(page.stamps) and pages.total == here)
+        if not all_known and empty > asker.settings.call_retries:
+            short = f"Soundcharts gave {pages.count} of {pages.total} days of the calendar of {slug}"
+            if not came_short:
+                raise ShortAnswer(f"{short}.")
+            log.warning("%s, twice: it counts as far as it goes.", short)
+            break
+    since = date.min if all_known else min(pages.oldest, known.since)
+    ledger.settle(conn, RESOURCE, [Settled(slug, "", "ok", pages.at, pages.at, since, pages.at.date())])
+
+
+def _kept(asker: Asker, conn: Connection, slug: str, known: _Reading, wanted: Sequence[date]) -> _Pages | None:
+    """The pages of a reading of a short while ago that has farther to go: it was broken off, or now older days are
+    wanted."""
+    kept = raw.latest(conn, RESOURCE, slug, "")
+    if not kept or asker.now() - kept[0].fetched_at >= GOES_ON:
+        return None
+    pages = _Pages(kept[0].fetched_at, [models.parse(models.AvailableRankings, part.answer()) for part in kept])
+    ended = pages.at == known.at
+    return None if ended and (pages.is_whole or pages.oldest <= max(wanted)) else pages
+
+
+def _ask_page(
+    asker: Asker, conn: Connection, client: SoundchartsClient, slug: str, pages: _Pages
+) -> models.AvailableRankings:
+    """The next page, stored with what it cost."""
+    endpoint = endpoints.AVAILABLE_RANKINGS
+    spent: tuple[Call, ...] = ()
+
+    def write() -> None:
+        note(conn, slug, page.chart, page.stamps, pages.at)
+        raw.keep(conn, [raw.RawAnswer.of(RESOURCE, slug, "", len(pages.read), answer, pages.at)], asker.execution_id)
+        calls.record(conn, spent, asker.execution_id)
+
     try:
-        answers = client.pages(endpoints.AVAILABLE_RANKINGS, slug, enough=proves_the_rest)
-        parsed = [models.parse(models.AvailableRankings, answer) for answer in answers]
+        answer = client.get(endpoint, slug, query={"offset": pages.count, "limit": endpoint.page_limit})
+        spent = answer.calls
+        page = models.parse(models.AvailableRankings, answer)
+        storing.together(conn, write)
     except Exception as unnamed:
+        if not isinstance(unnamed, ChartlineError) and storing.concerns_all(unnamed):
+            raise
         error = storing.named(unnamed)
-        if not error.calls:
-            error.calls = tuple(call for answer in answers for call in answer.calls)
+        error.calls = error.calls or spent
         with conn.transaction():
             calls.record(conn, error.calls, asker.execution_id)
             if error.body:
@@ -126,24 +250,8 @@ def _fetch(asker: Asker, conn: Connection, client: SoundchartsClient, slug: str)
         if isinstance(error, NotFound):
             raise UnknownChart(f"chart: the Soundcharts API has no chart {slug!r}.", field="chart") from None
         raise error from (None if error is unnamed else unnamed)
-    at = asker.now()
-    made = [call for answer in answers for call in answer.calls]
-
-    def write() -> None:
-        note(conn, slug, parsed[0].chart, [stamp for page in parsed for stamp in page.stamps], at)
-        parts = [raw.RawAnswer.of(RESOURCE, slug, "", part, answer, at) for part, answer in enumerate(answers)]
-        raw.keep(conn, parts, asker.execution_id)
-        calls.record(conn, made, asker.execution_id)
-        ledger.settle(conn, RESOURCE, [Settled(slug, "", "ok", at, at)])
-
-    try:
-        storing.together(conn, write)
-    except Exception as error:
-        if storing.concerns_all(error):
-            raise
-        with conn.transaction():
-            calls.record(conn, made, asker.execution_id)
-        raise storing.named(error) from error
+    pages.read.append(page)
+    return page
 
 
 def _chart_id(conn: Connection, slug: str, named: models.ChartLight | None) -> int:

@@ -46,7 +46,7 @@ class Fetched:
     at: datetime
     values: list[tuple[Item, Any]] = field(default_factory=list)
     errors: list[tuple[Item, ChartlineError]] = field(default_factory=list)
-    covered: dict[Item, tuple[date, date]] = field(default_factory=dict)
+    covered: dict[Item, tuple[date, date | None]] = field(default_factory=dict)
     crawled: dict[Item, datetime] = field(default_factory=dict)
     """When the source itself last looked."""
     raws: list[raw.RawAnswer] = field(default_factory=list)
@@ -154,8 +154,8 @@ class Fetcher:
             got.errors.append((item, UnsupportedPlatform(f"{item.facet} is not served for {resource.name}.")))
             return
         points: list[Any] = []
-        answered = False
-        whole = None  # the days that need not be asked again
+        answered = done = False
+        whole: tuple[date, date] | None = None  # the days that need not be asked again
         try:
             for window in resource.windows(item, got.at.date(), self._first_days, self._settings):
                 query = {"startDate": window.start.isoformat(), "endDate": window.end.isoformat()}
@@ -175,7 +175,10 @@ class Fetcher:
                     got.errors = [(item, _came_short(short, again=not item.came_short))]
                     if not item.came_short:
                         break  # the next try begins here
-                whole = (whole[0] if whole else window.start, window.end)
+                first, last = whole or (window.start, window.end)
+                whole = (min(first, window.start), max(last, window.end))
+            else:
+                done = True
         except Exception as error:
             named = storing.named(error)
             self._alike.note(named, item.facet)
@@ -187,8 +190,10 @@ class Fetcher:
             got.values.append((item, points))
         if whole is not None:
             days = [*whole] if resource.whole_days else resource.days(points)
-            if days:  # a day that lies ahead must not stand for those up to it
-                got.covered[item] = (min(*days, whole[1]), min(max(days), whole[1]))
+            # What was asked for is known from its first day on, also where there is nothing; up to the last day that
+            # has a value, as later ones may still come. A day that lies ahead must not stand for those up to it.
+            if days or done:
+                got.covered[item] = (whole[0], min(max(days), whole[1]) if days else None)
 
 
 def _came_short(short: ShortAnswer, *, again: bool) -> CameShort:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from math import ceil
 from typing import Any
 
 import psycopg
 
-from chartline.cascade.resources import Metadata, Resource
+from chartline.cascade.resources import Metadata, Resource, Series
 from chartline.settings import Settings
 from chartline.warehouse import ledger
 from chartline.warehouse.executions import Execution
@@ -24,6 +24,13 @@ class Ask:
     resource: Resource
     wants: Sequence[Want]
     options: dict[str, Any] = field(default_factory=dict)
+
+    def reach(self, settings: Settings) -> date | None:
+        """The day down to which known series are filled; None where they are long enough."""
+        days = self.options.get("first_days")
+        if not isinstance(self.resource, Series) or not days:
+            return None
+        return self.resource.reach(datetime.now(UTC).date(), days, settings)
 
 
 def plan(
@@ -53,6 +60,7 @@ def plan(
                 owner=execution.owner,
                 lease=lease,
                 stale_before=execution.started_at if force else stale_before,
+                reach=ask.reach(settings),
             )
             claimed.append((ask, token, wants))
         calls = sum(ceil(len(wants) / _per_call(ask.resource)) for ask, _, wants in claimed)

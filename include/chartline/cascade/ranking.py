@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from chartline.cascade import cadence, calendar, observing, storing
+from chartline.cascade.cadence import Rhythm
 from chartline.cascade.refusals import Refusals
 from chartline.cascade.run import Run
 from chartline.cascade.side_by_side import SideBySide
@@ -31,7 +32,7 @@ from chartline.errors import (
     UnknownChart,
     WarehouseUnavailable,
 )
-from chartline.soundcharts.calls import Call
+from chartline.soundcharts.calls import Answer, Call
 from chartline.soundcharts.client import RankingPages, SoundchartsClient
 from chartline.warehouse import calls, charts, executions, ledger, rankings, raw
 from chartline.warehouse.charts import ChartRow
@@ -43,6 +44,10 @@ log = logging.getLogger(__name__)
 RESOURCE = calendar.RANKING
 LATEST = "latest"
 BROKEN = "broken_ranking"
+BEGUN = "begun_ranking"
+"""The first pages of a ranking, kept until the others come."""
+LATEST_GOOD = timedelta(minutes=10)
+"""What was the latest so short a while ago is not asked for again; less than the shortest of WAITS."""
 LEASE = timedelta(minutes=5)
 """A ranking is a few calls; whoever waits for a run that died waits no longer than this."""
 LAG = timedelta(days=3)  # so long after its day, at most, a ranking is taken to come out
@@ -108,6 +113,39 @@ def keep(
     return Settled(slug, day, "ok", at, FOREVER, pages.day, pages.day)
 
 
+def keep_begun(
+    conn: psycopg.Connection[Any],
+    slug: str,
+    facet: str,
+    pages: Sequence[Answer],
+    at: datetime,
+    execution_id: int | None,
+) -> None:
+    """Keep the pages that came of a ranking before it was broken off, in the caller's transaction."""
+    raw.keep(
+        conn,
+        [raw.RawAnswer.of(BEGUN, slug, facet, part, answer, at) for part, answer in enumerate(pages)],
+        execution_id,
+    )
+
+
+def begun(conn: psycopg.Connection[Any], slug: str, facet: str, now: datetime) -> list[Answer]:
+    """The pages of a ranking that came a short while ago and can be gone on with; `facet`: its day, or LATEST."""
+    kept = raw.latest(conn, BEGUN, slug, facet)
+    good_for = LATEST_GOOD if facet == LATEST else calendar.GOES_ON
+    if not kept or not timedelta(0) <= now - kept[0].fetched_at < good_for:
+        return []
+    return [page.answer() for page in kept]
+
+
+def knows_latest(conn: psycopg.Connection[Any], slug: str, now: datetime) -> bool:
+    """Whether the latest ranking was asked for a moment ago, and came."""
+    entry = ledger.find(conn, RESOURCE, slug, [LATEST]).get(LATEST)
+    if entry is None or entry.outcome != "ok" or entry.fetched_at is None:
+        return False
+    return timedelta(0) <= now - entry.fetched_at < LATEST_GOOD
+
+
 @dataclass
 class _Fetch:
     """One try of one run."""
@@ -154,9 +192,10 @@ class _Fetch:
             have = self.known(days)
         missing = [day for day in days if day not in have]
         if missing:
-            stamps = self._stamps(missing, by_hand=by_hand)
-            named = missing if self.run.ask.interval is None else self._possible(missing, stamps)
-            self.absent.update(day for day in named if day not in stamps)
+            by_name = self.run.ask.interval is None
+            stamps = self._stamps(missing, by_name=by_name, now=by_hand)
+            lacking = missing if by_name else self._rhythm(stamps, missing).lacking(missing, stamps)
+            self.absent.update(day for day in lacking if day not in stamps)
             have |= self._take({day: stamps[day] for day in missing if day in stamps})
         return have
 
@@ -167,18 +206,22 @@ class _Fetch:
         asked = self.run.ask.interval is None
         if asked or newest is None or self._may_be_out(newest, interval):
             newest = self._latest()
-            late = cadence.expected(self._frequency(), newest, interval)
+            late = self._own_rhythm(newest).expected(newest, interval)
             if late and chart and rankings.newest(self.conn, chart.id):
                 self._wait_for(late)
         assert newest is not None
         if asked:
             return {newest}
         wanted = {day for day in interval if day <= newest} | self._missed_before(newest, chart)
+        if self.run.ask.followed and not self.run.ask.past_wanted:
+            since = self._since(newest, self.run.ask.followed)
+            wanted = {day for day in wanted if day >= since}
         have = self.known({newest, *wanted})
-        missing = self._possible(sorted({newest, *wanted} - have), {newest})
+        missing = sorted({newest, *wanted} - have)
         if missing:
             stamps = self._stamps(missing)
-            self.absent.update(day for day in self._possible(missing, stamps) if day in interval and day not in stamps)
+            lacking = self._rhythm(stamps, [newest]).lacking(missing, stamps)
+            self.absent.update(day for day in lacking if day in interval)
             have |= self._take({day: stamps[day] for day in missing if day in stamps})
         return have
 
@@ -187,7 +230,7 @@ class _Fetch:
         due = self.run.ask.due
         if not interval:
             interval = [newest + timedelta(days=1), due] if due else [newest + timedelta(days=1)]
-        return bool(cadence.expected(self._frequency(), newest, interval))
+        return bool(self._own_rhythm(newest).expected(newest, interval))
 
     def _missed_before(self, newest: date, chart: ChartRow | None) -> set[date]:
         """The days between the newest stored ranking and this one, when they are few."""
@@ -196,6 +239,13 @@ class _Fetch:
         if not stored or between > TAIL * cadence.step(self._frequency()).days:
             return set()
         return {stored + timedelta(days=n) for n in range(1, between + 1)}
+
+    def _since(self, newest: date, followed: date) -> date:
+        """The day from which on the chart's rankings are of the present: that of the first that came, which was the
+        latest when the chart was followed."""
+        chart = self.chart()
+        stored = rankings.oldest(self.conn, chart.id) if chart else None
+        return stored or min(newest, followed)
 
     def _wait_for(self, late: Sequence[date]) -> None:
         """Note an ask in vain. Raises NotYet with the time of the next one, unless it has been waited for too long."""
@@ -262,8 +312,16 @@ class _Fetch:
         days = [*([stored] if stored else []), *([date.fromisoformat(kept[-1])] if kept else [])]
         return max(days, default=None)
 
-    def _possible(self, days: Iterable[date], there: Iterable[date]) -> list[date]:
-        return cadence.possible(self._frequency(), days, there)
+    def _rhythm(self, there: Iterable[date], else_of: Iterable[date]) -> Rhythm:
+        """The chart's rhythm as the days `there` tell it; where there are none, as `else_of` would."""
+        return Rhythm.of(self._frequency(), list(there) or [max(else_of)])
+
+    def _own_rhythm(self, newest: date) -> Rhythm:
+        """The chart's rhythm as its calendar's newest days tell it, `newest` among them."""
+        chart = self.chart()
+        if chart is None or Rhythm.of(chart.frequency, ()).is_known:
+            return Rhythm.of(chart.frequency if chart else "", [newest])
+        return Rhythm.of(chart.frequency, {newest, *rankings.newest_listed(self.conn, chart.id, cadence.TELLING)})
 
     def _may_be_the_latest(self, day: date) -> bool:
         """Whether another run may be fetching this day's ranking as the latest, not knowing yet what day that is."""
@@ -272,22 +330,24 @@ class _Fetch:
         recent = self.run.now().date() - LAG - cadence.step(self._frequency())
         return day >= recent and (newest is None or day > newest)
 
-    def _stamps(self, days: Sequence[date], *, by_hand: bool = False) -> dict[date, str]:
-        """The API's stamps around `days`, sorted; the calendar is fetched if it may lack any of them."""
+    def _stamps(self, days: Sequence[date], *, by_name: bool = False, now: bool = False) -> dict[date, str]:
+        """The API's stamps of `days` and beside them; the calendar is fetched if it may lack any of them: a day that is
+        due, and any day that a person named (`by_name`; `now`: no list of a while ago will do)."""
 
         def found() -> dict[date, str]:
             chart = self.chart()
             if chart is None:
                 return {}
-            apart = cadence.step(chart.frequency)
-            return rankings.stamps(self.conn, chart.id, min(days) - apart, max(days) + apart)
+            return rankings.stamps(self.conn, chart.id, min(days), max(days), beside=cadence.TELLING)
 
         stamps = found()
-        unknown = self._possible((day for day in days if day not in stamps), stamps)
+        unknown = [day for day in days if day not in stamps]
+        rhythm = self._rhythm(stamps, days)
+        if rhythm.is_known and not by_name:
+            unknown = rhythm.lacking(days, stamps)
         if unknown:
-            calendar.bring_up_to_date(
-                calendar.Asker.of(self.run), self.conn, self.client, self.slug, unknown, now=by_hand
-            )
+            asked = {"by_name": by_name, "now": now}
+            calendar.bring_up_to_date(calendar.Asker.of(self.run), self.conn, self.client, self.slug, unknown, **asked)
             stamps = found()
         return stamps
 
@@ -296,6 +356,9 @@ class _Fetch:
     def _latest(self) -> date:
         """Fetch the latest ranking, unless it is here already; its day."""
         self._hold_latest()
+        newest = self._newest_known()  # None when forced
+        if newest and knows_latest(self.conn, self.slug, self.run.now()):
+            return newest
         held_elsewhere = False
 
         def known(day: date) -> bool:
@@ -306,7 +369,7 @@ class _Fetch:
             return held_elsewhere
 
         try:
-            pages = self.client.ranking(self.slug, None, known)
+            pages = self.client.ranking(self.slug, None, known, self._begun(LATEST))
             self._keep(pages)
         except ChartlineError as error:
             self._note_failure(LATEST, error)
@@ -353,8 +416,12 @@ class _Fetch:
         """Fetch these days on several connections, newest first; each is stored as it comes."""
         have: set[date] = set()
         client, slug = self.client, self.slug
+        kept = set(raw.facets(self.conn, BEGUN, slug, self.run.now() - calendar.GOES_ON))
+        had = {day: self._begun(day.isoformat()) for day in stamps if day.isoformat() in kept}
         work = SideBySide(
-            lambda day: client.ranking(slug, stamps[day]), sorted(stamps, reverse=True), client.account.connections
+            lambda day: client.ranking(slug, stamps[day], begun=had.get(day, ())),
+            sorted(stamps, reverse=True),
+            client.account.connections,
         )
         stop: ChartlineError | None = None
         away = 0  # days in a row for which the API was away
@@ -446,11 +513,15 @@ class _Fetch:
         calls.record(self.conn, made, self.run.execution.id)
         ledger.settle(self.conn, RESOURCE, settled)
 
+    def _begun(self, facet: str) -> list[Answer]:
+        return [] if self.run.ask.force else begun(self.conn, self.slug, facet, self.run.now())
+
     def _note_failure(self, facet: str, error: ChartlineError) -> None:
         """Keep what the failed fetch cost and answered; its lease ends."""
         now = self.run.now()
         with self.conn.transaction():
             calls.record(self.conn, error.calls, self.run.execution.id)
+            keep_begun(self.conn, self.slug, facet, error.pages, now, self.run.execution.id)
             if error.body:
                 broken = raw.RawAnswer(BROKEN, self.slug, facet, 0, RESOURCE, "", now, error.body)
                 raw.keep(self.conn, [broken], self.run.execution.id)

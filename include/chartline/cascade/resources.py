@@ -76,24 +76,42 @@ class Series:
         return timedelta(days=settings.freshness_metadata_days if self.monthly else settings.freshness_audience_days)
 
     def windows(self, item: Item, today: date, first_days: int, settings: Settings) -> list[Window]:
-        """The windows still to ask, oldest first: from the last stored day on, or `first_days` the first time.
+        """The windows still to ask: first those up to today, oldest first; then, where more of the past is wanted than
+        was asked for before, those before what is known, newest first, so that what is known never has a hole.
 
-        Values of days are asked with a small overlap: late values of another identifier cost no further call.
-        At least one window, so that a forced fetch reads the last day again.
+        The first time `first_days`, or as many as one call can bring where that is more. Later from the last stored day
+        on: values of days are asked with a small overlap, as late values of another identifier cost no further call.
+        At least one window, so that a forced fetch reads the last day again; but what was had today is only filled.
         """
         end = today - timedelta(days=1) if self.whole_days else today
-        if item.covered_to is None:
-            start = end - timedelta(days=first_days - 1)
-        else:
+        step = timedelta(days=settings.audience_window_days)
+        if item.covered_to is not None:
             overlap = 0 if self.whole_days else settings.audience_overlap_days
             start = min(item.covered_to, end) + timedelta(days=1 - overlap)
+        elif item.covered_from is not None:  # it was asked, and there was nothing
+            start = end + timedelta(days=1) - step
+        else:
+            start = end + timedelta(days=1) - max(timedelta(days=first_days), step)
         start = min(start, end)
-        step = timedelta(days=settings.audience_window_days)
+        reach, known = self.reach(today, first_days, settings), item.covered_from
+        fills = reach is not None and known is not None and known > reach
         found = []
-        while start <= end:
+        while start <= end and not (fills and item.fetched_on == today):
             found.append(Window(start, min(start + step - timedelta(days=1), end)))
             start += step
+        while reach is not None and known is not None and known > reach:
+            before = max(known - step, reach)
+            found.append(Window(before, known - timedelta(days=1)))
+            known = before
         return found
+
+    def reach(self, today: date, first_days: int, settings: Settings) -> date | None:
+        """The day down to which a series that is known already is filled; None where no more of the past is wanted than
+        one call brings."""
+        if first_days <= settings.audience_window_days:
+            return None
+        end = today - timedelta(days=1) if self.whole_days else today
+        return end - timedelta(days=first_days - 1)
 
 
 Resource = Metadata | Series

@@ -156,6 +156,6 @@ def plan_track_audience(run: Run) -> list[Batch]:
     if "track_audience" not in ask.steps:
         return []
     with run.connect() as conn:
-        uuids = executions.tracks(conn, run.execution.id)
+        uuids = executions.tracks(conn, run.execution.id, audience=True)
         asks = audience.track_asks(uuids, ask.track_platforms, ask.audience_days)
         return planning.plan(conn, asks, run.execution, run.settings, force=ask.force)

@@ -29,7 +29,7 @@ def estimate_refresh(
     calls: dict[str, Range] = {}
     for one in asks:
         assert isinstance(one.resource, Series)
-        due = estimates.due(conn, one.resource.name, one.wants, force=again)
+        due = estimates.due(conn, one.resource.name, one.wants, force=again, reach=one.reach(settings))
         windows = sum(len(one.resource.windows(item, today, ask.audience_days, settings)) for item in due)
         if windows:
             pages = AIRPLAY_PAGES if one.resource in (TRACK_AIRPLAY, ARTIST_AIRPLAY) else 1

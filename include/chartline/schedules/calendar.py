@@ -7,6 +7,7 @@ that each day has exactly one owner, on grids of hours too.
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -203,9 +204,15 @@ def own_weekday(days: Sequence[date]) -> int:
 
 
 def own_month_day(days: Sequence[date]) -> int:
-    """The day of month of a monthly chart, as `own_weekday`: the greatest of the newest three, since a month's end is
-    the 28th in February."""
-    return max(day.day for day in days[:3])
+    """The day of month of a monthly chart, as `own_weekday`, 31 for the month's end: what explains most of the newest
+    three, and of several that do the greatest, since a month's end is the 28th in February."""
+    newest = days[:3]
+    ends = [monthrange(day.year, day.month)[1] for day in newest]
+
+    def explains(own: int) -> int:
+        return sum(day.day == min(own, end) for day, end in zip(newest, ends, strict=True))
+
+    return max({31, *(day.day for day in newest)}, key=lambda own: (explains(own), own))
 
 
 def _utc(moment: datetime) -> datetime:

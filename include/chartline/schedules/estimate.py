@@ -151,7 +151,8 @@ def estimate_schedule(
     UnknownChart with it, none without.
     """
     moment = now or datetime.now(UTC)
-    tally = _Tally(conn, settings, outlook.see(conn, schedule.slug, settings, look), moment.date())
+    since = schedule.start_date.date() if schedule.sync_historical_data else None
+    tally = _Tally(conn, settings, outlook.see(conn, schedule.slug, settings, look, since=since), moment.date())
     steps = tuple(step for step in STEPS if getattr(schedule, f"fetch_{step}"))
     audience_days = schedule.history_days if schedule.sync_historical_data else settings.audience_window_days
     tally.latest(steps, schedule.track_platforms, schedule.artist_platforms, audience_days)
@@ -175,7 +176,7 @@ def estimate_range(
     per_minute: int | None = None,
 ) -> Estimate:
     """The rankings of a chart from `first` to `last`, and their metadata: what a backfill of them costs."""
-    tally = _Tally(conn, settings, outlook.see(conn, slug, settings, look), datetime.now(UTC).date())
+    tally = _Tally(conn, settings, outlook.see(conn, slug, settings, look, since=first), datetime.now(UTC).date())
     days = tally.range(first, last)
     runs = ceil(((last - first).days + 1) / settings.history_window) + 1
     tally.past(days, METADATA, runs)
@@ -217,7 +218,7 @@ def estimate_cascade(
     seen = outlook.see(conn, ask.chart, settings)
     days = {*(ask.days or ()), *([ask.day] if ask.day else ())}
     if look is not None and days - set(seen.calendar) - seen.here:
-        seen = outlook.see(conn, ask.chart, settings, look, latest=False)
+        seen = outlook.see(conn, ask.chart, settings, look, latest=False, named=days)
     tally = _Tally(conn, settings, seen, datetime.now(UTC).date(), ask.force)
     if ask.past is not None:
         tally.past(ask.past, ask.steps, 1)
@@ -289,7 +290,7 @@ class _Tally:
         elif seen.newest is not None and seen.newest in seen.here and not self.force:
             newer = bool(seen.calendar) and seen.calendar[-1] > seen.newest
             if not newer:
-                low, high = int(by_hand), 1 if seen.asked else high
+                low, high = int(by_hand and not seen.knows_latest), 1 if seen.asked else high
         self.add("ranking", low, high)
         tracks, unknown = known or [], (0, 0)
         if known is None:
@@ -339,15 +340,17 @@ class _Tally:
         self.add("calendar", 0, ceil((known if self.seen.listed else USUAL_CALENDAR) / PAGE) + 1)
         self.notes.append(f"The calendar of {self.seen.slug} has no ranking of {day}.")
 
-    def due(self, resource: str, entities: Sequence[str], facets: Sequence[str]) -> list[Item]:
+    def due(
+        self, resource: str, entities: Sequence[str], facets: Sequence[str], reach: date | None = None
+    ) -> list[Item]:
         wants = [Want(entity, facet) for facet in facets for entity in entities]
-        return estimates.due(self.conn, resource, wants, force=self.force)
+        return estimates.due(self.conn, resource, wants, force=self.force, reach=reach)
 
     def series(
         self, resource: Series, code: str, entities: Sequence[str], unknown: tuple[int, int], first_days: int
     ) -> None:
         """The windows of those that are due, exact; and of so many more that are not known."""
-        items = self.due(resource.name, entities, [code])
+        items = self.due(resource.name, entities, [code], resource.reach(self.today, first_days, self.settings))
         windows = sum(len(resource.windows(item, self.today, first_days, self.settings)) for item in items)
         each = len(resource.windows(Item("", code), self.today, first_days, self.settings))
         low, high = windows + unknown[0] * each, windows + unknown[1] * each

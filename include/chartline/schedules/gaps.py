@@ -18,6 +18,7 @@ from typing import Any
 import psycopg
 
 from chartline.cascade import cadence, calendar
+from chartline.cascade.cadence import Rhythm
 from chartline.errors import ChartlineError, StopRun, WarehouseUnavailable
 from chartline.schedules import service
 from chartline.schedules.model import Schedule
@@ -166,7 +167,7 @@ def refresh_calendars(
     def refresh(schedule: Schedule) -> str:
         with connect() as conn:
             try:
-                calendar.bring_up_to_date(asker, conn, client, schedule.slug, [wanted(schedule, began)[1]])
+                calendar.bring_up_to_date(asker, conn, client, schedule.slug, wanted(schedule, began))
             except (StopRun, WarehouseUnavailable):
                 raise
             except ChartlineError as error:
@@ -186,12 +187,15 @@ def refresh_calendars(
 
 def wanted(schedule: Schedule, now: datetime) -> tuple[date, date]:
     """First and last day that the schedule wants at `now`, to the end of its latest complete interval; a history that
-    is held is not wanted yet. The first lies behind the last where nothing is wanted yet."""
-    of = schedule
-    if not schedule.sync_historical_data or schedule.history_held:  # then it begins when the chart was followed
-        of = schedule.model_copy(update={"sync_historical_data": False, "history_asked_at": None})
+    is held is not wanted yet. Without history it begins with the ranking that came first, the latest when the chart was
+    followed. The first lies behind the last where nothing is wanted yet."""
     grid = schedule.grid
-    return of.start_date.date(), grid.next(grid.latest_complete(now)).date() - DAY
+    last = grid.next(grid.latest_complete(now)).date() - DAY
+    if schedule.sync_historical_data and not schedule.history_held:
+        return schedule.start_date.date(), last
+    then = schedule.model_copy(update={"sync_historical_data": False, "history_asked_at": None})
+    first = then.start_date.date()
+    return max(first, schedule.began_with or first), last
 
 
 def audit(
@@ -317,10 +321,16 @@ def _expected(schedule: Schedule, here: date | None, listed: Sequence[date], new
     if here is None:
         return newest
     owed = [day for day in listed if here < day <= newest]
-    following = cadence.later(schedule.frequency, here)
+    following = _rhythm(schedule, here).later(here)
     if following and following <= newest:
         owed.append(following)
     return max(owed, default=None)
+
+
+def _rhythm(schedule: Schedule, here: date) -> Rhythm:
+    """The chart's own, as its calendar tells it; of one without a calendar, as its newest ranking does."""
+    own = Rhythm(schedule.frequency.strip().lower(), schedule.weekday, schedule.month_day)
+    return own if own.is_known else Rhythm.of(schedule.frequency, [here])
 
 
 def _why(last: Ended | None, since: datetime, listed: Sequence[date], here: date | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Self
 from zlib import crc32
 
@@ -27,6 +27,8 @@ from chartline.schedules.calendar import FREQUENCIES, FRIDAY, MAX_HOURS, Frequen
 
 DAG_PREFIX = "chart_sync."
 MAX_HISTORY_DAYS = 3650
+ONE_CALL_DAYS = 90
+"""Of a series of audience: what one call brings."""
 
 Hours = Annotated[StrictInt, Field(ge=1, le=MAX_HOURS)]
 Days = Annotated[StrictInt, Field(ge=1, le=MAX_HISTORY_DAYS)]
@@ -81,8 +83,9 @@ class Schedule(ScheduleSettings):
     """A followed chart: the chart (`frequency` is its own, as the API words it), its settings and what is known of it.
 
     `history_asked_at`: the past that is filled lies before; None: when the chart was followed. `history_held`: the
-    past waits for a person's approval. `weekday` (0 is Monday), `month_day`: the chart's own day, where it has one.
-    `publication_delay`: learned, how long after an interval's end its ranking can be had.
+    past waits for a person's approval. `began_with`: day of the oldest ranking that is stored. `weekday` (0 is Monday),
+    `month_day`: the chart's own day, where it has one. `publication_delay`: learned, how long after an interval's end
+    its ranking can be had.
     """
 
     slug: str = Field(pattern=SLUG, max_length=MAX_SLUG)
@@ -95,6 +98,7 @@ class Schedule(ScheduleSettings):
     created_at: AwareDatetime
     history_asked_at: AwareDatetime | None = None
     history_held: StrictBool = False
+    began_with: date | None = None
     weekday: Annotated[StrictInt, Field(ge=0, le=6)] | None = None
     month_day: Annotated[StrictInt, Field(ge=1, le=31)] | None = None
     publication_delay: Annotated[timedelta, Field(ge=timedelta(0))] = timedelta(0)
@@ -133,6 +137,11 @@ class Schedule(ScheduleSettings):
     def catchup(self) -> bool:
         """Whether the past is filled by runs of its own."""
         return self.is_active and self.sync_historical_data and not self.history_held
+
+    @property
+    def audience_days(self) -> int:
+        """How far back its runs bring a series of audience: as far as the history goes, once that may come."""
+        return self.history_days if self.sync_historical_data and not self.history_held else ONE_CALL_DAYS
 
     @property
     def first_interval(self) -> tuple[datetime, datetime]:

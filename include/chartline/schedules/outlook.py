@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from math import ceil
 from typing import Any
 from uuid import uuid4
@@ -13,6 +13,7 @@ import psycopg
 
 from chartline.cascade import calendar as listing
 from chartline.cascade import ranking
+from chartline.cascade.cadence import Rhythm
 from chartline.errors import ChartlineError
 from chartline.schedules import turnover
 from chartline.schedules.turnover import PERIODS, Rate
@@ -55,6 +56,8 @@ class Outlook:
     """Days whose ranking costs no call: stored whole, or kept raw."""
     asked: bool
     """Whether the source was asked for this, so that nothing newer is to be had."""
+    knows_latest: bool
+    """Whether the latest was asked for a moment ago, so that a run does not ask for it again."""
     notes: tuple[str, ...] = ()
 
     @property
@@ -64,16 +67,26 @@ class Outlook:
         return max(1, ceil(low / page)), max(1, ceil(high / page))
 
 
-def see(conn: Connection, slug: str, settings: Settings, look: Look | None = None, *, latest: bool = True) -> Outlook:
+def see(
+    conn: Connection,
+    slug: str,
+    settings: Settings,
+    look: Look | None = None,
+    *,
+    latest: bool = True,
+    since: date | None = None,
+    named: Collection[date] = (),
+) -> Outlook:
     """The outlook on a chart.
 
-    look: brings its calendar up to date, and (`latest`) fetches its latest ranking where none is here; both would be
-    fetched anyway and are kept. Raises the errors of the account then, and UnknownChart.
+    look: brings its calendar up to date, back to the day `since` where its past is wanted, for days that are `named` by
+    hand too, and (`latest`) fetches its latest ranking where none is here; all would be fetched anyway and is kept.
+    Raises the errors of the account then, and UnknownChart.
     """
     notes: list[str] = []
     asked = look is not None and latest
     if look is not None:
-        notes += _ask(conn, slug, settings, look, latest=latest)
+        notes += _ask(conn, slug, settings, look, latest=latest, since=since, named=named)
     chart = charts.find(conn, slug)
     calendar = gaps.listed_days(conn, chart.id) if chart else []
     rankings = estimates.newest_rankings(conn, chart.id, RANKINGS) if chart else []
@@ -108,20 +121,37 @@ def see(conn: Connection, slug: str, settings: Settings, look: Look | None = Non
         turnover.rate(rankings, chart.frequency if chart else "", places[1]),
         frozenset(here),
         asked,
+        ranking.knows_latest(conn, slug, datetime.now(UTC)),
         tuple(notes),
     )
 
 
-def _ask(conn: Connection, slug: str, settings: Settings, look: Look, *, latest: bool) -> list[str]:
+def _ask(
+    conn: Connection,
+    slug: str,
+    settings: Settings,
+    look: Look,
+    *,
+    latest: bool,
+    since: date | None,
+    named: Collection[date],
+) -> list[str]:
     """Ask the source for what is not here; what it cost, in words."""
     began = datetime.now(UTC)
     with look() as client:
         asker = listing.Asker(f"estimate/{uuid4()}", None, settings, lambda: datetime.now(UTC))
-        listing.bring_up_to_date(asker, conn, client, slug, [began.date()])
-        made = gaps.calendar_calls(conn, [slug], began)
         chart = charts.find(conn, slug)
-        known = chart and estimates.newest_rankings(conn, chart.id, 1)
-        if latest and not known and not raw.facets(conn, ranking.RESOURCE, slug):
+        known = bool(chart and estimates.newest_rankings(conn, chart.id, 1)) or bool(
+            raw.facets(conn, ranking.RESOURCE, slug)
+        )
+        if since:
+            listing.bring_up_to_date(asker, conn, client, slug, [since, began.date()])
+        if named:
+            listing.bring_up_to_date(asker, conn, client, slug, named, by_name=True)
+        if not since and latest and known:  # whether there is a newer one
+            listing.bring_up_to_date(asker, conn, client, slug, [began.date()])
+        made = gaps.calendar_calls(conn, [slug], began)
+        if latest and not known:
             made += _keep_latest(conn, client, slug)
     if not made:
         return []
@@ -132,16 +162,20 @@ def _ask(conn: Connection, slug: str, settings: Settings, look: Look, *, latest:
 
 def _keep_latest(conn: Connection, client: SoundchartsClient, slug: str) -> int:
     """Keep the latest ranking raw, as the first run would: it costs that run one call instead of all."""
+    now = datetime.now(UTC)
     try:
-        pages = client.ranking(slug)
+        pages = client.ranking(slug, begun=ranking.begun(conn, slug, ranking.LATEST, now))
     except ChartlineError as error:
-        calls.record(conn, error.calls, None)
+        with conn.transaction():
+            calls.record(conn, error.calls, None)
+            ranking.keep_begun(conn, slug, ranking.LATEST, error.pages, now, None)
         raise
     made = [call for answer in pages.answers for call in answer.calls]
     with conn.transaction():
-        settled = ranking.keep(conn, slug, pages, datetime.now(UTC), None)
+        settled = ranking.keep(conn, slug, pages, now, None)
         calls.record(conn, made, None)
-        ledger.settle(conn, ranking.RESOURCE, [settled])
+        asked = ledger.Settled(slug, ranking.LATEST, "ok", now, now)
+        ledger.settle(conn, ranking.RESOURCE, [settled, asked])
     return len(made)
 
 
@@ -163,11 +197,11 @@ def _age(item: RankingItem, day: date) -> int | None:
 
 def guessed(seen: Outlook, first: date, last: date) -> tuple[date, ...]:
     """The days that the source may have, by the chart's frequency, counted back from its newest."""
-    step = timedelta(days=PERIOD_DAYS.get(seen.chart.frequency if seen.chart else "", 1))
     newest = seen.newest or last
-    count = (min(newest, last) - first) // step + 1
-    back = (min(newest, last) - number * step for number in range(count))
-    return tuple(sorted({*back, *seen.calendar}))
+    rhythm = Rhythm.of(seen.chart.frequency if seen.chart else "", [*seen.calendar, newest])
+    if not rhythm.is_known:
+        rhythm = Rhythm("daily")
+    return tuple(sorted({*rhythm.days(first, min(newest, last)), *seen.calendar}))
 
 
 def stretches(calendar: Sequence[date], missing: Iterable[date], here: Collection[date]) -> list[tuple[int, int]]:

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 from pydantic import ValidationError
 
+from chartline.cascade import ranking
 from chartline.errors import AlreadyFollowed, BadInput, ChartlineError, NotFollowed, NotFound, UnknownChart
 from chartline.identifiers import MAX_SLUG, SLUG, is_whole
 from chartline.operating import audit
@@ -160,8 +161,8 @@ def with_timing(before: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[
 
 
 def find_chart(conn: psycopg.Connection[Any], slug: str, client: Client | None = None) -> ChartRow:
-    """The chart of that slug, asked of the API (one call, recorded; the chart is stored) when the warehouse does not
-    know it. Raises UnknownChart, and the errors of the account."""
+    """The chart of that slug, asked of the API when the warehouse does not know it (one call, recorded, and kept for
+    whoever fetches the latest ranking; the chart is stored). Raises UnknownChart, and the errors of the account."""
     if not is_whole(SLUG, slug, MAX_SLUG):
         raise UnknownChart(
             f"chart: {slug!r} cannot be a chart's slug.",
@@ -194,10 +195,12 @@ def not_followed(slug: str) -> NotFollowed:
 
 
 def _ask(conn: psycopg.Connection[Any], slug: str, client: Client) -> None:
-    """The API has no look-up of a chart; the first row of its latest ranking tells of the chart too."""
+    """The API has no look-up of a chart; the first page of its latest ranking tells of the chart too, and is kept: who
+    fetches that ranking next goes on from there."""
+    endpoint, now = endpoints.RANKING_LATEST, datetime.now(UTC)
     with client() as api:
         try:
-            answer = api.get(endpoints.RANKING_LATEST, slug, query={"limit": 1})
+            answer = api.get(endpoint, slug, query={"offset": 0, "limit": endpoint.page_limit})
         except ChartlineError as error:
             calls.record(conn, error.calls, None)
             if isinstance(error, NotFound):
@@ -207,6 +210,7 @@ def _ask(conn: psycopg.Connection[Any], slug: str, client: Client) -> None:
     chart = models.parse(models.RankingPage, answer).chart
     with conn.transaction():
         charts.upsert_chart(conn, chart)
+        ranking.keep_begun(conn, slug, ranking.LATEST, [answer], now, None)
 
 
 def _columns(schedule: Schedule) -> dict[str, Any]:

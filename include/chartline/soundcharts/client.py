@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
@@ -113,9 +113,8 @@ class SoundchartsClient:
         entity: str = "",
         facet: str = "",
         query: Query | None = None,
-        enough: Callable[[Answer], bool] = lambda first: False,
     ) -> list[Answer]:
-        """All pages of a list, in order, or the first alone when that is `enough`.
+        """All pages of a list, in order.
 
         More items than the total are fine: dated series may ignore the limit.
 
@@ -125,7 +124,7 @@ class SoundchartsClient:
         first = _first_page(endpoint, entity, facet, query)
 
         def attempt() -> list[Answer]:
-            answers, short = self._follow(first, spent, enough)
+            answers, short = self._follow(first, spent)
             if short is not None:
                 raise short
             return answers
@@ -141,29 +140,40 @@ class SoundchartsClient:
         Each value stands for itself: what came of a short list is good, and it is not asked again. Raises as `pages`.
         """
         with _Spent() as spent:
-            return self._follow(_first_page(endpoint, entity, facet, query), spent, lambda first: False)
+            return self._follow(_first_page(endpoint, entity, facet, query), spent)
 
     def ranking(
-        self, slug: str, stamp: str | None = None, known: Callable[[date], bool] = lambda day: False
+        self,
+        slug: str,
+        stamp: str | None = None,
+        known: Callable[[date], bool] = lambda day: False,
+        begun: Sequence[Answer] = (),
     ) -> RankingPages:
         """One ranking with all its pages: the latest, or the one of `stamp` exactly as the API lists it.
 
         A chart may roll over between two calls, so all pages but the first are asked by the first one's stamp. Stops
-        after the first page when `known(day)`. Raises what `get` raises, `ContractBroken`, and `ShortAnswer` when
-        the pages do not make up one ranking: another day, an entry twice, not as many as the total.
+        after the first page when `known(day)`. `begun`: its first pages, where they came before; an error carries in
+        `pages` those that came until then and may be gone on with. Raises what `get` raises, `ContractBroken`, and
+        `ShortAnswer` when the pages do not make up one ranking: another day, an entry twice, not as many as the total.
         """
-        at = stamp
+        at, had = stamp, [(answer, parse(RankingPage, answer)) for answer in begun]
 
         def attempt() -> RankingPages:
-            nonlocal at
-            first = self._ranking_page(slug, at, 0, spent)
-            answer, page = first
+            nonlocal at, had
+            found, had = had or [self._ranking_page(slug, at, 0, spent)], []
+            answer, page = found[0]
             if stamp is not None and page.date.isoformat() != stamp[:10]:
                 raise _broken(answer, "related.date", f"the ranking of {stamp} was asked, that of {page.stamp} came")
             at = page.stamp  # should it come short, all pages are asked again by this stamp
             if known(page.date):
-                return _ranking([first], known=True)
-            return self._rest_of_ranking(slug, first, spent)
+                return _ranking(found[:1], known=True)
+            try:
+                return self._rest_of_ranking(slug, found, spent)
+            except ShortAnswer:
+                raise
+            except ChartlineError as error:
+                error.pages = tuple(answer for answer, _ in found)
+                raise
 
         with _Spent() as spent:
             return self._until_whole(attempt, spent)
@@ -198,16 +208,14 @@ class SoundchartsClient:
                 spent.carry_over()
                 self._sleep(policy.backoff(failures))
 
-    def _follow(
-        self, first: _Question, spent: _Spent, enough: Callable[[Answer], bool]
-    ) -> tuple[list[Answer], ShortAnswer | None]:
+    def _follow(self, first: _Question, spent: _Spent) -> tuple[list[Answer], ShortAnswer | None]:
         answers: list[Answer] = []
         question, asked, collected = first, {first.path}, 0
         while True:
             answer = self._ask(question, spent)
             answers.append(answer)
             found, page = _items(answer), _page(answer)
-            if page is None or (len(answers) == 1 and enough(answer)):
+            if page is None:
                 return answers, None
             collected += found
             if page.next is None or collected >= page.total or not found:
@@ -229,18 +237,19 @@ class SoundchartsClient:
         answer = self._ask(_question(endpoint, slug, stamp or "", query), spent)
         return answer, parse(RankingPage, answer)
 
-    def _rest_of_ranking(self, slug: str, first: _RankingPage, spent: _Spent) -> RankingPages:
-        """The first page and all others. A page beyond the total is asked when the API says that there is one, or when
-        the total may have been reached only because rows came again on a later page."""
-        found = [first]
-        answer, page = first
+    def _rest_of_ranking(self, slug: str, found: list[_RankingPage], spent: _Spent) -> RankingPages:
+        """The pages that are there and all others, which are added to them. A page beyond the total is asked when the
+        API says that there is one, or when the total may have been reached only because rows came again on a later
+        page."""
+        _, page = found[0]
         total, day, stamp = page.page.total, page.date, page.stamp
-        entries, offset = Entries.of([page.items]), 0
+        entries = Entries.of([page.items for _, page in found])
+        offset = sum(_stride(page) for _, page in found[:-1])
+        answer, page = found[-1]
         while (
             len(entries.listed) < total or page.page.next or (entries.doubled_across and len(entries.charted) < total)
         ):
-            # From where the page ended; a row beyond its limit is one that came twice, not the next page's first.
-            offset += min(len(page.items), RANKING_AT.page_limit) if page.page.next else len(page.items)
+            offset += _stride(page)
             before = len(entries.items)
             answer, page = self._ranking_page(slug, stamp, offset, spent)
             if page.date != day:
@@ -431,6 +440,12 @@ def _relative(answer: Answer, path: str) -> str:
     if parts.scheme or parts.netloc or not path.startswith("/") or path.startswith("//") or not path.isprintable():
         raise _broken(answer, "page.next", "a path without a host is expected")
     return path
+
+
+def _stride(page: RankingPage) -> int:
+    """How far behind a page the next one begins: where it ended; a row beyond its limit is one that came twice, not
+    the next page's first."""
+    return min(len(page.items), RANKING_AT.page_limit) if page.page.next else len(page.items)
 
 
 def _ranking(found: list[_RankingPage], *, known: bool) -> RankingPages:

@@ -69,22 +69,27 @@ def tracks_of(conn: Connection, ranking_id: int) -> list[str]:
     return [uuid for (uuid,) in found]
 
 
-def due(conn: Connection, resource: str, wants: Sequence[Want], *, force: bool = False) -> list[Item]:
-    """Those of `wants` that a run would fetch now, with what is here of them. `force`: all."""
+def due(
+    conn: Connection, resource: str, wants: Sequence[Want], *, force: bool = False, reach: date | None = None
+) -> list[Item]:
+    """Those of `wants` that a run would fetch now, with what is here of them. `force`: all; `reach`: also what is known
+    from a later day on only."""
     found = conn.execute(
-        """select w.entity, w.facet, l.covered_from, l.covered_to
+        """select w.entity, w.facet, l.covered_from, l.covered_to, (l.fetched_at at time zone 'UTC')::date
            from unnest(%(entities)s::text[], %(facets)s::text[]) as w (entity, facet)
            left join chartline.fetch_ledger as l
              on l.resource = %(resource)s and l.entity = w.entity and l.facet = w.facet
-           where %(force)s or l.due_at is null or l.due_at <= now()""",
+           where %(force)s or l.due_at is null or l.due_at <= now()
+              or (l.covered_from > %(reach)s and l.outcome in ('ok', 'empty'))""",
         {
+            "reach": reach,
             "resource": resource,
             "entities": [want.entity for want in wants],
             "facets": [want.facet for want in wants],
             "force": force,
         },
     )
-    return [Item(*row) for row in found]
+    return [Item(entity, facet, first, last, fetched_on=day) for entity, facet, first, last, day in found]
 
 
 def due_tracks_of_chart(conn: Connection, chart_id: int, except_ranking: int | None) -> int:

@@ -10,6 +10,8 @@ from typing import Any, LiteralString
 import psycopg
 from psycopg.rows import class_row
 
+from chartline.warehouse import executions
+
 Connection = psycopg.Connection[Any]
 
 
@@ -278,14 +280,18 @@ def parts(
     pairs = [("track", *pair) for pair in tracks] + [("artist", *pair) for pair in artists]
     with conn.cursor(row_factory=class_row(Part)) as cursor:
         return cursor.execute(
-            """with track as materialized (
-                   select distinct e.track as uuid from chartline.execution_ranking x
-                   join chartline.chart_ranking_entry e using (ranking_id) where x.execution_id = %(id)s
+            f"""with track as materialized (
+                   select e.track as uuid, bool_or({executions.OF_THE_PRESENT}) as recent
+                   from chartline.chart_sync_execution x
+                   join chartline.execution_ranking l on l.execution_id = x.id
+                   join chartline.chart_ranking r on r.id = l.ranking_id
+                   join chartline.chart_ranking_entry e on e.ranking_id = r.id
+                   where x.id = %(id)s group by 1
                ), thing as materialized (
-                   select 'track' as kind, uuid::text as entity from track
+                   select 'track' as kind, uuid::text as entity, recent from track
                    union all
-                   select distinct 'artist', link.artist::text
-                   from track join chartline.track_artist link on link.track = track.uuid
+                   select 'artist', link.artist::text, bool_or(recent)
+                   from track join chartline.track_artist link on link.track = track.uuid group by 2
                ), asked as (
                    select * from unnest(%(kinds)s::text[], %(resources)s::text[], %(facets)s::text[])
                        as asked (kind, resource, facet)
@@ -297,7 +303,7 @@ def parts(
                           (count(*) filter (where l.due_at > %(until)s
                               and (not %(force)s or l.fetched_at >= %(since)s)))::int as done,
                           (count(*) filter (where l.lease_until > now()))::int as open
-                   from asked left join thing using (kind)
+                   from asked left join thing on thing.kind = asked.kind and (asked.facet = '' or thing.recent)
                    left join lateral (
                        select due_at, fetched_at, lease_until from chartline.fetch_ledger
                        where resource = asked.resource and entity = thing.entity and facet = asked.facet limit 1

@@ -167,24 +167,38 @@ def asked_early(conn: psycopg.Connection[Any], execution_id: int) -> int:
     return int(row[0])
 
 
-def tracks(conn: psycopg.Connection[Any], execution_id: int) -> list[str]:
-    """The distinct tracks of the run's rankings, sorted."""
+OF_THE_PRESENT: LiteralString = """
+    (x.settings ->> 'followed' is null or r.day >= coalesce(
+        (select max(own.day) from chartline.execution_ranking mine
+         join chartline.chart_ranking own on own.id = mine.ranking_id
+         where mine.execution_id = x.id and own.day <= (x.settings ->> 'followed')::date), r.day))"""
+"""Whether a ranking `r` of an execution `x` brings the audience of its tracks: of those that were out when the chart
+was followed only the latest does."""
+
+
+def tracks(conn: psycopg.Connection[Any], execution_id: int, *, audience: bool = False) -> list[str]:
+    """The distinct tracks of the run's rankings, or (`audience`) of those that bring audience, sorted."""
     rows = conn.execute(
-        """select distinct e.track::text from chartline.execution_ranking x
-           join chartline.chart_ranking_entry e using (ranking_id) where x.execution_id = %s order by 1""",
-        (execution_id,),
+        f"""select distinct e.track::text from chartline.chart_sync_execution x
+           join chartline.execution_ranking l on l.execution_id = x.id
+           join chartline.chart_ranking r on r.id = l.ranking_id
+           join chartline.chart_ranking_entry e on e.ranking_id = r.id
+           where x.id = %(id)s and (not %(audience)s or {OF_THE_PRESENT}) order by 1""",
+        {"id": execution_id, "audience": audience},
     )
     return [uuid for (uuid,) in rows]
 
 
-def artists(conn: psycopg.Connection[Any], execution_id: int) -> list[str]:
+def artists(conn: psycopg.Connection[Any], execution_id: int, *, audience: bool = False) -> list[str]:
     """The distinct artists of those tracks, sorted."""
     rows = conn.execute(
-        """select distinct a.artist::text from chartline.execution_ranking x
-           join chartline.chart_ranking_entry e using (ranking_id)
+        f"""select distinct a.artist::text from chartline.chart_sync_execution x
+           join chartline.execution_ranking l on l.execution_id = x.id
+           join chartline.chart_ranking r on r.id = l.ranking_id
+           join chartline.chart_ranking_entry e on e.ranking_id = r.id
            join chartline.track_artist a on a.track = e.track
-           where x.execution_id = %s order by 1""",
-        (execution_id,),
+           where x.id = %(id)s and (not %(audience)s or {OF_THE_PRESENT}) order by 1""",
+        {"id": execution_id, "audience": audience},
     )
     return [uuid for (uuid,) in rows]
 

@@ -44,6 +44,8 @@ class Item:
     """Put off by this very batch, before it was taken up again."""
     came_short: bool = False
     """Its last answer was short of its own total."""
+    fetched_on: date | None = None
+    """The day (UTC) on which it was last had."""
 
 
 @dataclass(frozen=True)
@@ -87,11 +89,14 @@ class Settled:
 
 @dataclass(frozen=True)
 class Entry:
-    """What the ledger says of one thing. `fetched_at` is None when it was never had, `due_at` when it always is due."""
+    """What the ledger says of one thing. `fetched_at` is None when it was never had, `due_at` when it always is due,
+    `covered_from` and `covered_to` where no days are told of."""
 
     outcome: str
     fetched_at: datetime | None
     due_at: datetime | None
+    covered_from: date | None = None
+    covered_to: date | None = None
 
 
 _CLAIM: LiteralString = """
@@ -102,7 +107,8 @@ _CLAIM: LiteralString = """
     select %(resource)s, entity, facet, %(token)s, %(owner)s, now() + %(lease)s from wanted order by entity, facet
     on conflict (resource, entity, facet) do update
         set lease_token = excluded.lease_token, lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
-        where (l.due_at <= now() or l.fetched_at < %(stale_before)s)
+        where (l.due_at <= now() or l.fetched_at < %(stale_before)s
+               or (l.covered_from > %(reach)s and l.outcome in ('ok', 'empty')))
           and (l.lease_until is null or l.lease_until < now() or l.lease_owner = excluded.lease_owner)
     returning entity, facet
 """
@@ -116,11 +122,13 @@ def claim(
     owner: str,
     lease: timedelta,
     stale_before: datetime | None = None,
+    reach: date | None = None,
 ) -> tuple[str, list[Want]]:
     """Lease, under one new token, those of `wants` that are due and that nobody else holds.
 
     `stale_before`: what was fetched before it counts as due (a forced run gives its own start, so that its
-    retries do not fetch twice). What `owner` holds already is claimed again: planning can be repeated.
+    retries do not fetch twice). `reach`: what is known from a later day on counts as due, to be filled down to it.
+    What `owner` holds already is claimed again: planning can be repeated.
     Returns (token, the things leased, sorted by facet and entity).
     """
     asked = list(wants)
@@ -135,6 +143,7 @@ def claim(
             "owner": owner,
             "lease": lease,
             "stale_before": stale_before,
+            "reach": reach,
         },
     ).fetchall()
     return token, sorted((Want(*row) for row in rows), key=lambda w: (w.facet, w.entity))
@@ -166,7 +175,8 @@ def take_up(conn: psycopg.Connection[Any], token: str, owner: str, lease: timede
            )
            update chartline.fetch_ledger l set lease_owner = %s, lease_until = now() + %s
            from own where (l.resource, l.entity, l.facet) = (own.resource, own.entity, own.facet)
-           returning own.failed, l.facet, l.entity, l.covered_from, l.covered_to, own.was_deferred, own.came_short""",
+           returning own.failed, l.facet, l.entity, l.covered_from, l.covered_to, own.was_deferred, own.came_short,
+                     (l.fetched_at at time zone 'UTC')::date""",
         (CameShort.kind, UUID(token), owner, lease),
     ).fetchall()
     # What failed before comes last: should it fail again, it does not stand before what was never asked.
@@ -249,7 +259,8 @@ def held_by_others(conn: psycopg.Connection[Any], resource: str, entities: Seque
 def find(conn: psycopg.Connection[Any], resource: str, entity: str, facets: Iterable[str]) -> dict[str, Entry]:
     """What is known of those of an entity's `facets` that the ledger has."""
     rows = conn.execute(
-        """select facet, outcome, fetched_at, nullif(due_at, '-infinity') from chartline.fetch_ledger
+        """select facet, outcome, fetched_at, nullif(due_at, '-infinity'), covered_from, covered_to
+           from chartline.fetch_ledger
            where resource = %s and entity = %s and facet = any(%s)""",
         (resource, entity, list(facets)),
     )

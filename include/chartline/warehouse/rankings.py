@@ -156,6 +156,12 @@ def whole(conn: Connection, chart_id: int, days: Iterable[date]) -> dict[date, R
         return {row.day: row for row in found}
 
 
+def oldest(conn: Connection, chart_id: int) -> date | None:
+    """The oldest day whose ranking is stored."""
+    found = conn.execute("select min(day) from chartline.chart_ranking where chart_id = %s", [chart_id]).fetchone()
+    return found[0] if found else None
+
+
 def newest(conn: Connection, chart_id: int, before: date | None = None) -> date | None:
     """The newest day whose ranking is stored, or the newest one before a day."""
     found = conn.execute(
@@ -192,13 +198,30 @@ def store_calendar(
     return merge(conn, CHART_CALENDAR, rows).created
 
 
-def stamps(conn: Connection, chart_id: int, first: date, last: date) -> dict[date, str]:
-    """The API's own texts for its rankings from `first` to `last`, as far as the calendar knows, by day."""
+def stamps(conn: Connection, chart_id: int, first: date, last: date, *, beside: int = 0) -> dict[date, str]:
+    """The API's own texts for its rankings from `first` to `last`, as far as the calendar knows, by day, sorted; and
+    those of so many days before and after (`beside`)."""
     found = conn.execute(
-        "select day, stamp from chartline.chart_calendar where chart_id = %s and day between %s and %s order by day",
-        [chart_id, first, last],
+        """(select day, stamp from chartline.chart_calendar
+            where chart_id = %(chart)s and day < %(first)s order by day desc limit %(beside)s)
+           union all
+           (select day, stamp from chartline.chart_calendar
+            where chart_id = %(chart)s and day between %(first)s and %(last)s)
+           union all
+           (select day, stamp from chartline.chart_calendar
+            where chart_id = %(chart)s and day > %(last)s order by day limit %(beside)s)
+           order by day""",
+        {"chart": chart_id, "first": first, "last": last, "beside": beside},
     )
     return dict(found.fetchall())
+
+
+def newest_listed(conn: Connection, chart_id: int, count: int) -> list[date]:
+    """The newest days of the calendar, newest first."""
+    found = conn.execute(
+        "select day from chartline.chart_calendar where chart_id = %s order by day desc limit %s", [chart_id, count]
+    )
+    return [day for (day,) in found]
 
 
 def calendar_size(conn: Connection, chart_id: int) -> int:

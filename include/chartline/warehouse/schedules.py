@@ -24,7 +24,9 @@ _ROWS: LiteralString = """
            s.is_active, s.sync_frequency, s.custom_interval_hours, s.cron, s.sync_immediately,
            s.sync_historical_data, s.history_days, s.fetch_track_metadata, s.fetch_artist_metadata,
            s.fetch_track_audience, s.fetch_artist_audience, s.track_platforms, s.artist_platforms,
-           s.created_by, s.created_at, s.history_asked_at, s.history_held, seen.days, seen.first_seen, seen.not_yet
+           s.created_by, s.created_at, s.history_asked_at, s.history_held,
+           (select min(day) from chartline.chart_ranking where chart_id = s.chart_id) as began_with,
+           seen.days, seen.first_seen, seen.not_yet
     from chartline.chart_sync_schedule s join chartline.chart c on c.id = s.chart_id
     cross join lateral (
         select array_agg(day) days, array_agg(first_seen_at) first_seen, array_agg(not_yet_at) not_yet

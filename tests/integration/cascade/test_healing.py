@@ -147,8 +147,10 @@ def test_calendars_are_brought_up_to_date_with_few_calls_and_one_failing_chart_d
     assert list(first.failed) == ["no-such-chart"]
     assert "unknown_chart" in first.failed["no-such-chart"]
     with cascade.connect() as conn:
-        days = len(cascade.server.service.world.days(SLUG, cascade.server.service.clock.now()))
-        assert len(gaps.gaps.listed_days(conn, followed[0].chart_id)) == days
-    assert first.calls == -(-days // 100) + 1
+        wanted = gaps.wanted(followed[0], cascade.server.service.clock.now())[0]
+        listed = cascade.server.service.world.days(SLUG, cascade.server.service.clock.now())
+        there = [day for day in listed if day >= wanted]
+        assert {*gaps.gaps.listed_days(conn, followed[0].chart_id)} >= {*there}
+    assert first.calls == len(there) // 100 + 1 + 1 < len(listed) // 100
     again = refresh()
     assert again.calls == 1  # only the one that failed is asked for again

@@ -275,12 +275,13 @@ def test_a_value_that_the_warehouse_refuses_costs_its_own_item_only(
 def test_a_broken_calendar_is_kept_and_its_calls_are_counted(
     cascade: Cascade, query: Query, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pages = SoundchartsClient.pages
+    get = SoundchartsClient.get
 
     def broken(self: SoundchartsClient, *args: Any, **named: Any) -> Any:
-        return [replace(answer, data={**answer.data, "items": ["yesterday"]}) for answer in pages(self, *args)]
+        answer = get(self, *args, **named)
+        return replace(answer, data={**answer.data, "items": ["yesterday"]})
 
-    monkeypatch.setattr(SoundchartsClient, "pages", broken)
+    monkeypatch.setattr(SoundchartsClient, "get", broken)
     with pytest.raises(ContractBroken):
         ranking.fetch_ranking(cascade.open(CHART, day="2026-11-10"))
     assert query("select count(*) from chartline.api_call") == [(len(cascade.server.calls()),)]

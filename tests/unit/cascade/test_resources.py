@@ -41,6 +41,41 @@ def test_a_year_is_five_calls_oldest_first() -> None:
     assert found[-1][1] == TODAY
 
 
+def test_the_first_time_is_never_less_than_one_call_can_bring() -> None:
+    assert windows(TRACK_AUDIENCE, first_days=60) == windows(TRACK_AUDIENCE, first_days=1) == windows(TRACK_AUDIENCE)
+
+
+@given(
+    series=st.sampled_from([TRACK_AUDIENCE, TRACK_AIRPLAY]),
+    known=st.integers(1, 400),
+    had=st.none() | st.integers(0, 30),
+    first_days=st.integers(1, 1000),
+    when=st.sampled_from([0, 5]),
+)
+def test_a_longer_past_is_filled_once_and_without_a_hole(
+    series: Series, known: int, had: int | None, first_days: int, when: int
+) -> None:
+    end = TODAY - DAY if series.whole_days else TODAY
+    first = end - known * DAY
+    item = Item(
+        "x", "spotify", first, None if had is None else end - min(had, known) * DAY, fetched_on=TODAY - when * DAY
+    )
+    found = series.windows(item, TODAY, first_days, SETTINGS)
+    assert all(0 <= (w.end - w.start).days < SETTINGS.audience_window_days for w in found)
+    before = [w for w in found if w.end < first]
+    assert found[len(found) - len(before) :] == before, "the past comes last"
+    wanted = end - (first_days - 1) * DAY
+    if first_days <= SETTINGS.audience_window_days or first <= wanted:
+        assert before == []
+    else:
+        assert before[0].end == first - DAY
+        assert before[-1].start == wanted
+        assert all(newer.start == older.end + DAY for newer, older in pairwise(before))
+        assert (len(found) == len(before)) == (when == 0), "what was had today is not asked again"
+        filled = Item("x", "spotify", wanted, item.covered_to, fetched_on=TODAY)
+        assert all(w.end >= first for w in series.windows(filled, TODAY, first_days, SETTINGS))
+
+
 def test_later_only_the_new_days_and_a_small_overlap_are_asked() -> None:
     assert windows(TRACK_AUDIENCE, TODAY - 7 * DAY) == [(TODAY - 9 * DAY, TODAY)]
 
