@@ -6,6 +6,7 @@ person. `kind` is the word stored in the warehouse and shown to people; `advice`
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 
@@ -225,6 +226,23 @@ class NotFollowed(BadInput):
     """The chart has no schedule."""
 
     kind = "not_followed"
+
+
+class ChangedMeanwhile(AskPerson):
+    """What was to be changed is not as the person saw it. `version`: its own now; `changes`: who changed what since,
+    the newest first."""
+
+    kind = "changed_meanwhile"
+
+    def __init__(self, what: str, *, version: str = "", changes: Sequence[Any] = (), **more: Any) -> None:
+        self.version, self.changes = version, changes
+        super().__init__(what, **more)
+
+
+class NotAllowed(AskPerson):
+    """The settings do not let this person spend so many calls."""
+
+    kind = "not_allowed"
 
 
 class SchemaMismatch(AskPerson):

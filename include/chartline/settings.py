@@ -31,10 +31,16 @@ class Settings(BaseSettings):
     overdue_hours: int = Field(
         2, ge=0, description="after its run time, until a schedule without its ranking is overdue"
     )
-    refresh_minutes: int = Field(
-        60, ge=1, description="after a background refresh of a series, until the same may be refreshed again"
+    refresh_calls_viewer: int = Field(
+        0, ge=0, description="calls a day (UTC) that a person who may only look spends on refreshes; 0: none may"
     )
-    refresh_at_once: int = Field(100, ge=1, description="background refreshes that may be at work or waiting")
+    refresh_calls_editor: int = Field(
+        1000, ge=0, description="calls a day (UTC) that a person who may edit spends on refreshes from the pages"
+    )
+    refresh_minutes: int = Field(
+        60, ge=1, description="until a series may be refreshed again whose refresh began and never ended"
+    )
+    refresh_at_once: int = Field(100, ge=1, description="refreshes that may be at work or waiting")
     late_hours: int = Field(24, ge=0, le=240, description="how long a run waits for a ranking that is late")
     calendar_hours: int = Field(1, ge=0, le=240, description="how long a list of days is good for its newest 3")
     raw_days: int = Field(30, ge=1, description="how long raw answers are kept")

@@ -1,4 +1,4 @@
-"""`audience_refresh`, by its form and by fifty people who look at a stale track at once."""
+"""`audience_refresh`, by its form and by fifty people who look at a stale track, and press *Refresh*, at once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DAG_ID = "audience_refresh"
 ASKERS = 50
 
 
-def test_a_stale_track_is_answered_at_once_and_refreshed_once(chartline: Chartline) -> None:
+def test_a_stale_track_is_answered_at_once_and_refreshed_once_it_is_asked_for(chartline: Chartline) -> None:
     chartline.run(chart=CHART, steps=["track_metadata", "artist_metadata"])
     [(track, artist)] = chartline.query(
         "select track::text, artist::text from chartline.track_artist order by track, position limit 1"
@@ -27,42 +27,37 @@ def test_a_stale_track_is_answered_at_once_and_refreshed_once(chartline: Chartli
     aged = """update chartline.fetch_ledger set fetched_at = fetched_at - interval '9 days', due_at = now()
               where resource in ('track_audience', 'track_airplay') and entity = %s"""
     assert chartline.change(aged, track) == 4
-    before = len(chartline.calls())
+    before, runs = len(chartline.calls()), len(chartline.runs(DAG_ID))
+    of_track = f"{chartline.stack.airflow.web}/chartline/api/tracks/{track}/"
 
-    web = f"{chartline.stack.airflow.web}/chartline/api/tracks/{track}/audience/"
-    token = chartline.stack.airflow.token("viewer")  # who may not trigger
-    together = threading.Barrier(ASKERS)
-
-    def ask(_: int) -> tuple[float, dict[str, Any]]:
-        with httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False) as own:
-            own.get(f"{chartline.stack.airflow.web}/chartline/api/tracks/{track}/")
-            together.wait(120)
-            begun = time.perf_counter()
-            answer = own.get(web)
-            assert answer.status_code == 200, answer.text
-            return time.perf_counter() - begun, answer.json()
-
-    with ThreadPoolExecutor(ASKERS) as pool:
-        found = list(pool.map(ask, range(ASKERS)))
-    told = [one for _, one in found]
-    times = sorted(seconds for seconds, _ in found)
+    looked = at_once(chartline, "viewer", "GET", f"{of_track}audience/", of_track)
+    times = sorted(seconds for seconds, _, _ in looked)
     print(f"{ASKERS} at once: median {median(times) * 1000:.0f} ms, longest {times[-1] * 1000:.0f} ms")
-    assert {(one["stale"], one["age_days"]) for one in told} == {(True, 9.0)}
-    assert all(one["platforms"][0]["points"] for one in told)
-    assert sorted(one["refresh"]["state"] for one in told) == ["running"] * (ASKERS - 1) + ["started"]
-    [run_id] = {one["refresh"]["run_id"] for one in told}
+    assert {status for _, status, _ in looked} == {200}
+    assert {(told["stale"], told["age_days"]) for _, _, told in looked} == {(True, 9.0)}
+    assert all(told["platforms"][0]["points"] for _, _, told in looked)
+    assert {told["refresh"]["state"] for _, _, told in looked} == {"not_allowed"}
+    admin = reader(chartline, "admin")
+    offered = admin.get(f"{of_track}audience/").json()["refresh"]
+    assert (offered["state"], offered["calls"]) == ("offered", {"low": 4, "high": 6})
+    assert len(chartline.runs(DAG_ID)) == runs, "to look starts nothing"
+    assert len(chartline.calls()) == before
+    assert reader(chartline, "viewer").post(f"{of_track}refresh/", json={}).status_code == 403
 
+    pressed = at_once(chartline, "admin", "POST", f"{of_track}refresh/", of_track)
+    assert sorted(status for _, status, _ in pressed) == [202] + [409] * (ASKERS - 1)
+    [run_id] = {told["run"]["run_id"] if "run" in told else told["run_id"] for _, _, told in pressed}
     row = chartline.succeed(DAG_ID, run_id, 240)
     assert row["status"] == "complete"
     platforms = [call["facet"] for call in chartline.calls()[before:] if call["endpoint"] == "song_audience"]
     assert sorted(platforms) == ["shazam", "spotify", "youtube"]
-    with httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False) as own:
-        after = own.get(web).json()
-        alone = []
-        for _ in range(20):
-            begun = time.perf_counter()
-            own.get(web)
-            alone.append(time.perf_counter() - begun)
+    booked = "select person, calls from chartline.refresh_booking where run_id = %s"
+    assert chartline.query(booked, run_id) == [("admin", 6)]
+    alone = []
+    for _ in range(20):
+        begun = time.perf_counter()
+        after = admin.get(f"{of_track}audience/").json()
+        alone.append(time.perf_counter() - begun)
     print(f"one after the other: median {median(alone) * 1000:.0f} ms")
     assert (after["stale"], after["refresh"]["state"]) == (False, "not_needed")
     assert len([run for run in chartline.runs(DAG_ID) if run["dag_run_id"] == run_id]) == 1
@@ -70,6 +65,31 @@ def test_a_stale_track_is_answered_at_once_and_refreshed_once(chartline: Chartli
         t for t in chartline.tasks(DAG_ID, run_id) if t["task_id"] == "fetch_audience" and "airplay" not in str(t)
     ]
     assert "spotify" in labels["rendered_map_index"]
+
+
+def reader(chartline: Chartline, user: str) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {chartline.stack.airflow.token(user)}"}
+    return httpx.Client(headers=headers, timeout=60, trust_env=False)
+
+
+def at_once(
+    chartline: Chartline, user: str, method: str, url: str, first: str
+) -> list[tuple[float, int, dict[str, Any]]]:
+    """What so many are answered who ask at the same time: seconds, status, body. first: what each asks before."""
+    together = threading.Barrier(ASKERS)
+    json = None if method == "GET" else {}
+    token = chartline.stack.airflow.token(user)
+
+    def ask(_: int) -> tuple[float, int, dict[str, Any]]:
+        with httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=60, trust_env=False) as own:
+            own.get(first)
+            together.wait(120)
+            begun = time.perf_counter()
+            answer = own.request(method, url, json=json)
+            return time.perf_counter() - begun, answer.status_code, answer.json()
+
+    with ThreadPoolExecutor(ASKERS) as pool:
+        return list(pool.map(ask, range(ASKERS)))
 
 
 def test_what_is_not_here_fails_by_name(chartline: Chartline) -> None:

@@ -13,6 +13,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.ui import Select
 
 from .conftest import ENTRIES, Chartline, until
 from .test_web_pages import Person, person
@@ -31,7 +32,7 @@ DAYS_OF_PAST = 12
 NO_RANKING = "/rankings/20"  # a day that a person asks for may have none
 CHANGES = {
     "Activate", "Deactivate", "Fill cascade", "Follow", "Follow a chart", "Heal gaps", "Look closer",
-    "Refresh audience", "Retry failed items", "Save", "Stop following", "Sync now",
+    "Refresh", "Retry failed items", "Save", "Stop following", "Sync now",
 }  # fmt: skip
 """The buttons that change or cost something."""
 
@@ -60,7 +61,18 @@ class Visitor:
 
     def press(self, label: str, within: str = "") -> None:
         self.person.button(label, within).click()
-        self.pressed.add(label)
+        self.pressed.add(label.partition(" (")[0])
+
+    def choose(self, name: str, value: str | bool) -> None:
+        """Set a field of the settings once it can be used, and see that it has taken the choice."""
+        field = self.find(f"#settings [name={name}]:enabled")
+        if isinstance(value, bool):
+            if field.is_selected() != value:
+                field.click()
+            until(f"{name}", lambda: self.find(f"#settings [name={name}]:enabled").is_selected() == value)
+        else:
+            Select(field).select_by_value(value)
+            until(f"{name}", lambda: self.read(f"#settings [name={name}]", "value") == value)
 
     def confirm(self, label: str, yes: str = "") -> None:
         """Press a button, and in the question that follows the one that means yes."""
@@ -257,10 +269,10 @@ def test_every_button_does_what_it_says_and_viewers_have_none(chartline: Chartli
     assert chartline.query("select 1 from chartline.chart_sync_schedule") == []
 
     visitor.visit(f"charts/{CHART}/", "Nobody follows this chart.", "calls")
-    visitor.find("[name=is_active]").click()
+    visitor.choose("is_active", False)
     visitor.press("Follow")
     visitor.told(f"{CHART} is followed")
-    visitor.find("[name=sync_frequency]").send_keys("weekly")
+    visitor.choose("sync_frequency", "weekly")
     visitor.press("Save")
     until("the change", lambda: "schedule change" in visitor.read("#changes"))
     assert chartline.query("select sync_frequency, is_active from chartline.chart_sync_schedule") == [("weekly", False)]
@@ -301,7 +313,7 @@ def follow_after_a_closer_look(chartline: Chartline, visitor: Visitor) -> None:
     until("the chart", lambda: CHART in visitor.read("#found"))
     visitor.keys(Keys.TAB, Keys.ENTER)
     visitor.person.see("Audience of tracks", "calls")
-    visitor.find("[name=is_active]").click()
+    visitor.choose("is_active", False)
     calls, (low, high) = chartline.made().total(), estimated(visitor)
     visitor.press("Look closer")
     visitor.person.see("made for this estimate")
@@ -365,18 +377,21 @@ def move_through_the_year(visitor: Visitor) -> None:
 
 
 def refresh_the_audience(chartline: Chartline, visitor: Visitor) -> None:
-    """Of the first track: nothing to do while it is fresh; then it grows old while somebody looks at it."""
+    """Of the first track: nothing to do while it is fresh; then it grows old, and says what a refresh costs."""
     visitor.find(".ranking a[href*='tracks/']").click()
     visitor.person.see("ISRC", "All of it is less than a day old.")
-    visitor.press("Refresh audience")
-    visitor.told("All of it is fresh.")
+    assert visitor.read("#actions") == "", "what is fresh is not to be refreshed"
     track = visitor.read("html", "baseURI").rstrip("/").split("/")[-1]
     aged = """update chartline.fetch_ledger set fetched_at = fetched_at - interval '9 days', due_at = now()
               where resource in ('track_audience', 'track_airplay') and entity = %s"""
     assert chartline.change(aged, track) == 4
-    visitor.press("Refresh audience")
+    visitor.driver.refresh()
+    visitor.enter()
+    visitor.person.see("The oldest series is 9 days old.", "Refresh (4 to 6 calls)")
+    visitor.pictures("page-track-stale")
+    visitor.press("Refresh (4 to 6 calls)")
     visitor.told("A refresh is started.")
-    visitor.person.see("The oldest series is 9 days old.", "A refresh is under way.")
+    visitor.person.see("A refresh is under way.")
     until("the new series", lambda: "All of it is less than a day old." in visitor.read("#age"), 120)
 
 
@@ -392,17 +407,19 @@ def nothing_to_press_for_a_viewer(chartline: Chartline, visitor: Visitor) -> Non
     [(track, artist)] = chartline.query("select track, artist from chartline.track_artist limit 1")
     [(run,)] = chartline.query("select min(id) from chartline.chart_sync_execution")
     chartline.change("update chartline.chart_sync_execution set status = 'failed' where id = %s", run)
+    aged = "update chartline.fetch_ledger set due_at = now() where entity = any(%s) and resource <> 'refresh'"
+    assert chartline.change(aged, [track, artist]) > 4
     pages = {
         "": ("Followed charts", "spent this month"),
         "charts/": ("1 followed", "Demo Daily 200"),
         f"charts/{CHART}/": (f"{ENTRIES} places", "Settings", "schedule add"),
-        f"tracks/{track}/": ("ISRC", "less than a day old"),
-        f"artists/{artist}/": ("Tracks here", "less than a day old"),
+        f"tracks/{track}/": ("ISRC", "spotify: "),
+        f"artists/{artist}/": ("Tracks here", "spotify: "),
         "runs/": ("complete",),
         f"runs/{run}/": ("cut answer",),
     }
     of_editors = {label for path, texts in pages.items() for label in offered(visitor, path, *texts)}
-    assert {"Follow a chart", "Save", "Sync now", "Refresh audience", "Retry failed items"} <= of_editors
+    assert {"Follow a chart", "Save", "Sync now", "Refresh", "Retry failed items"} <= of_editors
 
     visitor.driver.switch_to.default_content()
     visitor.driver.delete_all_cookies()
@@ -420,7 +437,8 @@ def offered(visitor: Visitor, path: str, *texts: str) -> set[str]:
     """The labels of the buttons that a page shows."""
     visitor.visit(path, *texts)
     visible = "return [...document.querySelectorAll('button')].filter((one) => one.checkVisibility())"
-    return set(visitor.driver.execute_script(f"{visible}.map((one) => one.innerText.trim())"))
+    found = visitor.driver.execute_script(f"{visible}.map((one) => one.innerText.trim())")
+    return {label.partition(" (")[0] for label in found}
 
 
 def watch(visitor: Visitor) -> list[int]:

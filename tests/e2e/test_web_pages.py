@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -15,6 +14,7 @@ from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
+from tests.browser import chromium
 
 from .conftest import ENTRIES, ON_DEMAND, Chartline, until
 
@@ -90,28 +90,13 @@ class Person:
 @pytest.fixture
 def person(chartline: Chartline, tmp_path: Path) -> Iterator[Person]:
     """Logged in as admin."""
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    chromedriver = shutil.which("chromedriver")
-    assert browser, "Chromium is needed, or: -m 'not browser'"
-    assert chromedriver, "Chromium's driver is needed, or: -m 'not browser'"
-    options = webdriver.ChromeOptions()
-    options.binary_location = browser
-    for word in (
-        "headless=new", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "disable-quic", "no-first-run",
-        "disable-background-networking", "disable-component-update", "disable-sync", "window-size=1440,1000",
-        f"user-data-dir={tmp_path / 'profile'}",
-    ):  # fmt: skip
-        options.add_argument(f"--{word}")
     shots = Path(os.environ.get("CHARTLINE_SHOTS") or tmp_path)
     shots.mkdir(parents=True, exist_ok=True)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
-    try:
+    with chromium(tmp_path) as driver:
         someone = Person(driver, chartline.stack.airflow.web, shots)
         logins = json.loads(chartline.stack.logins.read_text())
         someone.log_in("admin", logins["admin"])
         yield someone
-    finally:
-        driver.quit()
 
 
 def test_a_chart_is_fetched_with_the_form(chartline: Chartline, person: Person) -> None:

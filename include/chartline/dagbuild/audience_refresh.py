@@ -1,20 +1,22 @@
-"""`audience_refresh`: the audience of given tracks, artists and charts, by hand or because it was looked at."""
+"""`audience_refresh`: the audience of given tracks, artists and charts, by hand or from a page."""
 
 from __future__ import annotations
 
 import logging
+from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
-from airflow.sdk import DAG, Param, TriggerRule, get_current_context, task
+from airflow.sdk import DAG, Context, Param, TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from chartline.cascade import audience, report
 from chartline.cascade.audience import MAX_CHARTS, MAX_THINGS, RefreshAsk
 from chartline.dagbuild import docs, runtime
-from chartline.dagbuild.approval import EstimateGate, by_config, config
+from chartline.dagbuild.approval import XCOM, EstimateGate, by_config, config
 from chartline.dagbuild.cascade import DEFAULT_ARGS, add_form, failed_tasks, fetch_task, handles
 from chartline.identifiers import SLUG, UUID, in_form
+from chartline.operating import refresh
 from chartline.operating.refresh import DAG_ID
 from chartline.schedules import platforms
 from chartline.schedules.audience_estimate import estimate_refresh
@@ -25,6 +27,7 @@ from chartline_airflow.notifier import ChartlineNotifier
 
 log = logging.getLogger(__name__)
 
+GATE = "estimate"
 PLATFORMS = sorted({*platforms.TRACK_PLATFORMS, *platforms.ARTIST_PLATFORMS})
 
 
@@ -94,6 +97,23 @@ def _cost(conn: psycopg.Connection[Any], ask: RefreshAsk) -> Estimate:
     return estimate_refresh(conn, ask, settings(), per_minute=runtime.per_minute())
 
 
+def _estimate(context: Context) -> Estimate | None:
+    """What the run costs, weighed with the day's other refreshes."""
+    found = by_config(RefreshAsk.from_config, _cost)(context)
+    if found is None or context["params"].get("dry_run"):
+        return found
+    with runtime.warehouse() as conn:
+        return refresh.weighed(conn, context["run_id"], found, datetime.now(UTC), settings())
+
+
+def _approved(context: Context) -> None:
+    """The gate has let the run pass, whether a person was asked or not."""
+    estimated = context["ti"].xcom_pull(task_ids=GATE, key=XCOM)
+    if estimated:
+        with runtime.warehouse() as conn:
+            refresh.approved(conn, context["run_id"], Estimate.model_validate(estimated).total.high, datetime.now(UTC))
+
+
 def build() -> DAG:
     """The DAG."""
     dag = DAG(
@@ -115,6 +135,7 @@ def build() -> DAG:
             context = get_current_context()
             asked = config(context)
             with runtime.opened_run(context, "", lambda conn: _make_ask(asked, conn)) as run:
+                _approved(context)
                 return handles(audience.plan_refresh(run))
 
         @task(trigger_rule=TriggerRule.ALL_DONE, priority_weight=100)
@@ -127,10 +148,7 @@ def build() -> DAG:
             log.info("%s", report.summary(row))
 
         batches = plan_audience()
-        (
-            EstimateGate(task_id="estimate", estimate=by_config(RefreshAsk.from_config, _cost), priority_weight=100)
-            >> batches
-        )
+        (EstimateGate(task_id=GATE, estimate=_estimate, priority_weight=100) >> batches)
         fetch_task("fetch_audience", 85).expand(batch=batches) >> report_run()
     add_form(dag, PARAMS)
     return dag

@@ -55,11 +55,12 @@ more than `CHARTLINE_APPROVAL_SHARE` (20 %) of the quota left. With `dry_run` no
 
 AUDIENCE_REFRESH = f"""
 Brings the audience of tracks, of artists, or of the tracks and artists of a chart's newest ranking up to date. Trigger
-it with the form, or with a config such as `{{"tracks": ["<uuid>"], "platforms": ["spotify"]}}`. Chartline triggers it
-itself when somebody looks at a series older than `CHARTLINE_FRESHNESS_AUDIENCE_DAYS` (7), once for all who look.
+it with the form, or with a config such as `{{"tracks": ["<uuid>"], "platforms": ["spotify"]}}`. The pages
+trigger it too, when somebody presses *Refresh* beside a series older than `CHARTLINE_FRESHNESS_AUDIENCE_DAYS` (7).
 
 1. **estimate** logs what it would cost, and waits for a person under *Required actions* when that is more than
-   `CHARTLINE_APPROVAL_SHARE` (20 %) of the quota left. With `dry_run` nothing else is done.
+   `CHARTLINE_APPROVAL_SHARE` (20 %) of the quota left, together with the refreshes of the day (UTC) before it. With
+   `dry_run` nothing else is done.
 2. **plan_audience** refuses by name what is not in the warehouse, and leases what is due; with `stale_only` off all
    that was not fetched today; with `force` everything.
 3. **fetch_audience** fetches it.

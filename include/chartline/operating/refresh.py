@@ -1,8 +1,9 @@
-"""Bringing the audience of one track or artist up to date, once, whoever asks.
+"""Bringing the audience of one track or artist up to date: offered with what it costs, done once, whoever asks.
 
-How old a series is, the ledger says. Who asks for a stale one claims its refresh in the ledger, which gives each
-platform to one asker, of however many processes. The claim is the run's, which gives it back when it ends, whatever
-became of it.
+How old a series is, the ledger says. To look costs nothing and writes nothing. Who asks for a refresh claims it in the
+ledger, which gives each platform to one asker, of however many processes, and books its calls: a person has an
+allowance of a day, and all refreshes of a day together meet the approval that one as large would. The claim is the
+run's, which gives it back when it ends, whatever became of it.
 """
 
 from __future__ import annotations
@@ -16,33 +17,51 @@ from typing import Any, Literal
 import psycopg
 from pydantic import BaseModel
 
+from chartline.cascade.audience import RefreshAsk
 from chartline.cascade.resources import ARTIST_AIRPLAY, ARTIST_AUDIENCE, ARTIST_LISTENERS, TRACK_AIRPLAY, TRACK_AUDIENCE
-from chartline.errors import BadInput
+from chartline.errors import BadInput, NotAllowed
 from chartline.schedules import platforms
+from chartline.schedules.audience_estimate import estimate_refresh
+from chartline.schedules.estimate import Estimate, Range
 from chartline.schedules.runs import refresh_run_id
 from chartline.settings import Settings
-from chartline.warehouse import series
+from chartline.warehouse import bookings, series
 from chartline.warehouse.entity_lists import Kind
 from chartline.warehouse.series import Known
 
 Connection = psycopg.Connection[Any]
 
 DAG_ID = "audience_refresh"
-AFTER_TROUBLE = timedelta(minutes=1)
-"""Until a refresh that could not be started may be tried again."""
-
-State = Literal["not_needed", "started", "running", "put_off"]
+State = Literal["not_needed", "offered", "not_allowed", "running", "started", "put_off"]
 
 
 class Refresh(BaseModel):
-    """What is done about a stale series. `started`: by this very request; `running`: by an earlier one, or as part of a
-    chart's run; `put_off`: not now, for the `reason`."""
+    """What is to be said of stale series. To GET: `offered`, for so many `calls`; `not_allowed`, for the `reason`;
+    `running`, also as part of a chart's run. To POST: `started`, `running`, or `put_off` for the `reason`.
+    `needs_approval`: with the refreshes of the day before it, it is so much that its run waits for a person's yes in
+    Airflow."""
 
     state: State
     dag_id: str | None = None
     run_id: str | None = None
     platforms: list[str] = []
+    calls: Range | None = None
+    needs_approval: bool = False
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Who wants to know, and how many calls a day the settings allow the person; `may_edit`: the right to edit DAGs."""
+
+    name: str
+    most: int
+    may_edit: bool
+
+    @classmethod
+    def of(cls, name: str, may_edit: bool, settings: Settings) -> Asker:
+        """As the settings say."""
+        return cls(name, settings.refresh_calls_editor if may_edit else settings.refresh_calls_viewer, may_edit)
 
 
 @dataclass(frozen=True)
@@ -127,70 +146,141 @@ def _age(kind: Kind, platform: str, known: dict[str, Known]) -> Age:
     )
 
 
+def look(
+    conn: Connection, kind: Kind, uuid: str, known: Sequence[Age], asker: Asker, now: datetime, settings: Settings
+) -> Refresh:
+    """What can be done about the stale ones of `known`, by this person. Reads only, and costs no call."""
+    wanted = [age for age in known if age.stale]
+    if not wanted:
+        return Refresh(state="not_needed")
+    free = [age.platform for age in wanted if age.owner is None]
+    if not free:
+        return _running(wanted)
+    cost = _cost(conn, kind, uuid, free, settings, force=False)
+    told = Refresh(state="offered", platforms=free, calls=cost.total)
+    refused = _refusal(asker, bookings.of_person(conn, asker.name, now.date()), cost)
+    return told if refused is None else told.model_copy(update={"state": "not_allowed", "reason": refused.what})
+
+
 def ask(
-    conn: Connection, kind: Kind, uuid: str, known: Sequence[Age], now: datetime, settings: Settings
-) -> tuple[Refresh, Start | None]:
-    """What is done about the stale ones of `known`, and the run to start where it falls to the caller.
-
-    The caller starts it, and says so with `not_started` when it could not.
-    """
-    return _take(conn, kind, uuid, [age for age in known if age.stale], now, settings, {}, _pause(settings))
-
-
-def ask_by_hand(
-    conn: Connection, kind: Kind, uuid: str, known: Sequence[Age], now: datetime, settings: Settings, *, force: bool
-) -> tuple[Refresh, Start | None]:
-    """The same for a person, who need not wait after an earlier refresh. `force`: also what is fresh."""
-    wanted = [age for age in known if age.stale or force]
-    config = {"force": True} if force else {}
-    return _take(conn, kind, uuid, wanted, now, settings, config, timedelta(0))
-
-
-def not_started(conn: Connection, start: Start, settings: Settings) -> None:
-    """Give a claim back whose run could not be triggered: in a minute another asker may have it."""
-    series.give_back_refresh(
-        conn, start.uuid, start.platforms, owner=start.owner, pause=_pause(settings), again_in=AFTER_TROUBLE
-    )
-
-
-def _pause(settings: Settings) -> timedelta:
-    return timedelta(minutes=settings.refresh_minutes)
-
-
-def _take(
     conn: Connection,
     kind: Kind,
     uuid: str,
-    wanted: Sequence[Age],
+    known: Sequence[Age],
+    asker: Asker,
     now: datetime,
     settings: Settings,
-    config: dict[str, Any],
-    pause: timedelta,
+    *,
+    force: bool = False,
 ) -> tuple[Refresh, Start | None]:
+    """What is done about the stale ones of `known`, with `force` about all, and the run to start where it falls to the
+    caller, who says so with `not_started` when it could not. Raises NotAllowed, and then nothing is claimed.
+
+    One short transaction: whoever asks at the same time sums up what this one has booked.
+    """
+    wanted = [age for age in known if age.stale or force]
     if not wanted:
         return Refresh(state="not_needed"), None
     free = [age.platform for age in wanted if age.owner is None]
     run_id = refresh_run_id(kind, uuid, now)
-    taken = free and series.claim_refresh(
-        conn,
-        uuid,
-        free,
-        owner=f"{DAG_ID}/{run_id}",
-        lease=_pause(settings),
-        pause=pause,
-        at_once=settings.refresh_at_once,
-    )
-    if taken:
-        start = Start(uuid, tuple(taken), run_id, {kind: [uuid], "platforms": taken, **config})
-        return Refresh(state="started", dag_id=DAG_ID, run_id=run_id, platforms=taken), start
-    codes = [age.platform for age in wanted]
-    owner = next((age.owner for age in [*wanted, *ages(conn, kind, uuid, codes)] if age.owner), None)
-    if owner:
-        dag_id, _, run_id = owner.partition("/")
-        return Refresh(state="running", dag_id=dag_id, run_id=run_id, platforms=codes), None
+    with conn.transaction():
+        taken = free and series.claim_refresh(
+            conn,
+            uuid,
+            free,
+            owner=f"{DAG_ID}/{run_id}",
+            lease=timedelta(minutes=settings.refresh_minutes),
+            at_once=settings.refresh_at_once,
+        )
+        if taken:
+            cost = _cost(conn, kind, uuid, taken, settings, force=force)
+            bookings.lock(conn)
+            refused = _refusal(asker, bookings.of_person(conn, asker.name, now.date()), cost)
+            if refused is not None:
+                raise refused
+            needs = _after(conn, cost, now, run_id).needs_approval(settings)
+            bookings.book(conn, run_id, now.date(), asker.name, cost.total.high)
+            config = {kind: [uuid], "platforms": taken} | ({"force": True} if force else {})
+            told = Refresh(
+                state="started",
+                dag_id=DAG_ID,
+                run_id=run_id,
+                platforms=taken,
+                calls=cost.total,
+                needs_approval=needs,
+                reason="With the other refreshes of today it is much: it waits for a yes under Required actions."
+                if needs
+                else "",
+            )
+            return told, Start(uuid, tuple(taken), run_id, config)
+    seen = [*wanted, *ages(conn, kind, uuid, [age.platform for age in wanted])]
+    if any(age.owner for age in seen):
+        return _running(seen), None
     return Refresh(
         state="put_off",
-        platforms=codes,
-        reason=f"A refresh was tried less than {settings.refresh_minutes} minutes ago, or "
-        f"{settings.refresh_at_once} others are at work.",
+        platforms=[age.platform for age in wanted],
+        reason=f"{settings.refresh_at_once} other refreshes are at work.",
     ), None
+
+
+def not_started(conn: Connection, start: Start) -> None:
+    """Give a claim back whose run could not be triggered, with what was booked for it."""
+    with conn.transaction():
+        series.give_back_refresh(conn, start.uuid, start.platforms, owner=start.owner)
+        bookings.take_back(conn, start.run_id)
+
+
+def weighed(conn: Connection, run_id: str, estimate: Estimate, now: datetime, settings: Settings) -> Estimate:
+    """The estimate of a run of `audience_refresh`, with the day's others before it; booked where nobody need be asked.
+
+    Whoever triggered it: so many small ones together meet the same approval as one.
+    """
+    with conn.transaction():
+        bookings.lock(conn)
+        found = _after(conn, estimate, now, run_id)
+        if not found.needs_approval(settings):
+            bookings.book(conn, run_id, now.date(), "", found.total.high)
+    return found
+
+
+def approved(conn: Connection, run_id: str, calls: int, now: datetime) -> None:
+    """Book a run that goes on, if it is not booked."""
+    bookings.book(conn, run_id, now.date(), "", calls)
+
+
+def _after(conn: Connection, estimate: Estimate, now: datetime, run_id: str) -> Estimate:
+    before = bookings.of_day(conn, now.date(), run_id)
+    if not before:
+        return estimate
+    note = f"The refreshes of today before it were {before:,} calls: it is weighed with them."
+    return estimate.model_copy(update={"before": before, "notes": (*estimate.notes, note)})
+
+
+def _cost(
+    conn: Connection, kind: Kind, uuid: str, codes: Sequence[str], settings: Settings, *, force: bool
+) -> Estimate:
+    asked = {kind: [uuid], "platforms": list(codes), "force": force}
+    return estimate_refresh(conn, RefreshAsk.from_config(asked), settings)
+
+
+def _refusal(asker: Asker, spent: int, cost: Estimate) -> NotAllowed | None:
+    """Why the person may not, None where they may."""
+    variable = f"CHARTLINE_REFRESH_CALLS_{'EDITOR' if asker.may_edit else 'VIEWER'}"
+    if not asker.most:
+        return NotAllowed(
+            "A refresh costs calls, and your Airflow login may spend none.",
+            advice=f"Ask somebody who may edit DAGs to refresh it, or to set {variable}.",
+        )
+    left = max(asker.most - spent, 0)
+    if cost.total.high <= left:
+        return None
+    return NotAllowed(
+        f"The refresh costs up to {cost.total.high:,} calls; of your {asker.most:,} of today (UTC) {left:,} are left.",
+        advice=f"Wait for tomorrow, ask for fewer platforms, or have {variable} raised.",
+    )
+
+
+def _running(known: Sequence[Age]) -> Refresh:
+    dag_id, _, run_id = next(owner for age in known if (owner := age.owner)).partition("/")
+    codes = list(dict.fromkeys(age.platform for age in known))
+    return Refresh(state="running", dag_id=dag_id, run_id=run_id, platforms=codes)

@@ -15,7 +15,7 @@ from chartline.operating import charts, executions, standing
 from chartline.operating.charts import ChartLine
 from chartline.operating.executions import ExecutionLine
 from chartline.operating.standing import Followed, State
-from chartline.schedules import service
+from chartline.schedules import service, version
 from chartline.schedules.model import ScheduleSettings
 from chartline.schedules.snapshot import SnapshotLine
 from chartline.settings import Settings
@@ -42,9 +42,11 @@ SORTS = (
 
 class ScheduleLine(ChartLine):
     """A followed chart. `frequency` is the chart's own, `settings` how it is kept (as they stand, also where they are
-    wrong), `timing` the same in words; `history_held`: its past waits for a person's approval."""
+    wrong), `timing` the same in words; `version`: of the settings, for If-Match; `history_held`: its past waits for a
+    person's approval."""
 
     settings: dict[str, Any]
+    version: str
     timing: str
     dag_id: str
     created_by: str
@@ -171,6 +173,7 @@ def _scheduled(one: ChartLine, row: dict[str, Any]) -> ScheduleLine:
     return ScheduleLine(
         **one.model_dump(),
         settings={name: row[name] for name in ScheduleSettings.model_fields},
+        version=version.of(row),
         timing=snapshot.schedule.grid.text() if snapshot.schedule else "",
         dag_id=snapshot.dag_id,
         created_by=row["created_by"],

@@ -80,7 +80,8 @@ ENOUGH_AIRPLAY = 100
 
 class Estimate(BaseModel):
     """The cost of some work. `calls` by kind, such as `ranking` or `track_audience spotify`; what costs none is left
-    out. `quota_left` is None when no answer of the API has told it yet."""
+    out. `quota_left` is None when no answer of the API has told it yet. `before`: the calls of work that was asked for
+    before, in small parts, and is weighed together with this one."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -88,6 +89,7 @@ class Estimate(BaseModel):
     calls: dict[str, Range]
     per_minute: int = Field(gt=0)
     quota_left: Whole | None = None
+    before: Whole = 0
     storage_bytes: Range = NOTHING
     notes: tuple[str, ...] = ()
 
@@ -113,7 +115,9 @@ class Estimate(BaseModel):
 
     def needs_approval(self, settings: Settings) -> bool:
         """Whether a person should say yes first: the one place where that is decided."""
-        return self.share is not None and self.share > settings.approval_share
+        if self.quota_left is None:
+            return False
+        return (self.before + self.total.high) / max(self.quota_left, 1) > settings.approval_share
 
     @classmethod
     def together(cls, about: str, estimates: Iterable[Estimate]) -> Estimate:

@@ -5,13 +5,13 @@ The one place that decides it, for the command line, for files and for whoever e
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import psycopg
 
 from chartline.errors import UnknownChart
-from chartline.schedules import declare, service
+from chartline.schedules import declare, service, version
 from chartline.schedules.declare import Difference
 from chartline.schedules.estimate import Estimate, estimate_schedule
 from chartline.schedules.model import Schedule
@@ -82,14 +82,17 @@ def change(
     by: str = "",
     client: Client | None = None,
     per_minute: int | None = None,
+    seen: Collection[str] | None = None,
 ) -> tuple[Schedule, Estimate | None]:
     """Change a schedule as `service.change` does; a past that is asked for anew is held where it is large."""
     found = schedules.rows(conn, [slug])
+    if found:
+        version.must_be(conn, found[0], seen)  # before a call is spent on the estimate
     after = Schedule.of(found[0] | service.with_timing(found[0], settings)) if found else None
     wanted = [after] if after and _asks_anew(found[0], after) else []
     estimate = price(conn, wanted, own, client, per_minute)
     held = estimate is not None and estimate.needs_approval(own)
-    return service.change(conn, slug, settings, held=held, by=by), estimate
+    return service.change(conn, slug, settings, held=held, by=by, seen=seen), estimate
 
 
 def apply(

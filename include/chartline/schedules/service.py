@@ -6,7 +6,7 @@ that is made is kept with who made it (`created_by`, `by`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from chartline.cascade import ranking
 from chartline.errors import AlreadyFollowed, BadInput, ChartlineError, NotFollowed, NotFound, UnknownChart
 from chartline.identifiers import MAX_SLUG, SLUG, is_whole
 from chartline.operating import audit
+from chartline.schedules import version
 from chartline.schedules.model import Schedule, ScheduleSettings, default_frequency, refused
 from chartline.soundcharts import endpoints, models
 from chartline.soundcharts.client import SoundchartsClient
@@ -63,11 +64,18 @@ def add(
 
 
 def change(
-    conn: psycopg.Connection[Any], slug: str, settings: Mapping[str, Any], *, held: bool = False, by: str = ""
+    conn: psycopg.Connection[Any],
+    slug: str,
+    settings: Mapping[str, Any],
+    *,
+    held: bool = False,
+    by: str = "",
+    seen: Collection[str] | None = None,
 ) -> Schedule:
     """Change some settings of a followed chart; also mends a row that was made invalid. Raises BadInput.
 
-    `held`: if that asks for more of the past, it waits for `release_history`.
+    `held`: if that asks for more of the past, it waits for `release_history`. `seen`: the versions that the person may
+    have seen, None: whatever they are; raises ChangedMeanwhile where they are others by now.
     """
     with conn.transaction():
         schedules.lock(conn)
@@ -75,6 +83,7 @@ def change(
         if not found:
             raise not_followed(slug)
         before = found[0]
+        version.must_be(conn, before, seen)
         schedule = Schedule.of(before | with_timing(before, settings))
         columns = _columns(schedule)
         columns |= past_asked(before, columns, held=held)
@@ -110,13 +119,15 @@ def release_history(conn: psycopg.Connection[Any], slug: str, *, by: str = "") -
     return _stored(conn, slug)
 
 
-def remove(conn: psycopg.Connection[Any], slug: str, *, by: str = "") -> None:
-    """Follow a chart no longer; its rankings and executions stay. Raises BadInput when it is not followed."""
+def remove(conn: psycopg.Connection[Any], slug: str, *, by: str = "", seen: Collection[str] | None = None) -> None:
+    """Follow a chart no longer; its rankings and executions stay. Raises BadInput when it is not followed, and as
+    `change` for `seen`."""
     with conn.transaction():
         schedules.lock(conn)
         found = schedules.rows(conn, [slug])
         if not found:
             raise not_followed(slug)
+        version.must_be(conn, found[0], seen)
         schedules.remove(conn, found[0]["chart_id"])
         audit.note(conn, by, REMOVE, slug, {name: found[0][name] for name in ScheduleSettings.model_fields}, None)
 

@@ -68,6 +68,13 @@ def limit_statements(conn: psycopg.Connection, seconds: int) -> None:
         conn.execute(f"set statement_timeout = '{seconds:d}s'")
 
 
+def only_read(conn: psycopg.Connection) -> None:
+    """Nothing is written in this session, in autocommit: PostgreSQL refuses it. Behind a pooler nothing is set, as
+    other clients would have it."""
+    if not is_pooled(conn):
+        conn.execute("set default_transaction_read_only = on")
+
+
 def _first_line(trouble: Exception) -> str:
     return str(trouble).splitlines()[0].rstrip(".?") if str(trouble) else type(trouble).__name__
 

@@ -119,55 +119,41 @@ def known(conn: Connection, uuid: str, resources: Sequence[str], platforms: Iter
 
 
 def claim_refresh(
-    conn: Connection,
-    uuid: str,
-    platforms: Iterable[str],
-    *,
-    owner: str,
-    lease: timedelta,
-    pause: timedelta,
-    at_once: int,
+    conn: Connection, uuid: str, platforms: Iterable[str], *, owner: str, lease: timedelta, at_once: int
 ) -> list[str]:
     """Become the one who refreshes these platforms of a track or artist; those that it fell to, sorted.
 
-    One at a time: of any number of askers, in any number of processes, a platform falls to one. It is not free while
-    another's `lease` lasts, nor before `pause` has passed since it was last taken, nor while `at_once` are at work.
-    Needs a connection in autocommit.
+    One at a time, until the caller's transaction ends: of any number of askers, in any number of processes, a platform
+    falls to one. It is not free while another's `lease` lasts, nor while `at_once` are at work.
     """
-    with conn.transaction():
-        conn.execute("select pg_advisory_xact_lock(%s)", [LOCK])
-        found = conn.execute(
-            """insert into chartline.fetch_ledger as l
-                   (resource, entity, facet, outcome, fetched_at, lease_owner, lease_until)
-               select %(resource)s, %(uuid)s, w.platform, 'ok', now(), %(owner)s, now() + %(lease)s
-               from (select distinct unnest(%(platforms)s::text[]) as platform order by 1) as w
-               where (select count(distinct lease_owner) from chartline.fetch_ledger
-                      where resource = 'refresh' and lease_until > now()) < %(at_once)s
-               on conflict (resource, entity, facet) do update
-                   set fetched_at = now(), lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
-                   where (l.lease_until is null or l.lease_until < now())
-                     and (l.fetched_at is null or l.fetched_at <= now() - %(pause)s)
-               returning facet""",
-            {
-                "resource": REFRESH,
-                "uuid": uuid,
-                "platforms": list(platforms),
-                "owner": owner,
-                "lease": lease,
-                "pause": pause,
-                "at_once": at_once,
-            },
-        )
+    conn.execute("select pg_advisory_xact_lock(%s)", [LOCK])
+    found = conn.execute(
+        """insert into chartline.fetch_ledger as l
+               (resource, entity, facet, outcome, fetched_at, lease_owner, lease_until)
+           select %(resource)s, %(uuid)s, w.platform, 'ok', now(), %(owner)s, now() + %(lease)s
+           from (select distinct unnest(%(platforms)s::text[]) as platform order by 1) as w
+           where (select count(distinct lease_owner) from chartline.fetch_ledger
+                  where resource = 'refresh' and lease_until > now()) < %(at_once)s
+           on conflict (resource, entity, facet) do update
+               set fetched_at = now(), lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
+               where l.lease_until is null or l.lease_until < now()
+           returning facet""",
+        {
+            "resource": REFRESH,
+            "uuid": uuid,
+            "platforms": list(platforms),
+            "owner": owner,
+            "lease": lease,
+            "at_once": at_once,
+        },
+    )
     return sorted(platform for (platform,) in found)
 
 
-def give_back_refresh(
-    conn: Connection, uuid: str, platforms: Iterable[str], *, owner: str, pause: timedelta, again_in: timedelta
-) -> None:
-    """A refresh that did not start: others may take it `again_in` from now. `pause` as when it was claimed."""
+def give_back_refresh(conn: Connection, uuid: str, platforms: Iterable[str], *, owner: str) -> None:
+    """A refresh that did not start: another may ask for it."""
     conn.execute(
-        """update chartline.fetch_ledger
-           set lease_owner = null, lease_until = null, fetched_at = now() - %s + %s
+        """update chartline.fetch_ledger set lease_owner = null, lease_until = null
            where resource = %s and entity = %s and facet = any(%s) and lease_owner = %s""",
-        (pause, again_in, REFRESH, uuid, list(platforms), owner),
+        (REFRESH, uuid, list(platforms), owner),
     )

@@ -2,11 +2,13 @@
 
 `Guard` stands before the whole app, so that no route, present or to come, can be reached past it: whoever it lets
 through is logged in and may read plugins; a request that may change something comes from a person who may edit DAGs,
-and from our own pages or a program, not from another site.
+and from our own pages or a program, not from another site. Of all that changes something only the refresh of an
+audience is open to others, where the settings let them spend calls on it.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -22,18 +24,23 @@ from fastapi.exceptions import HTTPException
 from fastapi.security import HTTPAuthorizationCredentials
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from chartline.settings import settings
 from chartline_airflow.web.problems import Problem, of_http
+from chartline_airflow.web.warehouse import SAFE
 
-SAFE = ("GET", "HEAD", "OPTIONS")
 OUR_HEADER = "x-chartline"
+REFRESH = re.compile(r"/api/(tracks|artists)/[^/]+/refresh/")
 
 
 @dataclass(frozen=True)
 class Person:
-    """Who asks. `may_edit`: the right to edit DAGs."""
+    """Who asks. `may_edit`: the right to edit DAGs; `may_spend`: calls, on refreshes; `by_browser`: with the login of a
+    cookie."""
 
     name: str
     may_edit: bool
+    may_spend: bool
+    by_browser: bool
 
 
 Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(bearer_scheme)]
@@ -53,8 +60,17 @@ def editor(request: Request, _: Bearer = None) -> Person:
     return person
 
 
+def spender(request: Request, _: Bearer = None) -> Person:
+    """Dependency: the person, who may spend calls on a refresh. Raises 403."""
+    person = reader(request)
+    if not person.may_spend:
+        raise _may_not()
+    return person
+
+
 Reader = Annotated[Person, Depends(reader)]
 Editor = Annotated[Person, Depends(editor)]
+Spender = Annotated[Person, Depends(spender)]
 
 
 class Guard:
@@ -84,19 +100,20 @@ async def _admitted(request: Request) -> Person:
         raise Problem(401, detail, kind="not_logged_in", headers=headers) from refused
     _not_embedded(request)
     changes = request.method not in SAFE
-    if changes and bearer is None:  # the browser sends the login by itself, whoever asks
-        _same_site(request)
+    if changes:
+        _same_site(request, by_browser=bearer is None)
     try:
         may_read, may_edit = await run_in_threadpool(_rights, user)
     except HTTPException as refused:
         raise of_http(refused) from refused
+    may_spend = (settings().refresh_calls_editor if may_edit else settings().refresh_calls_viewer) > 0
     if not may_read:
         raise Problem(403, "Your Airflow login may not read plugins.", kind="may_not_read")
     if changes:
-        if not may_edit:
+        if not (may_edit or (may_spend and _is_refresh(request))):
             raise _may_not()
         _json_only(request)
-    return Person(user.get_name(), may_edit)
+    return Person(user.get_name(), may_edit, may_spend, bearer is None)
 
 
 def _rights(user: BaseUser) -> tuple[bool, bool]:
@@ -110,20 +127,28 @@ def _may_not() -> Problem:
     return Problem(403, "Your Airflow login may not edit DAGs, so it cannot change this.", kind="may_not_edit")
 
 
+def _is_refresh(request: Request) -> bool:
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    return request.method == "POST" and REFRESH.fullmatch(path) is not None
+
+
 def _not_embedded(request: Request) -> None:
-    """What a page of another site loads unread (an image, a script, a POST without a body) is refused, even to read:
-    looking at an audience may start a refresh. It would come with the login of a cookie, or with the one that Airflow
-    gives everybody where all are admins."""
+    """What a page of another site loads unread (an image, a script, a POST without a body) is refused, even to read. It
+    would come with the login of a cookie, or with the one that Airflow gives everybody where all are admins."""
     site, mode = (request.headers.get(f"sec-fetch-{name}") for name in ("site", "mode"))
     if mode == "no-cors" and site in ("cross-site", "same-site"):
         raise Problem(403, "This came from another site.", kind="cross_site")
 
 
-def _same_site(request: Request) -> None:
-    """A request with the login of a cookie must be our own page's: another site can set neither header."""
-    if request.headers.get(OUR_HEADER) != "1":
+def _same_site(request: Request, *, by_browser: bool) -> None:
+    """What changes something must not be another site's page's, which can set none of these headers. `by_browser`: the
+    login is a cookie, which the browser sends by itself, whoever asks; a token is a program's, but where all are admins
+    Airflow adds one to everything."""
+    if by_browser and request.headers.get(OUR_HEADER) != "1":
         raise Problem(403, "With the login of a browser, send the header X-Chartline: 1.", kind="cross_site")
     site, origin = request.headers.get("sec-fetch-site", "same-origin"), request.headers.get("origin")
+    if not by_browser and origin in conf.get("api", "access_control_allow_origins", fallback="").split():
+        return  # a web app of somebody's, which Airflow is told to let in
     if site != "same-origin" or (origin is not None and urlsplit(origin).netloc not in _own(request)):
         raise Problem(403, "This came from another site.", kind="cross_site")
 

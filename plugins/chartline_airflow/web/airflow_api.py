@@ -19,6 +19,7 @@ from airflow.configuration import conf
 from fastapi import Depends, Request
 
 from chartline_airflow.web.problems import Problem
+from chartline_airflow.web.warehouse import SAFE
 
 SECONDS = 20.0
 SIDE_BY_SIDE = 8
@@ -32,11 +33,13 @@ _places = threading.BoundedSemaphore(SIDE_BY_SIDE)
 class Airflow:
     """Airflow's REST API as one person. All raise `Problem`: 403, 404, 409, 422 as Airflow says it, 503 for silence."""
 
-    def __init__(self, headers: dict[str, str]) -> None:
-        self._headers = headers
+    def __init__(self, headers: dict[str, str], *, reads_only: bool) -> None:
+        self._headers, self._reads_only = headers, reads_only
 
     def ask(self, method: str, path: str, json: Any = None, params: Any = None) -> Any:
         """One call; `path` below `/api/v2/`. The JSON of the answer, None where it has none."""
+        if self._reads_only and method != "GET":
+            raise RuntimeError(f"A route for reading asks Airflow to {method} {path}.")
         if not _places.acquire(timeout=SECONDS):
             raise _silent()
         try:
@@ -83,11 +86,12 @@ class Airflow:
 
 def airflow(request: Request) -> Iterator[Airflow]:
     """Dependency: Airflow, with the login of this request."""
+    reads_only = request.method in SAFE
     if given := request.headers.get("authorization"):
-        yield Airflow({"Authorization": given})
+        yield Airflow({"Authorization": given}, reads_only=reads_only)
     else:
         token = request.cookies.get(COOKIE_NAME_JWT_TOKEN, "")
-        yield Airflow({"Authorization": f"Bearer {token}"} if token else {})
+        yield Airflow({"Authorization": f"Bearer {token}"} if token else {}, reads_only=reads_only)
 
 
 AirflowApi = Annotated[Airflow, Depends(airflow)]

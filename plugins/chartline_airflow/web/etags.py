@@ -1,4 +1,7 @@
-"""A tag for every good answer to GET, so that whoever asks again while nothing changed gets 304 and no body."""
+"""A tag for every good answer to GET, so that whoever asks again while nothing changed gets 304 and no body.
+
+Where the route has set a tag, that of a version of what may be changed, it comes first: `"version.body"`.
+"""
 
 from __future__ import annotations
 
@@ -42,13 +45,15 @@ class Etags:
 def _is_tagged(start: Message) -> bool:
     headers = Headers(raw=start["headers"])
     kind = headers.get("content-type", "").partition(";")[0]
-    return start["status"] == 200 and kind in TAGGED and "etag" not in headers
+    return start["status"] == 200 and kind in TAGGED
 
 
 def _with_tag(start: Message, body: Message, known: str) -> Message:
     """Tags `start`; returns the body, or none where it is known."""
-    tag = f'"{blake2b(body.get("body", b""), digest_size=12).hexdigest()}"'
     headers = MutableHeaders(scope=start)
+    version = headers.get("etag", "").strip('"')
+    digest = blake2b(body.get("body", b""), digest_size=12).hexdigest()
+    tag = f'"{version}.{digest}"' if version else f'"{digest}"'
     headers["etag"] = tag
     if tag not in [one.strip().removeprefix("W/") for one in known.split(",")] and known.strip() != "*":
         return body

@@ -24,8 +24,10 @@ from chartline.errors import (
     AlreadyFollowed,
     AskPerson,
     BadInput,
+    ChangedMeanwhile,
     ChartlineError,
     Gone,
+    NotAllowed,
     NotFollowed,
     NotFound,
     SkipItem,
@@ -44,6 +46,8 @@ BY_CLASS: tuple[tuple[type[ChartlineError], int], ...] = (
     (UnknownChart, 404),
     (NotFollowed, 404),
     (AlreadyFollowed, 409),
+    (NotAllowed, 403),
+    (ChangedMeanwhile, 412),
     (BadInput, 422),
     (NotFound, 404),
     (Gone, 410),
@@ -82,7 +86,7 @@ SCHEMAS: dict[int | str, dict[str, Any]] = {
         "description": HTTPStatus(status).phrase,
         "content": {MEDIA: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
     }
-    for status in (401, 403, 404, 409, 413, 415, 422, 502, 503)
+    for status in (401, 403, 404, 409, 412, 413, 415, 422, 428, 502, 503)
 }
 """What each route may answer besides the good."""
 
@@ -135,7 +139,8 @@ def of(error: ChartlineError) -> Problem:
     status = next(status for kind, status in BY_CLASS if isinstance(error, kind))
     headers = {"Retry-After": str(max(1, round(error.after)))} if isinstance(error, TryLater) else None
     errors = _lines(error) if isinstance(error, BadInput) else []
-    return Problem(status, error.what, kind=error.kind, advice=error.advice, errors=errors, headers=headers)
+    more = {"version": error.version, "changes": error.changes} if isinstance(error, ChangedMeanwhile) else {}
+    return Problem(status, error.what, kind=error.kind, advice=error.advice, errors=errors, headers=headers, **more)
 
 
 def add_to(app: FastAPI) -> None:

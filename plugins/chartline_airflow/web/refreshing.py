@@ -1,7 +1,6 @@
-"""A track's or artist's audience as its routes and pages give it: at once what is stored, with a refresh behind it.
+"""A track's or artist's audience as its routes and pages give it: what is stored, how old it is, what a refresh costs.
 
-Whoever may read may cause a refresh, but not trigger a run: so Chartline triggers it, with Airflow's own function. By
-hand it is the person who triggers.
+To look starts nothing. A refresh is asked for by POST, within what the settings allow the person.
 """
 
 from __future__ import annotations
@@ -12,14 +11,12 @@ from uuid import UUID
 
 from airflow.api.common.trigger_dag import trigger_dag
 from airflow.exceptions import AirflowException
-from airflow.models.dag import DagModel
 from airflow.utils.types import DagRunTriggeredByType
-from fastapi import BackgroundTasks
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from sqlalchemy.exc import SQLAlchemyError
 
 from chartline.operating import audit, refresh, series
-from chartline.operating.refresh import DAG_ID, Refresh, Start
+from chartline.operating.refresh import DAG_ID, Asker, Refresh, Start
 from chartline.operating.series import Resolution, Span
 from chartline.settings import settings
 from chartline.warehouse import entity_lists
@@ -29,12 +26,9 @@ from chartline_airflow.web.access import Person
 from chartline_airflow.web.airflow_api import Airflow
 from chartline_airflow.web.paging import Day, PageQuery, Text
 from chartline_airflow.web.problems import Problem, unknown
-from chartline_airflow.web.warehouse import Connection, pool, url
+from chartline_airflow.web.warehouse import Connection
 
 log = logging.getLogger(__name__)
-
-ON_BEHALF = "chartline"
-"""Who triggers what nobody asked for by hand."""
 
 
 class SpanQuery(BaseModel):
@@ -94,78 +88,73 @@ def missing(kind: Kind, uuid: UUID) -> Problem:
 
 
 def looked_at(
-    conn: Connection, background: BackgroundTasks, kind: Kind, uuid: UUID, query: AudienceQuery
+    conn: Connection, kind: Kind, uuid: UUID, query: AudienceQuery, person: Person
 ) -> tuple[str, list[refresh.Age], Span, Refresh, datetime]:
-    """What an answer is made of: name, ages, span, what is done about the stale ones, the time.
-
-    Where the refresh falls to this request, its run is triggered after the answer has gone.
-    """
+    """What an answer is made of: name, ages, span, what can be done about the stale ones, the time."""
     now = datetime.now(UTC)
     codes, span = query.codes(kind), query.span(now)
     name = known(conn, kind, uuid)
     ages = refresh.ages(conn, kind, str(uuid), codes)
-    told, start = refresh.ask(conn, kind, str(uuid), ages, now, settings())
-    if start is not None:
-        background.add_task(trigger, start)
-    return name, ages, span, told, now
+    return name, ages, span, refresh.look(conn, kind, str(uuid), ages, _asker(person), now, settings()), now
 
 
-def trigger(start: Start) -> bool:
-    """Trigger the run on Chartline's behalf. Where that cannot be, says why in the log and gives the claim back."""
-    try:
-        dag = DagModel.get_current(DAG_ID)
-        if dag is None or dag.is_paused:
-            raise AirflowException(f"the DAG {DAG_ID} is {'paused' if dag else 'not there'}")
-        trigger_dag(
-            DAG_ID,
-            triggered_by=DagRunTriggeredByType.REST_API,
-            triggering_user_name=ON_BEHALF,
-            run_id=start.run_id,
-            conf=start.config,
-        )
-    except (AirflowException, SQLAlchemyError) as trouble:
-        log.warning("The refresh %s could not be started: %s", start.run_id, trouble)
-        with pool(url()).connection() as conn:
-            refresh.not_started(conn, start, settings())
-        return False
-    return True
-
-
-def by_hand(conn: Connection, airflow: Airflow, kind: Kind, uuid: UUID, body: RefreshBody, person: Person) -> Refresh:
-    """Refresh what is due, or with `force` all, as that person. Raises Problem: 404, 409 with the run at work."""
+def start(conn: Connection, airflow: Airflow, kind: Kind, uuid: UUID, body: RefreshBody, person: Person) -> Refresh:
+    """Refresh what is due, or with `force` all, as that person. Raises NotAllowed, and Problem: 403, 404, 409 with the
+    run at work."""
+    if body.force and not person.may_edit:
+        raise Problem(403, "To fetch again what is fresh you must be allowed to edit DAGs.", kind="may_not_edit")
     codes = refresh.chosen(kind, _split(body.platforms))
     known(conn, kind, uuid)
     starting.must_be_ready(airflow, DAG_ID)
     now = datetime.now(UTC)
     ages = refresh.ages(conn, kind, str(uuid), codes)
-    told, start = refresh.ask_by_hand(conn, kind, str(uuid), ages, now, settings(), force=body.force)
+    told, begun = refresh.ask(conn, kind, str(uuid), ages, _asker(person), now, settings(), force=body.force)
     if told.state == "running":
         run = {"dag_id": told.dag_id, "run_id": told.run_id}
         raise Problem(409, "A run is fetching this audience already.", kind="running", run=run)
     if told.state == "put_off":
         raise Problem(409, told.reason, kind="put_off")
-    if start is not None:
+    if begun is not None:
         try:
-            airflow.trigger(DAG_ID, start.config, run_id=start.run_id)
+            _trigger(airflow, begun, person)
         except Problem:
-            refresh.not_started(conn, start, settings())
+            refresh.not_started(conn, begun)
             raise
-        subject = f"{kind[:-1]} {uuid}"
-        audit.note(conn, person.name, starting.TRIGGER, subject, None, {"run_id": start.run_id, **start.config})
+        cost = {"calls": told.calls.high if told.calls else 0}
+        after = {"run_id": begun.run_id, **begun.config, **cost}
+        audit.note(conn, person.name, starting.TRIGGER, f"{kind[:-1]} {uuid}", None, after)
     return told
 
 
-def track_audience(
-    conn: Connection, background: BackgroundTasks, uuid: UUID, query: AudienceQuery
-) -> series.TrackAudience:
+def _trigger(airflow: Airflow, begun: Start, person: Person) -> None:
+    """As the person; who may spend calls but trigger nothing has it done by Chartline, in the person's name."""
+    if person.may_edit:
+        airflow.trigger(DAG_ID, begun.config, run_id=begun.run_id)
+        return
+    try:
+        trigger_dag(
+            DAG_ID,
+            triggered_by=DagRunTriggeredByType.REST_API,
+            triggering_user_name=person.name,
+            run_id=begun.run_id,
+            conf=begun.config,
+        )
+    except (AirflowException, SQLAlchemyError) as trouble:
+        log.warning("The refresh %s could not be started: %s", begun.run_id, trouble)
+        raise Problem(503, "Airflow did not start the refresh.", kind="airflow_refused") from trouble
+
+
+def _asker(person: Person) -> Asker:
+    return Asker.of(person.name, person.may_edit, settings())
+
+
+def track_audience(conn: Connection, uuid: UUID, query: AudienceQuery, person: Person) -> series.TrackAudience:
     """A track's audience. Raises Problem 404, BadInput."""
-    name, ages, span, told, now = looked_at(conn, background, "tracks", uuid, query)
+    name, ages, span, told, now = looked_at(conn, "tracks", uuid, query, person)
     return series.of_track(conn, str(uuid), name, ages, span, told, now)
 
 
-def artist_audience(
-    conn: Connection, background: BackgroundTasks, uuid: UUID, query: AudienceQuery
-) -> series.ArtistAudience:
+def artist_audience(conn: Connection, uuid: UUID, query: AudienceQuery, person: Person) -> series.ArtistAudience:
     """An artist's audience. Raises Problem 404, BadInput."""
-    name, ages, span, told, now = looked_at(conn, background, "artists", uuid, query)
+    name, ages, span, told, now = looked_at(conn, "artists", uuid, query, person)
     return series.of_artist(conn, str(uuid), name, ages, span, told, now)

@@ -3,7 +3,8 @@
     @router.get("/things/")
     def things(conn: Warehouse) -> ...: ...
 
-A few connections are kept per process; a route that gets none within `WAIT` seconds answers 503.
+A few connections are kept per process; a route that gets none within `WAIT` seconds answers 503. To GET they are
+read-only, PostgreSQL's own word for it: whatever a route does, to look changes nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from functools import cache
 from typing import Annotated, Any
 
 import psycopg
-from fastapi import Depends
+from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from psycopg.pq import TransactionStatus
 
@@ -29,10 +30,12 @@ from chartline.dagbuild import runtime
 from chartline.errors import NotConfigured, WarehouseUnavailable
 from chartline.schedules.service import Client
 from chartline.warehouse import schema
-from chartline.warehouse.connect import connect, limit_statements
+from chartline.warehouse.connect import connect, limit_statements, only_read
 
 Connection = psycopg.Connection[Any]
 
+SAFE = ("GET", "HEAD", "OPTIONS")
+"""Methods that change nothing."""
 SIZE = 8
 WAIT = 10.0
 LOOK_AGAIN = 0.01
@@ -46,24 +49,24 @@ class Pool:
     def __init__(self, url: str, size: int = SIZE, wait: float = WAIT) -> None:
         self._url, self._wait = url, wait
         self._places = threading.BoundedSemaphore(size)
-        self._idle: deque[Connection] = deque()
+        self._idle: dict[bool, deque[Connection]] = {read_only: deque() for read_only in (False, True)}
 
     @contextmanager
-    def connection(self) -> Iterator[Connection]:
+    def connection(self, *, read_only: bool = False) -> Iterator[Connection]:
         """A connection for one request. Raises WarehouseUnavailable, SchemaMismatch."""
         if not self._places.acquire(timeout=self._wait):
             raise _busy()
         try:
-            conn = self._take()
+            conn = self._take(read_only)
             try:
                 yield conn
             finally:
-                self._give_back(conn)
+                self._give_back(conn, read_only)
         finally:
             self._places.release()
 
     @asynccontextmanager
-    async def waited(self) -> AsyncIterator[Connection]:
+    async def waited(self, *, read_only: bool = False) -> AsyncIterator[Connection]:
         """The same, for a coroutine: no thread is held while it waits."""
         deadline = time.monotonic() + self._wait
         while not self._places.acquire(blocking=False):
@@ -71,23 +74,24 @@ class Pool:
                 raise _busy()
             await asyncio.sleep(LOOK_AGAIN)
         try:
-            conn = await run_in_threadpool(self._take)
+            conn = await run_in_threadpool(self._take, read_only)
             try:
                 yield conn
             finally:
-                self._give_back(conn)
+                self._give_back(conn, read_only)
         finally:
             self._places.release()
 
     def close(self) -> None:
         """Close what is kept."""
-        while self._idle:
-            self._idle.pop().close()
+        for idle in self._idle.values():
+            while idle:
+                idle.pop().close()
 
-    def _take(self) -> Connection:
-        while self._idle:
+    def _take(self, read_only: bool) -> Connection:
+        while self._idle[read_only]:
             try:
-                conn = self._idle.pop()
+                conn = self._idle[read_only].pop()
             except IndexError:  # another thread was quicker
                 break
             if _is_quiet(conn):
@@ -98,14 +102,16 @@ class Pool:
         try:
             schema.check(conn)
             limit_statements(conn, STATEMENT_SECONDS)
+            if read_only:
+                only_read(conn)
         except BaseException:
             conn.close()
             raise
         return conn
 
-    def _give_back(self, conn: Connection) -> None:
+    def _give_back(self, conn: Connection, read_only: bool) -> None:
         if not conn.closed and conn.info.transaction_status == TransactionStatus.IDLE:
-            self._idle.append(conn)
+            self._idle[read_only].append(conn)
         else:
             conn.close()
 
@@ -134,10 +140,10 @@ def pool(of: str) -> Pool:
     return Pool(of)
 
 
-async def warehouse() -> AsyncIterator[Connection]:
+async def warehouse(request: Request) -> AsyncIterator[Connection]:
     """Dependency: a connection in autocommit. Waited for without a thread: those who have one need threads to go on."""
     own = pool(await run_in_threadpool(url))
-    async with own.waited() as conn:
+    async with own.waited(read_only=request.method in SAFE) as conn:
         yield conn
 
 

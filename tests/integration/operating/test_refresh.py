@@ -1,4 +1,4 @@
-"""How old a series is, and who of many may refresh it."""
+"""How old a series is, what a refresh costs, who of many may have it, and how much a person may spend."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from chartline.errors import BadInput
+from chartline.errors import BadInput, NotAllowed
 from chartline.operating import refresh
-from chartline.operating.refresh import Age, Refresh, Start
+from chartline.operating.refresh import Asker, Refresh, Start
+from chartline.schedules.audience_estimate import estimate_refresh
 from chartline.settings import Settings
 from chartline.warehouse import ledger
 from chartline.warehouse.connect import connect
@@ -25,12 +26,17 @@ TRACK = str(UUID(int=1))
 ARTIST = str(UUID(int=2))
 SETTINGS = Settings()
 NOW = datetime.now(UTC)
+EDITOR, VIEWER = Asker.of("ada", True, SETTINGS), Asker.of("vera", False, SETTINGS)
+MANY = [str(UUID(int=100 + number)) for number in range(60)]
 
 
 @pytest.fixture
 def conn(warehouse_url: str) -> Iterator[Conn]:
+    """With the tracks and the artist."""
     with connect(warehouse_url) as conn:
         conn.autocommit = True
+        conn.execute("insert into chartline.track (uuid, name) select unnest(%s::uuid[]), ''", [[TRACK, *MANY]])
+        conn.execute("insert into chartline.artist (uuid, slug, name) values (%s, '', '')", [ARTIST])
         yield conn
 
 
@@ -50,7 +56,20 @@ def fetched(
 def asked(conn: Conn, uuid: str = TRACK, *codes: str) -> tuple[Refresh, Start | None]:
     kind: Any = "tracks" if uuid == TRACK else "artists"
     found = refresh.ages(conn, kind, uuid, codes or ("spotify",))
-    return refresh.ask(conn, kind, uuid, found, datetime.now(UTC), SETTINGS)
+    return refresh.ask(conn, kind, uuid, found, EDITOR, datetime.now(UTC), SETTINGS)
+
+
+def looked(conn: Conn, asker: Asker = EDITOR, uuid: str = TRACK, *codes: str, own: Settings = SETTINGS) -> Refresh:
+    kind: Any = "artists" if uuid == ARTIST else "tracks"
+    found = refresh.ages(conn, kind, uuid, codes or ("spotify",))
+    return refresh.look(conn, kind, uuid, found, asker, datetime.now(UTC), own)
+
+
+def contents(conn: Conn) -> list[Any]:
+    return [
+        conn.execute("select * from chartline.fetch_ledger order by 1, 2, 3").fetchall(),
+        conn.execute("select * from chartline.refresh_booking order by 1").fetchall(),
+    ]
 
 
 def test_airplay_of_tracks_and_of_artists_are_two_things(conn: Conn) -> None:
@@ -130,7 +149,7 @@ def test_of_fifty_who_ask_at_once_one_starts_it(conn: Conn, warehouse_url: str, 
             own.autocommit = True
             found = refresh.ages(own, "tracks", TRACK, ("spotify", "youtube", "shazam", "airplay"))
             together.wait(60)
-            return refresh.ask(own, "tracks", TRACK, found, datetime.now(UTC), SETTINGS)
+            return refresh.ask(own, "tracks", TRACK, found, EDITOR, datetime.now(UTC), SETTINGS)
 
     with ThreadPoolExecutor(processes) as pool:
         found = list(pool.map(ask, range(processes)))
@@ -139,23 +158,17 @@ def test_of_fifty_who_ask_at_once_one_starts_it(conn: Conn, warehouse_url: str, 
     assert {told.run_id for told, _ in found} == {start.run_id}
 
 
-def test_when_the_run_ends_the_claim_does_and_a_new_one_waits(conn: Conn) -> None:
+def test_when_the_run_ends_the_claim_does(conn: Conn) -> None:
     _, start = asked(conn)
     assert start is not None
     assert ledger.release(conn, start.owner) == 1
-    told, none = asked(conn)
-    assert (told.state, told.run_id, none) == ("put_off", None, None)
-    assert "60 minutes" in told.reason
-    conn.execute("update chartline.fetch_ledger set fetched_at = now() - interval '61 minutes'")
     assert asked(conn)[0].state == "started"
 
 
 def test_a_claim_that_nobody_ends_ends_by_itself(conn: Conn) -> None:
     _, first = asked(conn)
-    conn.execute(
-        """update chartline.fetch_ledger set lease_until = now() - interval '1 s',
-               fetched_at = now() - interval '61 minutes'"""
-    )
+    assert asked(conn)[0].state == "running"
+    conn.execute("update chartline.fetch_ledger set lease_until = now() - interval '1 s'")
     told, second = asked(conn)
     assert told.state == "started"
     assert first
@@ -163,12 +176,11 @@ def test_a_claim_that_nobody_ends_ends_by_itself(conn: Conn) -> None:
     assert first.run_id != second.run_id
 
 
-def test_a_refresh_that_could_not_be_started_is_free_after_a_minute(conn: Conn) -> None:
+def test_a_refresh_that_could_not_be_started_costs_nothing(conn: Conn) -> None:
     _, start = asked(conn)
     assert start is not None
-    refresh.not_started(conn, start, SETTINGS)
-    assert asked(conn)[0].state == "put_off"
-    conn.execute("update chartline.fetch_ledger set fetched_at = fetched_at - interval '61 s'")
+    refresh.not_started(conn, start)
+    assert conn.execute("select * from chartline.refresh_booking").fetchall() == []
     assert asked(conn)[0].state == "started"
 
 
@@ -176,7 +188,7 @@ def test_a_late_give_back_does_not_take_anothers_claim(conn: Conn) -> None:
     _, start = asked(conn)
     assert start is not None
     conn.execute("update chartline.fetch_ledger set lease_owner = 'audience_refresh/other'")
-    refresh.not_started(conn, start, SETTINGS)
+    refresh.not_started(conn, start)
     assert asked(conn)[0].run_id == "other"
 
 
@@ -186,12 +198,12 @@ def test_only_so_many_are_at_work_at_once(conn: Conn) -> None:
     for number in range(4):
         uuid = str(UUID(int=100 + number))
         found = refresh.ages(conn, "tracks", uuid, ["spotify"])
-        states.append(refresh.ask(conn, "tracks", uuid, found, datetime.now(UTC), few)[0].state)
+        states.append(refresh.ask(conn, "tracks", uuid, found, EDITOR, datetime.now(UTC), few)[0].state)
     assert states == ["started", "started", "put_off", "put_off"]
 
 
 @pytest.mark.parametrize("processes", [30])
-def test_also_of_many_who_ask_at_once_for_different_tracks(warehouse_url: str, processes: int) -> None:
+def test_also_of_many_who_ask_at_once_for_different_tracks(conn: Conn, warehouse_url: str, processes: int) -> None:
     few, together = Settings(refresh_at_once=3), threading.Barrier(processes)
 
     def ask(number: int) -> str:
@@ -200,35 +212,145 @@ def test_also_of_many_who_ask_at_once_for_different_tracks(warehouse_url: str, p
             uuid = str(UUID(int=100 + number))
             found = refresh.ages(own, "tracks", uuid, ["spotify"])
             together.wait(60)
-            return refresh.ask(own, "tracks", uuid, found, datetime.now(UTC), few)[0].state
+            return refresh.ask(own, "tracks", uuid, found, EDITOR, datetime.now(UTC), few)[0].state
 
     with ThreadPoolExecutor(processes) as pool:
         states = sorted(pool.map(ask, range(processes)))
     assert states == ["put_off"] * (processes - 3) + ["started"] * 3
 
 
-def test_by_hand_nobody_waits_after_an_earlier_one(conn: Conn) -> None:
-    _, start = asked(conn)
-    assert start is not None
-    ledger.release(conn, start.owner)
-    told, own = by_hand(conn, force=False)
-    assert told.state == "started"
-    assert own is not None
-    assert own.config == {"tracks": [TRACK], "platforms": ["spotify"]}
-    assert by_hand(conn, force=False)[0].state == "running"
-
-
-def test_by_hand_what_is_fresh_is_asked_by_force_alone(conn: Conn) -> None:
+def test_what_is_fresh_is_asked_by_force_alone(conn: Conn) -> None:
     fetched(conn, "track_audience", TRACK, "spotify", 1)
-    assert by_hand(conn, force=False)[0].state == "not_needed"
-    _, start = by_hand(conn, force=True)
+    assert asked(conn)[0].state == "not_needed"
+    found = refresh.ages(conn, "tracks", TRACK, ["spotify"])
+    told, start = refresh.ask(conn, "tracks", TRACK, found, EDITOR, datetime.now(UTC), SETTINGS, force=True)
     assert start is not None
     assert start.config == {"tracks": [TRACK], "platforms": ["spotify"], "force": True}
+    assert told.calls is not None
+    assert told.calls.high == 1
 
 
-def by_hand(conn: Conn, *, force: bool) -> tuple[Refresh, Start | None]:
-    found: list[Age] = refresh.ages(conn, "tracks", TRACK, ["spotify"])
-    return refresh.ask_by_hand(conn, "tracks", TRACK, found, datetime.now(UTC), SETTINGS, force=force)
+# -- looking ---------------------------------------------------------------------------------------------------
+
+
+def test_looking_offers_a_refresh_with_its_cost_and_changes_nothing(conn: Conn) -> None:
+    fetched(conn, "artist_audience", ARTIST, "spotify", 9)
+    before = contents(conn)
+    told = looked(conn, EDITOR, ARTIST, "spotify", "youtube")
+    assert (told.state, told.platforms) == ("offered", ["spotify", "youtube"])
+    assert told.calls is not None
+    assert (told.calls.low, told.calls.high) == (3, 3)  # monthly listeners are a third
+    assert contents(conn) == before
+    assert looked(conn, EDITOR, TRACK, "airplay").calls == refresh.Range(low=1, high=3)
+    fetched(conn, "track_audience", TRACK, "spotify", 2)
+    assert looked(conn) == Refresh(state="not_needed")
+
+
+def test_looking_tells_of_the_run_at_work_and_offers_the_rest(conn: Conn) -> None:
+    _, start = asked(conn, TRACK, "spotify")
+    assert start is not None
+    assert (looked(conn).state, looked(conn).run_id) == ("running", start.run_id)
+    rest = looked(conn, EDITOR, TRACK, "spotify", "youtube")
+    assert (rest.state, rest.platforms) == ("offered", ["youtube"])
+
+
+def test_who_may_spend_nothing_is_told_so(conn: Conn) -> None:
+    told = looked(conn, VIEWER)
+    assert (told.state, told.platforms) == ("not_allowed", ["spotify"])
+    assert "may spend none" in told.reason
+
+
+# -- how much a person may spend ---------------------------------------------------------------------------------
+
+
+def test_a_person_spends_at_most_the_allowance_of_a_day(conn: Conn) -> None:
+    own = Settings(refresh_calls_viewer=5, refresh_calls_editor=7)
+    for may_edit, most, variable in ((False, 5, "REFRESH_CALLS_VIEWER"), (True, 7, "REFRESH_CALLS_EDITOR")):
+        asker = Asker.of(f"may edit: {may_edit}", may_edit, own)
+        for uuid in MANY[:most]:
+            _, start = ask(conn, uuid, asker, own)
+            assert start is not None
+            ledger.release(conn, start.owner)
+        with pytest.raises(NotAllowed, match=f"of your {most} of today .UTC. 0 are left") as refused:
+            ask(conn, MANY[most], asker, own)
+        assert variable in refused.value.advice
+        claims = "select count(*) from chartline.fetch_ledger where entity = %s and lease_owner is not null"
+        assert conn.execute(claims, [MANY[most]]).fetchone() == (0,), "what is refused claims nothing"
+        assert looked(conn, asker, MANY[most], own=own).state == "not_allowed"
+    conn.execute("update chartline.refresh_booking set day = day - 1")
+    assert ask(conn, MANY[9], Asker.of("may edit: False", False, own), own)[0].state == "started"
+
+
+def ask(conn: Conn, uuid: str, asker: Asker, own: Settings) -> tuple[Refresh, Start | None]:
+    return refresh.ask(
+        conn, "tracks", uuid, refresh.ages(conn, "tracks", uuid, ["spotify"]), asker, datetime.now(UTC), own
+    )
+
+
+def test_a_dear_one_is_refused_whole(conn: Conn) -> None:
+    own = Settings(refresh_calls_editor=3)
+    found = refresh.ages(conn, "tracks", TRACK, ["spotify", "youtube", "airplay"])
+    with pytest.raises(NotAllowed, match="costs up to 5 calls"):
+        refresh.ask(conn, "tracks", TRACK, found, Asker.of("ada", True, own), datetime.now(UTC), own)
+    assert contents(conn) == [[], []]
+
+
+@pytest.mark.parametrize("processes", [30])
+def test_also_when_many_are_asked_at_once(conn: Conn, warehouse_url: str, processes: int) -> None:
+    own, together = Settings(refresh_calls_editor=7), threading.Barrier(processes)
+    asker = Asker.of("ada", True, own)
+
+    def press(number: int) -> str:
+        with connect(warehouse_url) as mine:
+            mine.autocommit = True
+            together.wait(60)
+            try:
+                return ask(mine, MANY[number], asker, own)[0].state
+            except NotAllowed:
+                return "refused"
+
+    with ThreadPoolExecutor(processes) as pool:
+        states = sorted(pool.map(press, range(processes)))
+    assert states == ["refused"] * (processes - 7) + ["started"] * 7
+
+
+# -- many small ones are as one large -----------------------------------------------------------------------------
+
+
+def test_the_sum_of_small_ones_meets_the_approval_of_one_large(conn: Conn) -> None:
+    """100 calls are left, so 20 are as much as goes without a yes."""
+    conn.execute(
+        "insert into chartline.api_call (at, endpoint, status, ms, quota_left) values (now(), 'x', 200, 5, 100)"
+    )
+    needs = []
+    for uuid in MANY[:23]:
+        told, start = ask(conn, uuid, EDITOR, SETTINGS)
+        assert start is not None
+        needs.append(told.needs_approval)
+        cost = estimate_refresh(conn, refresh.RefreshAsk.from_config(start.config), SETTINGS)
+        found = refresh.weighed(conn, start.run_id, cost, datetime.now(UTC), SETTINGS)
+        assert found.needs_approval(SETTINGS) == told.needs_approval
+        ledger.release(conn, start.owner)
+    assert needs == [False] * 20 + [True] * 3
+    assert "Required actions" in told.reason
+    assert "22 calls" in found.notes[-1]
+
+
+def test_also_of_those_that_airflow_itself_was_asked_for(conn: Conn) -> None:
+    conn.execute(
+        "insert into chartline.api_call (at, endpoint, status, ms, quota_left) values (now(), 'x', 200, 5, 100)"
+    )
+    cost = estimate_refresh(conn, refresh.RefreshAsk(tracks=(TRACK,), platforms=("spotify", "youtube")), SETTINGS)
+    passed = []
+    for number in range(12):
+        found = refresh.weighed(conn, f"manual__{number}", cost, datetime.now(UTC), SETTINGS)
+        passed.append(not found.needs_approval(SETTINGS))
+        refresh.weighed(conn, f"manual__{number}", cost, datetime.now(UTC), SETTINGS)  # tried again, it is the same run
+    assert passed == [True] * 10 + [False] * 2
+    assert conn.execute("select sum(calls) from chartline.refresh_booking").fetchone() == (20,)
+    refresh.approved(conn, "manual__10", cost.total.high, datetime.now(UTC))
+    refresh.approved(conn, "manual__9", cost.total.high, datetime.now(UTC))
+    assert conn.execute("select sum(calls) from chartline.refresh_booking").fetchone() == (22,)
 
 
 def test_platforms_are_refused_by_name() -> None:

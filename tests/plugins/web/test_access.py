@@ -12,7 +12,7 @@ from airflow.api_fastapi.auth.managers.models.base_user import BaseUser
 from airflow.api_fastapi.auth.managers.models.resource_details import AccessView
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
-from tests.plugins.web.conftest import ROLES, NamedRoles
+from tests.plugins.web.conftest import ROLES, Airflow, NamedRoles
 
 from chartline.schedules import service
 
@@ -191,10 +191,74 @@ def test_another_site_can_load_nothing_unread(browser: TestClient, conn: psycopg
     assert browser.get(URL, headers=headers | {"Sec-Fetch-Mode": "navigate"}).status_code == 200  # a link to us
 
 
+TRACK = "11111111-1111-1111-1111-111111111111"
+ELSEWHERE = [("cross-site", "http://evil.example"), ("same-site", "http://testserver:9999"), ("cross-site", "null")]
+
+
+@pytest.fixture
+def stale(conn: psycopg.Connection[Any], airflow: Airflow) -> psycopg.Connection[Any]:
+    """A track whose audience was never fetched, so that a refresh of it costs."""
+    conn.execute("insert into chartline.track (uuid, name) values (%s, 'a track')", [TRACK])
+    service.add(conn, "day")
+    airflow.dags = {"audience_refresh": False, "chart_cascade": False, "gap_audit": False, "chart_sync.day": False}
+    return conn
+
+
+@pytest.mark.parametrize(("site", "origin"), ELSEWHERE)
+@pytest.mark.parametrize("login", [{}, {"Authorization": "Bearer editor"}], ids=["cookie", "all are admins"])
+def test_another_sites_page_costs_nothing(
+    browser: TestClient, stale: psycopg.Connection[Any], airflow: Airflow, site: str, origin: str, login: dict[str, str]
+) -> None:
+    """Whatever a page can have a browser send: fetch and XHR (cors, no-cors), a form, an address, a window, a frame;
+    with a cookie, or the login that Airflow puts on everything where all are admins."""
+    web = "http://testserver/chartline/api/"
+    audience, refresh = f"{web}tracks/{TRACK}/audience/", f"{web}tracks/{TRACK}/refresh/"
+    posts = [refresh, f"{web}charts/day/heal/", f"{web}charts/day/trigger-cascade/", TEST, f"{web}sync/trigger/"]
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    json = {"Content-Type": "application/json"}
+    for mode, headers in (
+        ("cors", json), ("cors", {}), ("cors", json | OURS), ("no-cors", {"Content-Type": "text/plain"}),
+        ("no-cors", {}), ("navigate", form), ("same-origin", json | OURS), ("websocket", {}),
+    ):  # fmt: skip
+        told = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Origin": origin} | headers | login
+        for url in posts:
+            answer = browser.post(url, headers=told, content=b"{}" if headers.get("Content-Type") else b"")
+            assert kind(answer) == (403, "cross_site"), (mode, url)
+    # An address, a window, a frame, and a fetch of what may be read: these read, and cost nothing.
+    for mode, dest in (("navigate", "document"), ("navigate", "iframe"), ("cors", "empty"), ("no-cors", "image")):
+        told = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest} | login
+        answer = browser.get(audience, headers=told | ({"Origin": origin} if mode == "cors" else {}))
+        assert answer.status_code == (403 if mode == "no-cors" else 200), answer.text
+        assert "access-control-allow-origin" not in answer.headers
+        asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-chartline,content-type"}
+        preflight = browser.options(refresh, headers=told | asks | {"Origin": origin})
+        assert "access-control-allow-origin" not in preflight.headers
+    assert airflow.triggered == []
+    assert stale.execute("select count(*) from chartline.refresh_booking").fetchone() == (0,)
+    assert stale.execute("select count(*) from chartline.change_log where action <> 'schedule.add'").fetchone() == (0,)
+
+
+def test_a_web_app_that_airflow_lets_in_may(
+    browser: TestClient, stale: psycopg.Connection[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a token of its own, not with the browser's login."""
+    monkeypatch.setenv("AIRFLOW__API__ACCESS_CONTROL_ALLOW_ORIGINS", "https://a.example https://b.example")
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors", "Origin": "https://b.example"}
+    body = {"history_days": 9}
+    token = {"Authorization": "Bearer editor"}
+    assert browser.patch(f"{URL}day/", json=body, headers=headers | token).status_code == 200
+    assert kind(browser.patch(f"{URL}day/", json=body, headers=headers | OURS)) == (403, "cross_site")
+    headers["Origin"] = "https://c.example"
+    assert kind(browser.patch(f"{URL}day/", json=body, headers=headers | token)) == (403, "cross_site")
+
+
 def test_our_own_pages_can(browser: TestClient, conn: psycopg.Connection[Any]) -> None:
     headers = OURS | {"Sec-Fetch-Site": "same-origin", "Origin": "http://testserver"}
     assert browser.post(URL, json={"chart": "day"}, headers=headers).status_code == 201
-    assert browser.patch(f"{URL}day/", json={"history_days": 9}, headers=OURS).status_code == 200
+    body = {"history_days": 9}
+    assert kind(browser.patch(f"{URL}day/", json=body, headers=OURS)) == (428, "version_missing")
+    seen = {"If-Match": browser.get(f"{URL}day/").headers["etag"]}
+    assert browser.patch(f"{URL}day/", json=body, headers=OURS | seen).status_code == 200
 
 
 def test_behind_a_proxy_the_origin_is_that_of_airflows_address(

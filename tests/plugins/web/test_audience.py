@@ -17,12 +17,15 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from airflow.exceptions import AirflowException
 from airflow.models.dag import DagModel
 from airflow.models.dagrun import DagRun
 from airflow.utils.session import create_session
 from fastapi import FastAPI
 from sqlalchemy import delete, select, update
 
+from chartline.schedules import platforms
+from chartline.settings import settings
 from chartline.soundcharts.models import Artist, ArtistAudienceItem, Song, SongAudienceItem
 from chartline.warehouse import artists, audience, tracks
 
@@ -173,57 +176,140 @@ def test_an_artists_audience_by_week(viewer: Caller, stored: Conn) -> None:
     assert followers["points"][-1]["day"] == str(datetime.now(UTC).date() - timedelta(days=10))
 
 
-def test_a_stale_series_is_told_at_once_and_refreshed_behind(viewer: Caller, stored: Conn, dag: None) -> None:
-    told = viewer.get(f"tracks/{TRACK}/audience/?platforms=spotify,youtube").json()
+def test_a_stale_series_is_told_with_what_a_refresh_costs(viewer: Caller, editor: Caller, stored: Conn) -> None:
+    path = f"tracks/{TRACK}/audience/?platforms=spotify,youtube"
+    told = editor.get(path).json()
     assert (told["stale"], told["age_days"]) == (True, 9.0)
     assert len(told["platforms"][0]["points"]) == 10
-    assert told["refresh"]["state"] == "started"
+    refresh = told["refresh"]
+    assert (refresh["state"], refresh["platforms"]) == ("offered", ["spotify", "youtube"])
+    assert refresh["calls"] == {"low": 2, "high": 2}
+    refresh = viewer.get(path).json()["refresh"]
+    assert refresh["state"] == "not_allowed"
+    assert "may spend none" in refresh["reason"]
+
+
+def test_sixty_looks_at_all_platforms_cost_nothing(
+    viewer: Caller, editor: Caller, stored: Conn, airflow: Airflow
+) -> None:
+    """They once started sixty refreshes, of 1,860 calls."""
+    codes = list(platforms.ARTIST_PLATFORMS)
+    before = ledger(stored)
+    for person in (viewer, editor):
+        for _ in range(30):
+            told = person.get(f"artists/{ARTIST}/audience/", params={"platforms": codes}).json()
+            assert told["refresh"]["calls"]["high"] >= len(platforms.ARTIST_PLATFORMS)
+    assert ledger(stored) == before
+    assert airflow.asked == []
+
+
+def ledger(conn: Conn) -> list[Any]:
+    return conn.execute("select * from chartline.fetch_ledger order by 1, 2, 3").fetchall()
+
+
+# -- what a viewer may, where the settings allow it ------------------------------------------------------------
+
+
+@pytest.fixture
+def allowed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Viewers may spend ten calls a day."""
+    monkeypatch.setenv("CHARTLINE_REFRESH_CALLS_VIEWER", "10")
+    settings.cache_clear()
+    yield
+    settings.cache_clear()
+
+
+@pytest.mark.usefixtures("allowed", "dag")
+def test_a_viewer_who_may_spend_starts_a_refresh_in_the_own_name(
+    viewer: Caller, editor: Caller, stored: Conn, airflow: Airflow
+) -> None:
+    airflow.dags["audience_refresh"] = False
+    path = f"tracks/{TRACK}/audience/?platforms=spotify,youtube"
+    assert viewer.get(path).json()["refresh"]["state"] == "offered"
+    answer = viewer.post(f"tracks/{TRACK}/refresh/", json={"platforms": ["spotify", "youtube"]})
+    assert (answer.status_code, answer.json()["state"]) == (202, "started"), answer.text
     [run] = runs()
-    assert (run.dag_id, run.run_id, run.triggering_user_name) == (
-        "audience_refresh",
-        told["refresh"]["run_id"],
-        "chartline",
-    )
+    assert (run.dag_id, run.run_id, run.triggering_user_name) == ("audience_refresh", answer.json()["run_id"], "viewer")
     assert run.conf == {"tracks": [TRACK], "platforms": ["spotify", "youtube"]}
-    again = viewer.get(f"tracks/{TRACK}/audience/?platforms=spotify").json()
-    assert (again["refresh"]["state"], again["refresh"]["run_id"]) == ("running", run.run_id)
+    assert airflow.triggered == []
+    assert stored.execute("select who, subject, after->>'calls' from chartline.change_log").fetchall() == [
+        ("viewer", f"track {TRACK}", "2")
+    ]
+    told = editor.get(path).json()["refresh"]
+    assert (told["state"], told["run_id"]) == ("running", run.run_id)
+    assert viewer.post(f"tracks/{TRACK}/refresh/", json={"platforms": ["spotify"]}).status_code == 409
+
+
+@pytest.mark.usefixtures("allowed", "dag")
+def test_a_viewer_spends_no_more_than_the_allowance(viewer: Caller, stored: Conn, airflow: Airflow) -> None:
+    airflow.dags["audience_refresh"] = False
+    all_of_them = {"platforms": list(platforms.ARTIST_PLATFORMS)}
+    refused = viewer.post(f"artists/{ARTIST}/refresh/", json=all_of_them)
+    assert (refused.status_code, refused.json()["kind"]) == (403, "not_allowed")
+    assert "of your 10 of today (UTC) 10 are left" in refused.json()["detail"]
+    assert viewer.post(f"artists/{ARTIST}/refresh/", json={}).status_code == 202  # 5 calls
+    assert viewer.post(f"tracks/{TRACK}/refresh/", json={}).status_code == 403  # 4 to 6 more
+    assert viewer.post(f"tracks/{TRACK}/refresh/", json={"platforms": ["spotify"], "force": True}).status_code == 403
     assert len(runs()) == 1
+    assert stored.execute("select person, calls from chartline.refresh_booking").fetchall() == [("viewer", 5)]
+
+
+@pytest.mark.usefixtures("allowed")
+def test_a_viewer_who_may_spend_may_do_nothing_else(viewer: Caller, stored: Conn, airflow: Airflow) -> None:
+    for method, path in (
+        ("POST", "sync/trigger/"),
+        ("POST", f"tracks/{TRACK}/refresh/x/"),
+        ("POST", f"tracks/{TRACK}/x/refresh/"),
+        ("DELETE", f"tracks/{TRACK}/refresh/"),
+        ("PUT", f"artists/{ARTIST}/refresh/"),
+        ("POST", "charts/refresh/heal/"),
+        ("POST", f"tracks/{TRACK}/refresh/%2e%2e/"),
+        ("POST", f"alerts/test/?x=/api/tracks/{TRACK}/refresh/"),
+    ):
+        assert viewer.request(method, path, json={}).status_code == 403, (method, path)
+    assert airflow.asked == []
+
+
+@pytest.mark.usefixtures("allowed", "airflow_database")
+def test_a_refresh_that_airflow_does_not_start_costs_nothing(
+    viewer: Caller, stored: Conn, airflow: Airflow, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    airflow.dags["audience_refresh"] = False
+
+    def refused(*_: Any, **__: Any) -> None:
+        raise AirflowException("no")
+
+    monkeypatch.setattr("chartline_airflow.web.refreshing.trigger_dag", refused)
+    answer = viewer.post(f"tracks/{TRACK}/refresh/", json={})
+    assert (answer.status_code, answer.json()["kind"]) == (503, "airflow_refused")
+    assert stored.execute("select count(*) from chartline.refresh_booking").fetchone() == (0,)
+    assert stored.execute("select count(*) from chartline.fetch_ledger where lease_owner is not null").fetchone() == (
+        0,
+    )
 
 
 @pytest.mark.parametrize("askers", [50])
-def test_fifty_who_ask_at_once_start_one_refresh(app: FastAPI, stored: Conn, dag: None, askers: int) -> None:
-    Caller(app, "viewer").get(f"tracks/{TRACK}/")  # the first request makes what all share
+def test_fifty_who_press_at_once_start_one_refresh(app: FastAPI, stored: Conn, airflow: Airflow, askers: int) -> None:
+    airflow.dags["audience_refresh"] = False
+    Caller(app, "editor").get(f"tracks/{TRACK}/")  # the first request makes what all share
     together = threading.Barrier(askers)
 
     def ask(_: int) -> tuple[int, dict[str, Any]]:
-        with Caller(app, "viewer") as own:
+        with Caller(app, "editor") as own:
             together.wait(60)
-            answer = own.get(f"tracks/{TRACK}/audience/")
+            answer = own.post(f"tracks/{TRACK}/refresh/", json={})
             return answer.status_code, answer.json()
 
     with ThreadPoolExecutor(askers) as pool:
         found = list(pool.map(ask, range(askers)))
-    assert {status for status, _ in found} == {200}
-    states = sorted(told["refresh"]["state"] for _, told in found)
-    assert states == ["running"] * (askers - 1) + ["started"]
-    [run] = runs()
-    assert {told["refresh"]["run_id"] for _, told in found} == {run.run_id}
-    assert run.conf["platforms"] == ["airplay", "shazam", "spotify", "youtube"]
+    assert sorted(status for status, _ in found) == [202] + [409] * (askers - 1)
+    [run] = airflow.triggered
+    assert {told["run"]["run_id"] if "run" in told else told["run_id"] for _, told in found} == {run["dag_run_id"]}
+    assert run["conf"]["platforms"] == ["airplay", "shazam", "spotify", "youtube"]
+    assert stored.execute("select count(*) from chartline.refresh_booking").fetchone() == (1,)
 
 
-@pytest.mark.usefixtures("dag")
-def test_a_paused_dag_starts_nothing_and_the_next_is_told(
-    viewer: Caller, stored: Conn, caplog: pytest.LogCaptureFixture
-) -> None:
-    with create_session() as session:
-        session.execute(update(DagModel).values(is_paused=True))
-    assert viewer.get(f"tracks/{TRACK}/audience/").status_code == 200
-    assert runs() == []
-    assert "the DAG audience_refresh is paused" in caplog.text
-    assert viewer.get(f"tracks/{TRACK}/audience/").json()["refresh"]["state"] == "put_off"
-
-
-def test_answers_come_in_milliseconds(viewer: Caller, stored: Conn, dag: None) -> None:
+def test_answers_come_in_milliseconds(viewer: Caller, stored: Conn) -> None:
     path = f"tracks/{TRACK}/audience/"
     viewer.get(path)
     times = []
@@ -252,6 +338,7 @@ def test_by_hand_the_person_triggers(editor: Caller, stored: Conn, airflow: Airf
     assert stored.execute("select who, action, subject, after->>'run_id' from chartline.change_log").fetchall() == [
         ("editor", "run.trigger", f"track {TRACK}", answer.json()["run_id"])
     ]
+    assert stored.execute("select after->'calls' from chartline.change_log").fetchone() == (1,)
     again = editor.post(f"tracks/{TRACK}/refresh/", json={"platforms": ["spotify"]})
     assert again.status_code == 409
     assert again.json()["run"] == {"dag_id": "audience_refresh", "run_id": answer.json()["run_id"]}

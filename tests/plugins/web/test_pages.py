@@ -64,6 +64,29 @@ def test_a_page_loads_only_our_own_files(app: FastAPI, path: str) -> None:
     assert "http" not in answer.headers["content-security-policy"]
 
 
+@pytest.mark.parametrize("role", ["editor", "viewer"])
+@pytest.mark.parametrize("path", PAGES)
+def test_nothing_can_be_pressed_before_the_page_has_loaded(app: FastAPI, path: str, role: str) -> None:
+    """Each control of a shell is disabled, by itself or its fieldset, until the scripts say that it is ready."""
+    waiting: list[bool] = []
+    controls = 0
+    for line in re.findall(
+        r"<(/?)(fieldset|button|input|select|textarea)\b([^>]*)>", visitor(app, role).get(path).text
+    ):
+        closing, tag, attributes = line
+        disabled = re.search(r"\bdisabled\b", attributes) is not None
+        if tag == "fieldset":
+            if closing:
+                waiting.pop()
+            else:
+                waiting.append(disabled)
+        elif not closing:
+            controls += 1
+            assert disabled or any(waiting), line
+    assert controls
+    assert waiting == []
+
+
 def test_an_upgrade_reaches_the_browser_at_once(app: FastAPI) -> None:
     browser = visitor(app)
     first = browser.get("static/ui.js")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, BackgroundTasks, Query, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from chartline.operating import entities
@@ -14,7 +14,7 @@ from chartline.operating.entities import Artist, ArtistLine, Stood, TrackLine
 from chartline.operating.refresh import Refresh
 from chartline.operating.series import ArtistAudience, Span
 from chartline_airflow.web import refreshing
-from chartline_airflow.web.access import Editor
+from chartline_airflow.web.access import Reader, Spender
 from chartline_airflow.web.airflow_api import AirflowApi
 from chartline_airflow.web.paging import Page, PageQuery, Text
 from chartline_airflow.web.refreshing import AudienceQuery, PositionsQuery, RefreshBody
@@ -65,23 +65,22 @@ def positions(uuid: UUID, query: Annotated[PositionsQuery, Query()], conn: Wareh
 
 
 @router.get("/{uuid}/audience/")
-def audience(
-    uuid: UUID, query: Annotated[AudienceQuery, Query()], conn: Warehouse, background: BackgroundTasks
-) -> ArtistAudience:
+def audience(uuid: UUID, query: Annotated[AudienceQuery, Query()], conn: Warehouse, person: Reader) -> ArtistAudience:
     """The artist's metrics by platform, monthly listeners among them: raw, filled, with what each period gained.
 
-    At once what is stored, and how old it is. What is stale is refreshed in the background, once, whoever asks.
+    What is stored, how old it is, and where it is stale what a refresh costs: to look starts none.
     """
-    return refreshing.artist_audience(conn, background, uuid, query)
+    return refreshing.artist_audience(conn, uuid, query, person)
 
 
 @router.post("/{uuid}/refresh/", status_code=202)
 def refresh(
-    uuid: UUID, body: RefreshBody, conn: Warehouse, airflow: AirflowApi, person: Editor, response: Response
+    uuid: UUID, body: RefreshBody, conn: Warehouse, airflow: AirflowApi, person: Spender, response: Response
 ) -> Refresh:
-    """Refresh what is due of the artist's audience; with `force` all. 200 when nothing is due, 409 while a run is at
-    it."""
-    told = refreshing.by_hand(conn, airflow, "artists", uuid, body, person)
+    """Refresh what is due of the artist's audience; with `force` all. By whoever may edit DAGs, and by others where
+    CHARTLINE_REFRESH_CALLS_VIEWER lets them; within the person's calls of a day. 200 when nothing is due, 409 while a
+    run is at it."""
+    told = refreshing.start(conn, airflow, "artists", uuid, body, person)
     if told.state == "not_needed":
         response.status_code = 200
     return told

@@ -18,16 +18,19 @@ from chartline.schedules.estimate import Estimate
 from chartline.schedules.model import Schedule, ScheduleSettings, default_frequency
 from chartline.settings import settings
 from chartline.warehouse.chart_lists import Wanted
-from chartline_airflow.web import problems, starting
+from chartline_airflow.web import problems, starting, versions
 from chartline_airflow.web.access import Editor, Person, Reader
 from chartline_airflow.web.airflow_api import Airflow, AirflowApi
 from chartline_airflow.web.paging import Page, PageQuery, Text
 from chartline_airflow.web.problems import Problem, ProblemBody
+from chartline_airflow.web.versions import IfMatch, Seen
 from chartline_airflow.web.warehouse import Account, Connection, Soundcharts, Warehouse
 
 router = APIRouter(prefix="/sync/schedules", tags=["schedules"])
 
 MOST_AT_ONCE = 200
+VERSIONED = ("activate", "deactivate", "remove")
+"""Actions for several charts that change what is there."""
 
 Key = Annotated[str, Path(description="the chart's slug or id", max_length=250)]
 
@@ -74,6 +77,12 @@ class BulkBody(BaseModel):
     action: Literal["activate", "deactivate", "trigger", "add", "remove"]
     charts: list[Annotated[str, Field(min_length=1, max_length=250)]] = Field(min_length=1, max_length=MOST_AT_ONCE)
     settings: SettingsBody | None = None
+    versions: dict[Annotated[str, Field(max_length=250)], Annotated[str, Field(max_length=100)]] | None = Field(
+        None,
+        max_length=MOST_AT_ONCE,
+        description="of charts that are activated, deactivated or removed: the version that was seen, by chart as in "
+        "`charts`; one that has another by now is left as it is",
+    )
 
 
 # -- what is answered --------------------------------------------------------------------------------------
@@ -163,6 +172,7 @@ def follow(
     """Follow a chart. One that the catalogue does not know is asked of Soundcharts (one call)."""
     slug = _slug_to_add(conn, str(body.chart))
     changed = _follow(conn, slug, _given(body), account, airflow, person)
+    response.headers["ETag"] = versions.tag(changed.schedule.version)
     response.headers["Location"] = f"{request.scope['root_path']}/api{router.prefix}/{slug}/"
     return changed
 
@@ -190,12 +200,17 @@ def bulk(body: BulkBody, conn: Warehouse, account: Soundcharts, airflow: Airflow
     """One action for several charts: each is done whole or not at all, whatever becomes of the others."""
     if body.settings is not None and body.action != "add":
         raise problems.wrong("settings", "goes with the action add only")
+    if body.versions is not None and body.action not in VERSIONED:
+        raise problems.wrong("versions", f"goes with the actions {', '.join(VERSIONED)} only")
+    seen = {key: frozenset({version}) for key, version in (body.versions or {}).items()}
+    if person.by_browser and body.action in VERSIONED and not seen.keys() >= set(body.charts):
+        raise versions.missing()
     given = _given(body.settings) if body.settings else {}
     service.check(given)
     outcomes = []
     for key in dict.fromkeys(body.charts):
         try:
-            outcomes.append(_do(body.action, key, given, conn, account, airflow, person))
+            outcomes.append(_do(body.action, key, given, seen.get(key), conn, account, airflow, person))
         except (Problem, ChartlineError) as refused:
             problem = refused if isinstance(refused, Problem) else problems.of(refused)
             outcomes.append(Outcome(chart=key, done=False, problem=ProblemBody(**problem.body)))
@@ -206,37 +221,54 @@ def bulk(body: BulkBody, conn: Warehouse, account: Soundcharts, airflow: Airflow
 
 
 @router.get("/{key}/")
-def one(key: Key, conn: Warehouse, _: Reader) -> ScheduleDetail:
-    """One followed chart with its newest executions and what they came to."""
-    return views.detail(conn, views.slug_of(conn, key), settings(), datetime.now(UTC))
+def one(key: Key, conn: Warehouse, _: Reader, response: Response) -> ScheduleDetail:
+    """One followed chart with its newest executions and what they came to. Its ETag is for If-Match."""
+    found = views.detail(conn, views.slug_of(conn, key), settings(), datetime.now(UTC))
+    response.headers["ETag"] = versions.tag(found.version)
+    return found
 
 
 @router.put("/{key}/")
 def replace(
-    key: Key, body: SettingsBody, conn: Warehouse, account: Soundcharts, airflow: AirflowApi, person: Editor
+    key: Key,
+    body: SettingsBody,
+    conn: Warehouse,
+    account: Soundcharts,
+    airflow: AirflowApi,
+    person: Editor,
+    seen: IfMatch,
+    response: Response,
 ) -> Changed:
-    """Set all settings: what is not given has its default."""
+    """Set all settings: what is not given has its default. With If-Match only where they are as they were seen: else
+    412, with who changed what."""
     slug = views.slug_of(conn, key)
     chart = service.find_chart(conn, slug)
     defaults = ScheduleSettings(sync_frequency=default_frequency(chart.frequency)).model_dump(mode="json")
-    return _change(conn, slug, _over(defaults, _given(body)), account, airflow, person)
+    return _change(conn, slug, _over(defaults, _given(body)), account, airflow, person, seen, response)
 
 
 @router.patch("/{key}/")
 def change(
-    key: Key, body: SettingsBody, conn: Warehouse, account: Soundcharts, airflow: AirflowApi, person: Editor
+    key: Key,
+    body: SettingsBody,
+    conn: Warehouse,
+    account: Soundcharts,
+    airflow: AirflowApi,
+    person: Editor,
+    seen: IfMatch,
+    response: Response,
 ) -> Changed:
-    """Change some settings: what is not given stays."""
+    """Change some settings: what is not given stays. If-Match as for PUT."""
     slug, given = views.slug_of(conn, key), _given(body)
     if not given:
         raise problems.wrong("body", "names no setting")
-    return _change(conn, slug, given, account, airflow, person)
+    return _change(conn, slug, given, account, airflow, person, seen, response)
 
 
 @router.delete("/{key}/", status_code=204)
-def remove(key: Key, conn: Warehouse, airflow: AirflowApi, person: Editor) -> None:
-    """Follow the chart no longer. What was stored of it stays."""
-    service.remove(conn, views.slug_of(conn, key), by=person.name)
+def remove(key: Key, conn: Warehouse, airflow: AirflowApi, person: Editor, seen: IfMatch) -> None:
+    """Follow the chart no longer. What was stored of it stays. If-Match as for PUT."""
+    service.remove(conn, views.slug_of(conn, key), by=person.name, seen=seen)
     _ask_reparse(airflow)
 
 
@@ -247,6 +279,7 @@ def _do(
     action: str,
     key: str,
     given: dict[str, Any],
+    seen: Seen,
     conn: Connection,
     account: Account,
     airflow: Airflow,
@@ -260,10 +293,10 @@ def _do(
         run = starting.start(conn, airflow, slug, {}, person)
         return Outcome(chart=slug, done=True, message="A run is started.", run_id=run.run_id)
     if action == "remove":
-        service.remove(conn, slug, by=person.name)
+        service.remove(conn, slug, by=person.name, seen=seen)
         return Outcome(chart=slug, done=True, message="Not followed any more; what was stored of it stays.")
     active = action == "activate"
-    service.change(conn, slug, {"is_active": active}, by=person.name)
+    service.change(conn, slug, {"is_active": active}, by=person.name, seen=seen)
     return Outcome(chart=slug, done=True, message="Runs by itself." if active else "Runs by hand only.")
 
 
@@ -287,12 +320,21 @@ def _follow(
 
 
 def _change(
-    conn: Connection, slug: str, given: dict[str, Any], account: Account, airflow: Airflow, person: Person
+    conn: Connection,
+    slug: str,
+    given: dict[str, Any],
+    account: Account,
+    airflow: Airflow,
+    person: Person,
+    seen: Seen,
+    response: Response,
 ) -> Changed:
     schedule, cost = following.change(
-        conn, slug, given, settings(), by=person.name, client=account.client, per_minute=account.per_minute
+        conn, slug, given, settings(), by=person.name, client=account.client, per_minute=account.per_minute, seen=seen
     )
-    return _changed(conn, schedule, cost, _ask_reparse(airflow))
+    changed = _changed(conn, schedule, cost, _ask_reparse(airflow))
+    response.headers["ETag"] = versions.tag(changed.schedule.version)
+    return changed
 
 
 def _changed(conn: Connection, schedule: Schedule, cost: Estimate | None, shown: str) -> Changed:

@@ -17,7 +17,8 @@ export class Refused extends Error {
 }
 
 export const get = (path, params = {}) => ask("GET", path + query(params));
-export const send = (method, path, body = {}) => ask(method, path, body);
+/** version: of what is changed, as it was seen; where it is another by now, the answer is 412. */
+export const send = (method, path, body = {}, version = null) => ask(method, path, body, version);
 export const part = encodeURIComponent;
 
 /** A page's own address, below the app. */
@@ -33,10 +34,11 @@ function query(params) {
   return given.size ? `?${given}` : "";
 }
 
-async function ask(method, path, body) {
+async function ask(method, path, body, version = null) {
   const options = { method, credentials: "same-origin", headers: { Accept: "application/json" } };
   if (method !== "GET") {
     options.headers["X-Chartline"] = "1";
+    if (version !== null) options.headers["If-Match"] = `"${version}"`;
     if (body !== undefined) {
       options.headers["Content-Type"] = "application/json";
       options.body = JSON.stringify(body);

@@ -3,7 +3,7 @@
 import { Refused, get, mayEdit, page, part, send, subject } from "./api.js";
 import { byId, fill, h } from "./dom.js";
 import { day, duration, fromNow, number, time, words } from "./format.js";
-import { accept, action, artistLink, badge, bar, confirmed, empty, failure, load, paged, poll, rate, refuse, table, tile, trackLink, whileBusy } from "./ui.js";
+import { accept, action, artistLink, badge, bar, confirmed, empty, failure, load, paged, poll, rate, ready, refuse, table, tile, trackLink, whileBusy } from "./ui.js";
 import { runTable } from "./runtable.js";
 import { price, read, show, write } from "./settings.js";
 import { legend, mark, said, year } from "./year.js";
@@ -222,6 +222,7 @@ const runs = paged("runs", "executions/", () => ({ chart: subject }), (items) =>
 // -- settings --------------------------------------------------------------------------------------------------
 
 async function settings() {
+  byId("all").disabled = true; // what it shows is not what is sent before it has come
   schedule = chart.state === "not_followed" ? null : await get(`sync/schedules/${part(subject)}/`);
   if (schedule) write(form, schedule.settings);
   else {
@@ -233,6 +234,7 @@ async function settings() {
   if (mayEdit) {
     byId("remove").hidden = !schedule;
     byId("save").textContent = schedule ? "Save" : "Follow";
+    ready(form);
   }
   buttons();
 }
@@ -244,10 +246,11 @@ form.addEventListener("change", () => {
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
+  if (byId("all").disabled) return;
   await whileBusy(byId("save"), async () => {
     try {
       const changed = schedule
-        ? await send("PUT", `sync/schedules/${part(subject)}/`, read(form))
+        ? await send("PUT", `sync/schedules/${part(subject)}/`, read(form), schedule.version)
         : await send("POST", "sync/schedules/", { chart: subject, ...read(form) });
       accept(form);
       fill("estimate");
@@ -256,16 +259,32 @@ form.addEventListener("submit", async (event) => {
       if (!chart.last_run && schedule.settings.is_active) follow("First run", () => since(schedule.created_at));
       return changed.message;
     } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      refuse(form, error);
-      return "";
+      return refused(error);
     }
   });
 });
 
+/** Beside the fields; where somebody else saved since, with a way to what stands now. */
+function refused(error) {
+  if (!(error instanceof Refused)) throw error;
+  const again = error.status === 412 && h("button", { type: "button", onclick: () => whileBusy(again, async () => {
+    await head();
+    await Promise.all([settings(), changes.draw()]);
+    accept(form);
+    fill("estimate");
+    return "These are the settings as they are now.";
+  }) }, "Show them as they are now");
+  refuse(form, error, again && h("p", {}, again));
+  return "";
+}
+
 byId("remove")?.addEventListener("click", ({ currentTarget }) => whileBusy(currentTarget, async () => {
   if (!(await confirmed("Stop following", h("p", {}, `${chart.name} is followed no longer. What was stored of it stays.`), "Stop following", { danger: true }))) return "";
-  await send("DELETE", `sync/schedules/${part(subject)}/`);
+  try {
+    await send("DELETE", `sync/schedules/${part(subject)}/`, {}, schedule.version);
+  } catch (error) {
+    return refused(error);
+  }
   await head();
   await Promise.all([settings(), changes.draw()]);
   return "Nobody follows this chart any more; what was stored of it stays.";
@@ -289,7 +308,7 @@ try {
   await head();
   await settings();
   days.draw();
-  ranking(null);
+  ranking(null).then(() => ready(byId("of-day")));
   runs.draw();
   changes.draw();
   if (chart.last_run?.status === "running") follow("Run", async () => chart.last_run.id);

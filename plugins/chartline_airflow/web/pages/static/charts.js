@@ -4,25 +4,26 @@ import { Refused, get, mayEdit, send } from "./api.js";
 import { byId, fill, h } from "./dom.js";
 import { day, fromNow, number, time } from "./format.js";
 import { price, read, show, write } from "./settings.js";
-import { accept, badge, bar, chartLink, confirmed, empty, load, paged, rate, refuse, settled, table, tell, whileBusy } from "./ui.js";
+import { accept, badge, bar, chartLink, confirmed, empty, load, paged, rate, ready, refuse, settled, table, tell, whileBusy } from "./ui.js";
 
 const filter = byId("filter");
-const chosen = new Set();
+const chosen = new Map(); // slug: the version of its settings as it was last shown here
 
 // -- the list --------------------------------------------------------------------------------------------------
 
 const WORLDWIDE = "worldwide"; // "" to the API, which is every country to this form
 
 const asked = () => {
-  const { q, state, platform, country, sort } = Object.fromEntries(new FormData(filter));
+  const [q, state, platform, country, sort] = ["q", "state", "platform", "country", "sort"].map((name) => filter.elements[name].value);
   return { text: q.trim(), state: state || null, platform: platform || null, country: country === WORLDWIDE ? "" : country || null, sort };
 };
 
 const followed = paged("list", "sync/schedules/", asked, (items, list) => {
   const { all, ...states } = list.totals;
+  for (const { slug, version } of items) if (chosen.has(slug)) chosen.set(slug, version);
   fill("counts", `${number(all)} followed: ${Object.entries(states).map(([state, n]) => `${number(n)} ${state}`).join(", ")}`);
   return table("Followed charts", [
-    ...(mayEdit ? [{ name: "", head: everyone(items), cell: ({ slug, name }) => box(slug, name) }] : []),
+    ...(mayEdit ? [{ name: "", head: everyone(items), cell: (one) => box(one) }] : []),
     { name: "Chart", cell: (one) => h("div", {}, chartLink(one.slug, one.name), h("br"), h("small", {}, place(one))) },
     { name: "State", cell: (one) => h("div", {}, badge(one.state), one.history_held && badge("held", "past held"), one.reason && h("small", {}, h("br"), one.reason)) },
     { name: "How often", cell: (one) => one.settings.sync_frequency ?? one.sync_frequency },
@@ -75,16 +76,18 @@ const BULK = {
   remove: ["Stop following", "These charts are followed no longer. What was stored of them stays."],
 };
 
-function box(slug, name) {
-  return h("input", { type: "checkbox", checked: chosen.has(slug), ariaLabel: `Choose ${name}`, onchange: ({ target }) => {
-    chosen[target.checked ? "add" : "delete"](slug);
+function box(one) {
+  return h("input", { type: "checkbox", checked: chosen.has(one.slug), ariaLabel: `Choose ${one.name}`, onchange: ({ target }) => {
+    keep(one, target.checked);
     mark();
   } });
 }
 
+const keep = ({ slug, version }, yes) => (yes ? chosen.set(slug, version) : chosen.delete(slug));
+
 function everyone(items) {
   return h("input", { type: "checkbox", checked: items.every(({ slug }) => chosen.has(slug)), ariaLabel: "Choose all that are shown", onchange: ({ target }) => {
-    for (const { slug } of items) chosen[target.checked ? "add" : "delete"](slug);
+    for (const one of items) keep(one, target.checked);
     for (const one of document.querySelectorAll("#list tbody input")) one.checked = target.checked;
     mark();
   } });
@@ -97,10 +100,10 @@ function mark() {
 }
 
 async function several(name) {
-  const [text, meaning] = BULK[name], charts = [...chosen];
+  const [text, meaning] = BULK[name], seen = Object.fromEntries(chosen), charts = Object.keys(seen);
   const list = h("ul", {}, charts.slice(0, 20).map((slug) => h("li", {}, slug)), charts.length > 20 && h("li", {}, `and ${number(charts.length - 20)} more`));
   if (!(await confirmed(`${text}: ${number(charts.length)} chart${charts.length > 1 ? "s" : ""}`, [h("p", {}, meaning), list], text, { danger: name === "remove" }))) return "";
-  const answer = await send("POST", "sync/schedules/bulk/", { action: name, charts });
+  const answer = await send("POST", "sync/schedules/bulk/", { action: name, charts, ...(name === "trigger" ? {} : { versions: seen }) });
   for (const one of answer.outcomes) {
     if (one.done) chosen.delete(one.chart);
     else tell(`${one.chart}: ${one.problem?.detail ?? "not done"}`, "bad");
@@ -147,11 +150,13 @@ function choose(chart, button) {
   fill("picked", chart.name);
   fill("estimate");
   form.hidden = false;
+  ready(form);
   price(byId("estimate"), chart.slug, form);
 }
 
 async function follow(event) {
   event.preventDefault();
+  if (!picked) return;
   await whileBusy(byId("save"), async () => {
     try {
       const { message } = await send("POST", "sync/schedules/", { chart: picked.slug, ...read(byId("settings")) });
@@ -184,10 +189,12 @@ if (mayEdit) {
   })));
   form.addEventListener("change", () => { show(form); price(byId("estimate"), picked.slug, form); });
   form.addEventListener("submit", follow);
+  ready(byId("look"));
+  byId("add").disabled = false;
 }
 
 filter.elements.q.value = new URLSearchParams(location.search).get("q") ?? "";
 const state = new URLSearchParams(location.search).get("state");
 if (state) filter.elements.state.value = state;
 draw();
-choices().catch((error) => tell(error.message, "bad"));
+choices().catch((error) => tell(error.message, "bad")).finally(() => ready(filter));

@@ -2,9 +2,9 @@
 
 import { get, part, send, subject } from "./api.js";
 import { byId, fill, h } from "./dom.js";
-import { compact, day, fromNow, number, shift, signed, today, words } from "./format.js";
+import { compact, day, fromNow, number, range, shift, signed, today, words } from "./format.js";
 import { curves } from "./plot.js";
-import { action, badge, empty, load, poll } from "./ui.js";
+import { badge, doing, empty, load, poll, ready } from "./ui.js";
 
 /** kind: "tracks" or "artists"; series(answer): [{title, parts: [{name, points}]}], two figures each: value and gain;
  * more(answer): what else there is to show. */
@@ -15,9 +15,10 @@ export function audience(kind, series, more = () => null) {
   const draw = () => load("audience", async () => {
     const answer = await get(`${own}audience/`, { from: shift(today(), -days()), resolution: "day" });
     fill("age", age(answer));
-    if (["started", "running"].includes(answer.refresh.state)) wait();
+    fill("actions", button(answer.refresh));
+    if (answer.refresh.state === "running") wait();
     const plots = series(answer);
-    if (!plots.length) return [empty("No audience of these days is stored. Refresh fetches it."), more(answer)];
+    if (!plots.length) return [empty("No audience of these days is stored."), more(answer)];
     return [h("div.columns", {}, plots.flatMap(({ title, parts }) => [
       curves(title, parts.map(({ name, points }) => ({ name, points: points.map(({ day, value }) => [day, value]) }))),
       curves(`${title}, gain since the day before`, parts.map(({ name, points }) => ({ name, points: points.map(({ day, gain }) => [day, gain]) })), { show: signed, axis: compact, none: "One day alone has no gain." }),
@@ -31,7 +32,7 @@ export function audience(kind, series, more = () => null) {
     poll(async () => {
       try {
         const { refresh, stale } = await get(`${own}audience/`, { from: shift(today(), -1) });
-        if (["started", "running"].includes(refresh.state) && stale) return true;
+        if (refresh.state === "running" && stale) return true;
       } catch (error) {
         console.error(error); // `draw` meets it too, and says so
       }
@@ -43,19 +44,23 @@ export function audience(kind, series, more = () => null) {
 
   byId("span").addEventListener("change", draw);
   byId("span").addEventListener("submit", (event) => event.preventDefault());
-  fill("actions", action("Refresh audience", async () => {
-    const answer = await send("POST", `${own}refresh/`, {});
+  ready(byId("span"));
+  /** What it costs stands on it. Looking at the page costs nothing. */
+  const button = ({ state, calls, platforms }) => state === "offered" && doing(`Refresh (${range(calls)} call${calls.high === 1 ? "" : "s"})`, async () => {
+    const told = await send("POST", `${own}refresh/`, { platforms });
     await draw();
-    return { started: "A refresh is started.", running: "A refresh is under way.", not_needed: "All of it is fresh." }[answer.state] ?? `Put off: ${answer.reason}`;
-  }, { kind: "primary" }));
+    if (told.needs_approval) return `A refresh is asked for. ${told.reason}`;
+    return told.state === "not_needed" ? "All of it is fresh." : "A refresh is started.";
+  }, { kind: "primary", title: `Fetches ${platforms.join(", ")}` });
+
   return { draw };
 }
 
 function age(answer) {
   const { state, reason } = answer.refresh;
-  const at_work = { started: "A refresh is started.", running: "A refresh is under way.", put_off: `The refresh is put off: ${reason}` }[state];
   return [
-    h("p.soft", {}, answer.age_days === null ? "Never fetched." : answer.age_days < 1 ? "All of it is less than a day old." : `The oldest series is ${number(answer.age_days)} days old.`, " ", at_work && h("strong", {}, at_work)),
+    h("p.soft", {}, answer.age_days === null ? "Never fetched." : answer.age_days < 1 ? "All of it is less than a day old." : `The oldest series is ${number(answer.age_days)} days old.`,
+      " ", state === "running" && h("strong", {}, "A refresh is under way."), state === "not_allowed" && reason),
     h("p", {}, answer.platforms.map((one) => [badge(one.stale ? "stale" : one.outcome, `${one.platform}: ${one.fetched_at ? fromNow(one.fetched_at) : words(one.outcome)}${one.crawled_at ? ` (source: ${day(one.crawled_at)})` : ""}`), " "])),
   ];
 }

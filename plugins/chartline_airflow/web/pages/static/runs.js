@@ -2,7 +2,7 @@
 
 import { byId } from "./dom.js";
 import { runTable } from "./runtable.js";
-import { paged, settled } from "./ui.js";
+import { paged, ready, settled } from "./ui.js";
 
 const filter = byId("filter");
 let busy = false;
@@ -21,6 +21,7 @@ filter.elements.chart.addEventListener("input", settled(() => runs.restart()));
 
 const given = new URLSearchParams(location.search);
 for (const name of ["chart", "status"]) if (given.has(name)) filter.elements.namedItem(name).value = given.get(name);
+ready(filter);
 runs.draw();
 let ticks = 0;
 setInterval(() => {

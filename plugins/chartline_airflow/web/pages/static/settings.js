@@ -1,4 +1,5 @@
 // The settings form of a schedule: filled, read, and what it would cost.
+// Until it is filled, and while it is sent, it cannot be used (`ready` and `whileBusy` of ui.js).
 
 import { get, mayEdit, part, send } from "./api.js";
 import { fill, h } from "./dom.js";

@@ -34,34 +34,52 @@ export function failure(error) {
 
 export const empty = (...texts) => h("p.empty", {}, ...texts);
 
-/** Fill a place with what `make` gives; what it could not have is said there, with a way to try again. */
+const asked = new WeakMap();
+
+/** Fill a place with what `make` gives; what it could not have is said there, with a way to try again. Of several that
+ * are under way for a place, the newest is shown. */
 export async function load(place, make) {
   const element = typeof place === "string" ? byId(place) : place;
+  const mine = (asked.get(element) ?? 0) + 1;
+  asked.set(element, mine);
   element.ariaBusy = true;
   if (!element.childElementCount) fill(element, h("p.loading", {}, "Loading"));
+  let shown;
   try {
-    fill(element, await make());
+    shown = await make();
   } catch (error) {
-    fill(element, failure(error), h("button", { type: "button", onclick: () => load(element, make) }, "Try again"));
-  } finally {
-    element.ariaBusy = false;
+    shown = [failure(error), h("button", { type: "button", onclick: () => load(element, make) }, "Try again")];
   }
+  if (asked.get(element) !== mine) return;
+  fill(element, shown);
+  element.ariaBusy = false;
+}
+
+/** A form's fields can be used from now on: what they show has come, and what they do is attached. */
+export function ready(form) {
+  for (const fields of form.querySelectorAll("fieldset[data-wait]")) fields.disabled = false;
 }
 
 // -- doing -----------------------------------------------------------------------------------------------------
 
-/** A button for editors; it is busy while `work` is under way, and says what came of it. Viewers get none. */
-export function action(text, work, { kind = "", title = "" } = {}) {
-  if (!mayEdit) return null;
+/** A button that is busy while `work` is under way, and says what came of it. */
+export function doing(text, work, { kind = "", title = "" } = {}) {
   const button = h(`button${kind ? `.${kind}` : ""}`, { type: "button", title, onclick: () => whileBusy(button, work) }, text);
   return button;
 }
 
-/** Runs `work`; what it returns is told, what it refuses too. */
+/** The same for editors; viewers get none. */
+export const action = (text, work, more) => (mayEdit ? doing(text, work, more) : null);
+
+/** Runs `work`; what it returns is told, what it refuses too. Meanwhile the button's form, or the buttons beside it,
+ * cannot be used: what is sent is what was seen. */
 export async function whileBusy(button, work) {
   if (button.ariaBusy === "true") return;
+  const form = button.closest("form");
+  const beside = form ? form.querySelectorAll("fieldset[data-wait]") : button.closest(".actions")?.querySelectorAll("button") ?? [];
+  const locked = [button, ...beside].filter((one) => !one.disabled);
   button.ariaBusy = true;
-  button.disabled = true;
+  for (const one of locked) one.disabled = true;
   try {
     const text = await work();
     if (text) tell(text);
@@ -70,7 +88,8 @@ export async function whileBusy(button, work) {
     if (!(error instanceof Refused)) console.error(error);
   } finally {
     button.ariaBusy = false;
-    button.disabled = false;
+    for (const one of locked) one.disabled = false;
+    if (document.activeElement === document.body) (form?.querySelector("[aria-invalid]") ?? button).focus();
   }
 }
 
@@ -96,8 +115,8 @@ export function accept(form) {
   for (const field of form.elements) field.removeAttribute("aria-invalid");
 }
 
-/** Put the reasons of a refusal beside the fields they are about; the rest above the form. */
-export function refuse(form, error) {
+/** Put the reasons of a refusal beside the fields they are about; the rest above the form's buttons, with what `more` there is. */
+export function refuse(form, error, more = null) {
   accept(form);
   const left = [];
   for (const [name, reason] of Object.entries(error.fields ?? {})) {
@@ -110,9 +129,8 @@ export function refuse(form, error) {
     }
   }
   if (left.length || !Object.keys(error.fields ?? {}).length) {
-    form.prepend(h("p.reason.note.bad", { role: "alert" }, left.join("; ") || error.message, error.advice ? ` ${error.advice}` : ""));
+    form.querySelector(".actions").before(h("div.reason.note.bad", { role: "alert" }, left.join("; ") || error.message, error.advice ? ` ${error.advice}` : "", more));
   }
-  form.querySelector("[aria-invalid]")?.focus();
 }
 
 // -- showing ---------------------------------------------------------------------------------------------------
@@ -186,8 +204,9 @@ export function settled(work, ms = 250) {
 }
 
 /** The search in the head leads to the charts. */
-byId("find")?.addEventListener("submit", (event) => {
+byId("find").addEventListener("submit", (event) => {
   event.preventDefault();
   const words = new FormData(event.target).get("q").trim();
   location.assign(`${page("charts")}${words ? `?q=${part(words)}` : ""}`);
 });
+ready(byId("find"));
