@@ -21,8 +21,8 @@ READER_SETTINGS = {
     "search_path": "chartline",
     "timezone": "UTC",
 }
-NOT_FOR_READERS = ("raw_answer", "api_budget", "change_log", "alert_outbox", "alert_delivery")
-"""Bodies as they came, the account's name, who changed what, and where alerts go."""
+NOT_FOR_READERS = ("raw_answer", "api_budget", "change_log", "refresh_booking", "alert_outbox", "alert_delivery")
+"""Bodies as they came, the account's name, who changed or asked for what, and where alerts go."""
 NEEDED = ("select", "insert", "update", "delete")
 
 
