@@ -6,8 +6,8 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
@@ -16,4 +16,4 @@ def upgrade() -> None:
     """Runs the file beside this one, as it is: no part of it is a parameter."""
     driver = op.get_bind().connection.driver_connection
     assert driver is not None
-    driver.execute(Path(__file__).with_name("0006_refreshes.sql").read_text(encoding="utf-8"))
+    driver.execute(Path(__file__).with_name("0007_refreshes.sql").read_text(encoding="utf-8"))
