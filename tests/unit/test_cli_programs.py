@@ -152,9 +152,11 @@ def test_airflow_is_told_its_settings(home: Path, tmp_path: Path, monkeypatch: p
     """Its own command, seen by a module that stands in for it."""
     monkeypatch.setenv("AIRFLOW_HOME", "/another")
     monkeypatch.setenv("http_proxy", "http://dead:9")
+    monkeypatch.setenv("x", "something")
     env = access.airflow_command_env(home)
     assert env["AIRFLOW_HOME"] == str(home / "airflow")
     assert "127.0.0.1" in env["no_proxy"]
+    assert "x" not in env, "Airflow would put its value where the folder's name has $x"
     assert env["PATH"] == os.environ["PATH"], "only what is Airflow's or ours was written down"
     (tmp_path / "airflow.py").write_text("import os, sys; print(sys.argv[1:], os.umask(0), os.environ['AIRFLOW_HOME'])")
     code = "import sys; from chartline.cli import main; sys.exit(main(sys.argv[1:]))"

@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 from chartline import proxies
 from chartline.errors import NotConfigured
 from chartline.files import write_private
-from chartline.local.airflow_env import inherited
+from chartline.local.airflow_env import REPOSITORY, inherited, take_literally
 
 READER, OWNER = "chartline", "chartline_owner"
 """Names in `pg_service.conf`."""
@@ -39,7 +39,9 @@ def airflow_command_env(home: Path, env: Mapping[str, str] = os.environ) -> dict
     kept = _read(home / "secrets" / "airflow.json")
     if not kept:
         raise NotConfigured(f"There is no Airflow in {home} yet.", advice="Start it with: bin/up")
-    return {name: value for name, value in env.items() if inherited(name)} | kept | proxies.exempting(env)
+    whole = {name: value for name, value in env.items() if inherited(name)} | kept | proxies.exempting(env)
+    take_literally((home, REPOSITORY), whole)
+    return whole
 
 
 def _read(path: Path) -> dict[str, str]:

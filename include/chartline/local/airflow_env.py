@@ -94,7 +94,7 @@ def airflow_env(
         "AIRFLOW__LOGGING__FILE_TASK_HANDLER_NEW_FILE_PERMISSIONS": "0o600",
     }
     env |= proxies.exempting(env)
-    _take_literally((home, repository), env)
+    take_literally((home, repository), env)
     if sys.platform == "darwin":  # macOS stops a forked process that touches its system libraries
         env["OBJC_DISABLE_INITIALIZE_FORK_SAFETY"] = "YES"
         if not any(name.lower().endswith("_proxy") and name.lower() != "no_proxy" for name in env):
@@ -102,7 +102,7 @@ def airflow_env(
     return env
 
 
-def _take_literally(folders: Iterable[Path], env: dict[str, str]) -> None:
+def take_literally(folders: Iterable[Path], env: dict[str, str]) -> None:
     """Airflow puts a variable's value where a setting has `$NAME`, in a folder's name too: take such variables out."""
     for folder in folders:
         for name in re.findall(r"\$\{?(\w+)", str(folder), re.ASCII):
