@@ -73,7 +73,7 @@ def test_no_secret_is_left_in_logs_databases_or_answers(chartline: Chartline) ->
     assert {"public.dag_run", "chartline.chart_sync_execution"} <= set(places(chartline, done))
     assert any(place.startswith("logs/tasks/") for place in places(chartline, CHART))
     assert "answer of ranking" in places(chartline, CHART)
-    assert "answer of broken_ranking" in places(chartline, '"x-api-key": "***"'), "a refusal repeated the request"
+    assert "answer of broken_ranking" in places(chartline, '"x-api-key":"***"'), "a refusal repeated the request"
 
     found = {name: where for name, value in secrets_of(chartline).items() if (where := places(chartline, value))}
     assert found == {}

@@ -14,7 +14,7 @@ import pytest
 from chartline.cascade import ranking, tracks
 from chartline.cascade.refusals import ALIKE
 from chartline.cascade.report import RunFailed
-from chartline.errors import NotConfigured, RateLimited
+from chartline.errors import CredentialsRefused, NotConfigured, RateLimited
 from chartline.settings import Settings
 from chartline.soundcharts.account import ApiAccount
 from chartline.soundcharts.client import SoundchartsClient
@@ -251,6 +251,11 @@ def test_no_kept_answer_holds_a_credential(cascade: Cascade, query: Query, monke
     )
     with pytest.raises(RunFailed):
         cascade.run(CHART, steps=["track_metadata", "track_audience"], track_platforms=["spotify"])
+    cascade.server.set(key_pairs={account.login: "another-key"})
+    with pytest.raises(CredentialsRefused):
+        ranking.fetch_ranking(cascade.open(CHART, "r2", force=True))
+    refused = query("select body from chartline.raw_answer where resource = 'broken_ranking'")
+    assert any(b'"x-api-key":"***"' in zlib.decompress(body) for (body,) in refused)
     kept = [zlib.decompress(body) for (body,) in query("select body from chartline.raw_answer")]
     assert any(b"***" in body for body in kept), "an answer repeated the request"
     pair = base64.b64encode(f"{account.login}:{key}".encode())
