@@ -50,7 +50,7 @@ def test_of_a_long_list_a_few_elements_are_looked_at():
 
 
 def test_no_value_is_kept():
-    secret = "Bearer s3cr3t-T0ken"
+    secret = "Bearer s3cr3t-T0ken"  # pragma: allowlist secret
     seen = looked({"headers": {"authorization": secret, secret: secret}, "list": [secret], "n": 123456})
     told = repr(seen)
     assert secret not in told
