@@ -21,8 +21,8 @@ CLOCKS = 1.0
 """Seconds that the clock of a disk may be ahead of ours without a word."""
 
 WAITING_ADVICE = (
-    "Delete the run in Airflow, or mark it failed, and trigger again without a logical date (for one that is to begin "
-    "later give run_after)."
+    "Mark the run failed in Airflow, and trigger again without a logical date (for one that is to begin later give "
+    "run_after)."
 )
 AHEAD_ADVICE = (
     "Set the machine's clock right, then touch these files: until their time has come Airflow parses them without end."

@@ -69,7 +69,7 @@ def test_runs_held_for_a_date_to_come(viewer: TestClient, conn: Connection, airf
     [found] = [check for check in answer.json()["checks"] if check["name"] == "waiting_runs"]
     assert found["status"] == "warning"
     assert found["subjects"] == [{"chart": "day", "detail": "by_hand waits for 2099-01-01 00:00 UTC"}]
-    assert "Delete the run" in found["advice"]
+    assert "Mark the run failed" in found["advice"]
     viewer.get("health/")
     assert len(airflow.asked) == 2  # health is asked often
 
