@@ -59,12 +59,12 @@ def test_the_past_comes_newest_first_and_is_paid_once(chartline: Chartline) -> N
     assert queued[first["dag_run_id"]] < max(queued.values()), chartline.logs(DAG, first["dag_run_id"], "fetch_ranking")
     assert chartline.differences() == {}
 
-    want, spent = Counter(needed.charts[CHART]) + Counter({"ranking_latest": 1}), chartline.made()  # it was looked up
+    want, spent = Counter(needed.charts[CHART]), chartline.made()
     print(f"calls made {spent.total()}, needed at least {needed.calls}: {dict(spent)}")
     for metadata in ("song", "artist"):
         assert needed.at_least[metadata] <= spent.pop(metadata) <= needed.at_least[metadata] + len(runs)
     assert spent == want
-    assert {again["endpoint"] for again in chartline.repeated()} == {"ranking_latest"}
+    assert chartline.repeated() == []
     counts = chartline.stack.simulator_api("GET", "/_control/counts")["endpoints"]
     assert {name: counts[name]["entities"] for name in ("song", "artist")} == needed.distinct
 
@@ -100,7 +100,7 @@ def test_a_killed_scheduler_costs_only_the_calls_in_flight(chartline: Chartline)
     assert chartline.differences() == {}
     repeats = asked_again(chartline.calls())
     print(f"{stored} of {needed.days[CHART]} days were stored; calls {chartline.made().total()}, again {len(repeats)}")
-    assert len(repeats) <= SLOTS * settings().connections + 1  # the look-up is one
+    assert len(repeats) <= SLOTS * settings().connections
 
 
 def asked_again(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -38,6 +38,7 @@ and what could not be had: `select * from chartline.execution_failure where exec
 | `schema_mismatch` | run `chartline migrate` |
 | `bad_input`, `unknown_chart` | the config is wrong: the field is named; trigger again with a right one |
 | `not_followed`, `already_followed` | `chartline schedules list` says what is followed |
+| `changed_meanwhile`, `not_allowed` | no run meets them: a page or REST told what to do |
 | `not_configured` | a connection or variable is missing: it is named |
 | `warehouse_unavailable` | start PostgreSQL, then clear the task |
 

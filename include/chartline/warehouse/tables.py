@@ -186,5 +186,5 @@ OWN = (
     "chart_sync_schedule", "chart_sync_execution", "execution_ranking", "execution_failure", "fetch_ledger",
     "api_call", "raw_answer", "api_budget",
     "change_log", "alert", "alert_delivery", "alert_outbox", "api_usage",
-    "answer_field", "answer_field_type", "answer_oddity",
+    "answer_field", "answer_field_type", "answer_oddity", "refresh_booking",
 )  # fmt: skip

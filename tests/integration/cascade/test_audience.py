@@ -163,7 +163,7 @@ def test_a_chart_that_overlaps_pays_nothing_for_what_a_refresh_brought(
     refresh(tracks=things[0])
     before = len(cascade.server.calls())
     cascade.run(CHART, "later", steps=["track_audience"])
-    assert {call.endpoint for call in cascade.server.calls()[before:]} == {"ranking_latest"}
+    assert cascade.server.calls()[before:] == []  # the latest ranking came a moment before, too
 
 
 @pytest.mark.parametrize(

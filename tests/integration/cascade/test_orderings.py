@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import zlib
 from collections import Counter
@@ -151,7 +150,7 @@ def test_an_address_that_moved_stops_the_batch(cascade: Cascade, monkeypatch: py
         asked.append(args)
         raise NotConfigured("Soundcharts sent us to another address.")
 
-    monkeypatch.setattr(SoundchartsClient, "pages", moved)
+    monkeypatch.setattr(SoundchartsClient, "dated", moved)
     with pytest.raises(NotConfigured):
         cascade.fetch(run, tracks.plan_track_audience(run))
     assert len(asked) <= cascade.settings.connections
@@ -250,26 +249,6 @@ def test_an_answer_of_another_shape_costs_its_own_items_only(
     assert outcomes_of_tracks(query) == {"ok": ENTRIES - 10, "failed": 10}
     assert query("select kind, count(*) from chartline.execution_failure group by 1") == [("contract_broken", 10)]
     assert query("select count(*) from chartline.api_call where endpoint = 'song'") == [(ENTRIES // 10,)]
-
-
-def test_a_value_that_the_warehouse_refuses_costs_its_own_item_only(
-    cascade: Cascade, query: Query, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    name = "".join(
-        random.Random(1).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=20_000)
-    )  # longer than an index takes
-
-    def endless(data: dict[str, Any]) -> dict[str, Any]:
-        first, *others = data["items"]
-        return {"items": [first | {"labels": [{"name": name, "type": "Major"}]}, *others]}
-
-    change_first_batch(monkeypatch, endless)
-    run = cascade.open(CHART, steps=["track_metadata"])
-    cascade.fetch(run, tracks.upsert_tracks(run, ranking.fetch_ranking(run)))
-    assert outcomes_of_tracks(query) == {"ok": ENTRIES - 1, "failed": 1}
-    assert query("select kind, count(*) from chartline.execution_failure group by 1") == [("contract_broken", 1)]
-    assert query("select count(*) from chartline.api_call where endpoint = 'song'") == [(ENTRIES // 10,)]
-    assert query("select count(*) from chartline.raw_answer where resource = 'track_metadata'") == [(ENTRIES // 10,)]
 
 
 def test_a_broken_calendar_is_kept_and_its_calls_are_counted(

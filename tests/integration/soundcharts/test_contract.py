@@ -39,6 +39,7 @@ MODELS = {
     "song_audience": models.SongAudience,
     "song_broadcast_groups": models.BroadcastGroups,
     "artist_audience": models.ArtistAudience,
+    "artist_broadcast_groups": models.BroadcastGroups,
     "artist_listening": models.Listening,
     "artist_local_followers": models.Located,
     "artist_local_streaming": models.Located,

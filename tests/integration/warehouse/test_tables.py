@@ -54,6 +54,7 @@ def test_an_index_holds_whatever_text_may_come(warehouse: psycopg.Connection) ->
         "slug", "code", "platform", "identifier", "radio", "endpoint", "entity", "facet", "resource", "metric", "place",
         "role", "chart", "chart_slug", "dag_id", "run_id", "status", "kind", "subject", "account", "version_num",
         "path", "type", "found", "channel",
+        "person",  # a login of Airflow, whose own table takes 512 characters
     }  # fmt: skip
     bare = {
         (table, column)

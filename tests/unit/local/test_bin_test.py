@@ -26,7 +26,7 @@ class Suite:
             (self.folder / name).mkdir(parents=True)
         for name in ("bin/test", "bin/venv.sh", "tests/clock/shift.c", "tests/conftest.py", "pyproject.toml"):
             shutil.copy(REPOSITORY / name, self.folder / name)
-        for name in ("include", "plugins", *(path.name for path in REPOSITORY.glob("requirements*"))):
+        for name in ("include", "plugins", "dags", *(path.name for path in REPOSITORY.glob("requirements*"))):
             (self.folder / name).symlink_to(REPOSITORY / name)
         self.path.mkdir()
         for name in ("chromium", "chromedriver"):  # none of these tests opens a page
