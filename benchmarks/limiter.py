@@ -23,7 +23,8 @@ import psycopg
 from benchmarks.common import machine, parser, report, table, warehouse, work_folder
 
 from chartline.soundcharts import limiter as limiter_module
-from chartline.soundcharts.limiter import Pace, PostgresLimiter
+from chartline.soundcharts.limiter import Pace
+from chartline.warehouse.budget import PostgresLimiter
 
 SHAPES = ((1, 1), (1, 8), (8, 1), (8, 4))  # processes, threads in each
 UNLIMITED = 60_000_000  # calls a minute: a million a second

@@ -13,8 +13,8 @@ import psycopg
 from chartline.errors import NotConfigured
 from chartline.soundcharts.account import ENVIRONMENT, ApiAccount
 from chartline.soundcharts.client import SoundchartsClient
-from chartline.soundcharts.limiter import PostgresLimiter
 from chartline.warehouse import schema
+from chartline.warehouse.budget import PostgresLimiter
 from chartline.warehouse.connect import connect
 
 WAREHOUSE = "CHARTLINE_WAREHOUSE_URL"

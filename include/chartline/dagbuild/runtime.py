@@ -22,9 +22,9 @@ from chartline.cascade.run import Run
 from chartline.errors import ChartlineError, NotConfigured
 from chartline.settings import settings
 from chartline.soundcharts.client import SoundchartsClient
-from chartline.soundcharts.limiter import PostgresLimiter
 from chartline.warehouse import executions, schema
 from chartline.warehouse.alerts import Alert
+from chartline.warehouse.budget import PostgresLimiter
 from chartline.warehouse.connect import connect
 from chartline.warehouse.executions import Execution
 from chartline_airflow.hook import SoundchartsHook

@@ -36,8 +36,8 @@ from chartline.sessions import Session
 from chartline.settings import settings
 from chartline.soundcharts.account import ApiAccount
 from chartline.soundcharts.client import SoundchartsClient
-from chartline.soundcharts.limiter import PostgresLimiter
 from chartline.warehouse import privileges, progress, schedules, schema
+from chartline.warehouse.budget import PostgresLimiter
 from chartline.warehouse.connect import connect
 
 SIMULATOR_LOGIN = "chartline-demo"

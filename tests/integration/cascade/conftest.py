@@ -19,8 +19,8 @@ from chartline.cascade.run import Run
 from chartline.settings import Settings
 from chartline.soundcharts.account import ApiAccount
 from chartline.soundcharts.client import SoundchartsClient
-from chartline.soundcharts.limiter import PostgresLimiter
 from chartline.warehouse import executions
+from chartline.warehouse.budget import PostgresLimiter
 from chartline.warehouse.connect import connect
 from chartline.warehouse.ledger import Batch
 from simulator.app import create_app

@@ -13,8 +13,8 @@ from tests.poolers import Pooler, pooling
 from chartline.operating import alerts, doctor, health
 from chartline.schedules import service
 from chartline.settings import Settings
-from chartline.soundcharts.limiter import PostgresLimiter
 from chartline.warehouse import schedules, schema
+from chartline.warehouse.budget import PostgresLimiter
 from chartline.warehouse.connect import connect, is_pooled
 from chartline_airflow.web.warehouse import Pool
 from simulator.compare import compare

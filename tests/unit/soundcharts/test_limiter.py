@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chartline.errors import NotConfigured, RateLimited, WarehouseUnavailable
-from chartline.soundcharts.limiter import JITTER, USABLE, NoLimiter, Pace, PostgresLimiter, SlotLimiter
+from chartline.soundcharts.limiter import JITTER, USABLE, NoLimiter, Pace, SlotLimiter
+from chartline.warehouse.budget import PostgresLimiter
 
 
 class Clock:

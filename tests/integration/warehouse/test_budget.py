@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 
 import chartline
 from chartline.errors import RateLimited, SchemaMismatch
-from chartline.soundcharts.limiter import Pace, PostgresBank, PostgresLimiter
+from chartline.soundcharts.limiter import Pace
+from chartline.warehouse.budget import PostgresBank, PostgresLimiter
 
 ACCOUNT = "api.example/an-app"
 
@@ -27,7 +28,7 @@ ACCOUNT = "api.example/an-app"
 WORKER = """
 import json, sys, time
 from concurrent.futures import ThreadPoolExecutor
-from chartline.soundcharts.limiter import PostgresLimiter
+from chartline.warehouse.budget import PostgresLimiter
 
 url, account, per_minute, seconds = sys.argv[1:]
 limiter, times = PostgresLimiter(url, account, int(per_minute)), []
