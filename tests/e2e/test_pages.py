@@ -410,7 +410,7 @@ def nothing_to_press_for_a_viewer(chartline: Chartline, visitor: Visitor) -> Non
     [(run,)] = chartline.query("select min(id) from chartline.chart_sync_execution")
     chartline.change("update chartline.chart_sync_execution set status = 'failed' where id = %s", run)
     aged = "update chartline.fetch_ledger set due_at = now() where entity = any(%s) and resource <> 'refresh'"
-    assert chartline.change(aged, [track, artist]) > 4
+    assert chartline.change(aged, [str(track), str(artist)]) > 4
     pages = {
         "": ("Followed charts", "spent this month"),
         "charts/": ("1 followed", "Demo Daily 200"),

@@ -96,7 +96,6 @@ class Stack:
         self._given_source = source
         self._simulator: Service | None = None
         self.started_empty = False  # whether no run was ever opened here before; known after `start`
-        self.calls_before = 0  # that reached the simulator before any run: they looked up the charts to follow
         self.airflow: LocalAirflow
 
     def __repr__(self) -> str:
@@ -274,7 +273,6 @@ class Stack:
         if self._simulator is not None:
             self._wait_simulator(self._simulator)
         self._follow(charts)
-        self.calls_before = self._calls()
 
     def _follow(self, charts: list[str]) -> None:
         account = self._account()
@@ -297,9 +295,6 @@ class Stack:
         session = Session()
         session.trust_env = not self.simulates  # a proxy cannot see this machine's loopback
         return session
-
-    def _calls(self) -> int:
-        return int(self.simulator_api("GET", "/_control/counts")["total"]) if self.simulates else 0
 
     def _start_simulator(self) -> None:
         if not self.simulates:

@@ -45,7 +45,7 @@ def addresses(stack: Stack, *, with_password: bool) -> str:
 def report(stack: Stack, *, seconds: float, first: bool) -> list[RenderableType]:
     """Per followed chart what the warehouse holds and what it cost. `first`: the warehouse was empty at the start."""
     with connect(stack.warehouse_url) as conn:
-        charts, held = progress.charts(conn), progress.holdings(conn)
+        charts, held, look_ups = progress.charts(conn), progress.holdings(conn), progress.look_ups(conn)
         needed = calls_needed(stack, conn) if stack.simulates and first and charts else None
     if not charts:
         return ["No chart is followed yet. Follow one with: bin/chartline schedules add <chart>"]
@@ -55,7 +55,8 @@ def report(stack: Stack, *, seconds: float, first: bool) -> list[RenderableType]
         table.add_column(title, justify="left" if number < 2 else "right", no_wrap=True)
     for chart in charts:
         holding = held.get(chart.slug, progress.Holding(chart.slug, 0, 0, 0))
-        numbers = [holding.tracks, holding.artists, holding.points, chart.calls]
+        spent = chart.calls + look_ups.get(chart.slug, 0)
+        numbers = [holding.tracks, holding.artists, holding.points, spent]
         numbers += [sum(needed.get(chart.slug, {}).values())] if needed is not None else []
         stored = f"{chart.entries + chart.left_chart} of {chart.total}"
         table.add_row(chart.slug, str(chart.day or "-"), stored, *(f"{number:,}" for number in numbers))
@@ -67,17 +68,17 @@ def _cost(stack: Stack, recorded: int, needed: dict[str, dict[str, int]] | None,
         return f"{recorded:,} calls by these charts so far."
     made = calls_made(stack)
     if needed is None:
-        return f"The simulator counted {made + stack.calls_before:,} calls since this start."
+        return f"The simulator counted {made:,} calls since this start."
     wanted = sum(sum(counts.values()) for counts in needed.values())
     return (
         f"Filled in {seconds:.0f} s. Calls made: {made:,}, by the simulator's count. Calls needed: {wanted:,}, by its "
-        f"truth. ({stack.calls_before} calls before that looked up the charts to follow.)"
+        "truth."
     )
 
 
 def calls_made(stack: Stack) -> int:
-    """Calls that reached the simulator since Airflow was started: its count, not the client's."""
-    return int(stack.simulator_api("GET", "/_control/counts")["total"]) - stack.calls_before
+    """Calls that reached the simulator since it was started: its count, not the client's."""
+    return int(stack.simulator_api("GET", "/_control/counts")["total"])
 
 
 def calls_needed(stack: Stack, conn: psycopg.Connection) -> dict[str, dict[str, int]]:

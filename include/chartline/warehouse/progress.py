@@ -124,6 +124,15 @@ def charts(conn: psycopg.Connection[Any]) -> list[ChartProgress]:
         return cursor.execute(_CHARTS).fetchall()
 
 
+def look_ups(conn: psycopg.Connection[Any]) -> dict[str, int]:
+    """Slug -> calls that looked the chart up when it was followed: no execution's, but its first run takes what came."""
+    found = conn.execute(
+        "select entity, count(*) from chartline.api_call"
+        " where execution_id is null and endpoint = 'ranking_latest' group by entity"
+    )
+    return dict(found.fetchall())
+
+
 def work(conn: psycopg.Connection[Any]) -> list[Work]:
     """The ledger by resource: how much is done of all that was ever planned."""
     with conn.cursor(row_factory=class_row(Work)) as cursor:
