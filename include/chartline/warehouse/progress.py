@@ -125,7 +125,7 @@ def charts(conn: psycopg.Connection[Any]) -> list[ChartProgress]:
 
 
 def look_ups(conn: psycopg.Connection[Any]) -> dict[str, int]:
-    """Slug -> calls that looked the chart up when it was followed: no execution's, but its first run takes what came."""
+    """Slug -> calls that looked the chart up when it was followed: no run's own, but the first takes what came."""
     found = conn.execute(
         "select entity, count(*) from chartline.api_call"
         " where execution_id is null and endpoint = 'ranking_latest' group by entity"
