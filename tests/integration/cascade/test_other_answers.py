@@ -214,7 +214,9 @@ def test_after_a_few_refusals_alike_the_rest_is_put_off_and_said_once(cascade: C
 
 
 def test_a_few_that_are_refused_for_themselves_stop_nobody(cascade: Cascade, query: Query) -> None:
-    cascade.server.set(odd_answers={"same-400": 0.1})
+    world = cascade.server.service.world
+    uuids = sorted(world.tracks_of(CHART, world.days(CHART, cascade.server.service.clock.now())[0]))
+    cascade.server.set(odd_answers={"same-400": [f"{uuid} *" for uuid in uuids[::10]]})
     row = cascade.run(CHART, steps=["track_audience"], track_platforms=["spotify", "youtube"])
     assert set(row["failures"]) == {"request_refused"}
     assert row["deferred"] == 0
