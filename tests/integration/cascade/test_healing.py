@@ -46,7 +46,7 @@ def holes() -> Holes:
 @pytest.fixture
 def simulator(holes: Holes) -> Iterator[Server]:
     """Of this evening, when yesterday's ranking is out."""
-    server = Server(Service(World(**WORLD, missing_days={SLUG: sorted(holes.lacking)})))
+    server = Server(Service(World(**WORLD, missing_share=0, missing_days={SLUG: sorted(holes.lacking)})))
     server.service.clock.set(holes.evening, frozen=True)
     yield server
     server.stop()

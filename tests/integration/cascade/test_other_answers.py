@@ -79,12 +79,11 @@ def test_a_renamed_charts_days_are_stored_for_the_chart_that_was_asked(cascade: 
 
 def test_days_refused_alike_are_not_asked_to_the_last(cascade: Cascade, query: Query) -> None:
     cascade.run(CHART, **METADATA)
-    newest = cascade.server.service.world.latest_day(CHART, cascade.server.service.clock.now())
-    assert newest is not None
-    days = [(newest - timedelta(days=n)).isoformat() for n in range(1, 61)]
+    listed = cascade.server.service.world.days(CHART, cascade.server.service.clock.now())
+    newest, *days = [day.isoformat() for day in listed[:61]]
     cascade.server.set(faults=[{"match": {"endpoint": "ranking_at"}, "kind": "status", "status": 400}])
-    run = cascade.open(CHART, "r2", days=[*days, newest.isoformat()], **METADATA)
-    assert ranking.fetch_ranking(run) == [newest.isoformat()]
+    run = cascade.open(CHART, "r2", days=[*days, newest], **METADATA)
+    assert ranking.fetch_ranking(run) == [newest]
     assert ALIKE <= len(calls_of(cascade, "ranking_at")) <= ALIKE + 2 * cascade.settings.connections
     assert query("select cardinality(days_left) from chartline.chart_sync_execution where run_id = 'r2'") == [(60,)]
     assert all_calls_are_recorded(cascade, query)
