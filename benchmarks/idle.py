@@ -17,9 +17,9 @@ import psutil
 from benchmarks.common import cpu_seconds, machine, parser, report, table, tree, work_folder
 from benchmarks.runs import processes, wait_for_dags
 
+from chartline.domain.schedule import dag_id
 from chartline.local.stack import Stack
 from chartline.local.up import DEMO_CHARTS
-from chartline.schedules.model import dag_id
 
 MIB = 2**20
 

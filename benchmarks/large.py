@@ -21,7 +21,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.numeric import Int4
 
-from chartline.schedules import platforms
+from chartline.domain import platforms
 from chartline.warehouse import partitions
 from chartline.warehouse.connect import sibling
 

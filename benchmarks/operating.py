@@ -35,7 +35,7 @@ from benchmarks.large import ARTIST, STALE_ARTIST, STALE_TRACK, TRACK, Sizes, se
 
 from chartline.local.ports import free_port
 from chartline.local.postgres import LocalPostgres
-from chartline.warehouse import quota, schema
+from chartline.warehouse import schema, usage
 from chartline.warehouse.connect import connect
 
 FLOOR = "/api/floor/"
@@ -190,7 +190,7 @@ def _filled(url: str, sizes: Sizes) -> tuple[dict[str, float], float]:
             made = seed(conn, sizes, told=True)
             print(f"  all of it        {time.monotonic() - started:6.1f} s", flush=True)
         started = time.monotonic()
-        days = quota.roll_up(conn, datetime.now(UTC).date())
+        days = usage.roll_up(conn, datetime.now(UTC).date())
         rolled = time.monotonic() - started
         conn.execute("analyze chartline.api_usage")
     print(f"  {days} days of calls summed up in {rolled:.1f} s", flush=True)

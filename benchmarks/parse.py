@@ -21,8 +21,8 @@ from typing import Any
 
 from benchmarks.common import REPOSITORY, machine, parser, report, table, work_folder
 
+from chartline.domain.schedule import dag_id
 from chartline.schedules import snapshot
-from chartline.schedules.model import dag_id
 
 COLUMNS = ("parse", "parse_cpu", "parse_ms_each", "serialise_ms_each", "serialise_cpu_ms_each", "bytes_each")
 

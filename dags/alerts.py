@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from chartline.dagbuild.alerts import build
+from chartline_airflow.dagbuild.alerts import build
 
 dag = build()

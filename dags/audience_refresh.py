@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from chartline.dagbuild.audience_refresh import build
+from chartline_airflow.dagbuild.audience_refresh import build
 
 dag = build()

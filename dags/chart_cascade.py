@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from chartline.dagbuild.on_demand import build
+from chartline_airflow.dagbuild.chart_cascade import build
 
 dag = build()

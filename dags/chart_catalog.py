@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from chartline.dagbuild.catalogue import build
+from chartline_airflow.dagbuild.chart_catalog import build
 
 dag = build()

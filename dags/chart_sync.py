@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from chartline.dagbuild.chart_sync import build_all
+from chartline_airflow.dagbuild.chart_sync import build_all
 
 globals().update(build_all())

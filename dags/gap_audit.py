@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from chartline.dagbuild.gap_audit import build
+from chartline_airflow.dagbuild.gap_audit import build
 
 dag = build()

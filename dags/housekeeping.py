@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from chartline.dagbuild.housekeeping import build
+from chartline_airflow.dagbuild.housekeeping import build
 
 dag = build()

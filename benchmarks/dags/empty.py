@@ -13,7 +13,7 @@ from typing import Any
 from airflow.sdk import DAG, Asset, BaseSensorOperator, BaseXCom, Param, PokeReturnValue, get_current_context
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
-from chartline.dagbuild.cascade import DEFAULT_ARGS, add_cascade
+from chartline_airflow.dagbuild.cascade import DEFAULT_ARGS, add_cascade
 
 PLANNERS = {  # task: the mapped task whose batches it plans
     "upsert_tracks": "track_metadata",

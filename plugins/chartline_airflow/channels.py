@@ -17,9 +17,10 @@ from airflow.configuration import conf
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, BaseNotifier
 from airflow.sdk.log import redact
 
+from chartline.alerts import message as alert_message
+from chartline.alerts import telling
+from chartline.alerts.webhooks import Outcome, Webhook
 from chartline.errors import BadInput
-from chartline.operating import alerts
-from chartline.operating.webhooks import Outcome, Webhook
 from chartline.settings import Settings
 
 NOTIFIERS = "CHARTLINE_ALERT_NOTIFIERS"
@@ -36,10 +37,10 @@ TEXTS = {
 """What a notifier is given where its settings do not say: by the names that notifiers use."""
 
 
-def channels(settings: Settings) -> dict[str, alerts.Channel]:
+def channels(settings: Settings) -> dict[str, telling.Channel]:
     """All channels, by name. Notifiers whose settings cannot be read are one channel that says so at each attempt: the
     webhooks are told all the same."""
-    webhooks: dict[str, alerts.Channel] = {name: ByWebhook(name) for name in webhook_names(settings)}
+    webhooks: dict[str, telling.Channel] = {name: ByWebhook(name) for name in webhook_names(settings)}
     try:
         return webhooks | _notifiers(settings, taken=webhooks)
     except BadInput as refused:
@@ -111,10 +112,10 @@ class ByNotifier:
 
     def _texts(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """The alert for templates: the message itself, and its texts. To Slack `<` opens a command."""
-        text = alerts.as_text(message)
+        text = alert_message.as_text(message)
         if ".slack." in self.path:
             text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        texts = {"headline": alerts.headline(message), "text": text, "html": alerts.as_html(message)}
+        texts = {"headline": alert_message.headline(message), "text": text, "html": alert_message.as_html(message)}
         return {**message["alert"], "event": message["event"], "link": message.get("link", ""), **texts}
 
 
@@ -127,8 +128,8 @@ def _address(connection: Any) -> str:
     return host
 
 
-def _notifiers(settings: Settings, taken: Collection[str]) -> dict[str, alerts.Channel]:
-    found: dict[str, alerts.Channel] = {}
+def _notifiers(settings: Settings, taken: Collection[str]) -> dict[str, telling.Channel]:
+    found: dict[str, telling.Channel] = {}
     for given in _given(settings):
         name = str(given.get("name") or str(given["class"]).rpartition(".")[2])
         if name in found or name in taken:

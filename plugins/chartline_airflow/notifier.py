@@ -13,12 +13,12 @@ from typing import Any
 import psycopg
 from airflow.providers.common.compat.sdk import BaseNotifier
 
-from chartline.dagbuild import runtime
+from chartline.alerts import message, rules, telling
 from chartline.errors import ChartlineError, SchemaMismatch, WarehouseUnavailable
-from chartline.operating import alert_rules, alerts
 from chartline.schedules import snapshot
 from chartline.settings import settings
 from chartline_airflow.channels import base_url, channels
+from chartline_airflow.dagbuild import runtime
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +46,11 @@ class ChartlineNotifier(BaseNotifier):
         try:
             with runtime.warehouse() as conn:
                 if self.well:
-                    alerts.run_succeeded(conn, dag_id, channels=ways, base_url=base_url())
+                    telling.run_succeeded(conn, dag_id, channels=ways, base_url=base_url())
                 else:
                     reason = _reason(context)
-                    alerts.run_failed(conn, settings(), dag_id, run_id, reason, channels=ways, base_url=base_url())
-                done = alerts.deliver(conn, ways)
+                    telling.run_failed(conn, settings(), dag_id, run_id, reason, channels=ways, base_url=base_url())
+                done = telling.deliver(conn, ways)
             log.info("Alerts: %d told, %d to be tried again", done.told, done.failed)
         except (WarehouseUnavailable, SchemaMismatch, psycopg.Error) as trouble:
             if not self.well:
@@ -59,11 +59,11 @@ class ChartlineNotifier(BaseNotifier):
     def _tell_without_warehouse(self, dag_id: str, run_id: str, trouble: Exception) -> None:
         advice = trouble.advice if isinstance(trouble, ChartlineError) else "See what the database's log says."
         reason = trouble.what if isinstance(trouble, ChartlineError) else type(trouble).__name__
-        found = alert_rules.without_warehouse(dag_id, run_id, reason, advice)
+        found = rules.without_warehouse(dag_id, run_id, reason, advice)
         if not _may_speak(snapshot.default_path().with_name("warehouse-away")):
             log.warning("%s: told within the last hour", found.title)
             return
-        said = alerts.unrecorded(found, base_url())
+        said = message.unrecorded(found, base_url())
         for name, channel in channels(settings()).items():
             outcome = channel.send(said, f"away-{time.time_ns()}")
             log.info("%s: %s", name, "told" if outcome.ok else outcome.error)
@@ -86,12 +86,12 @@ class QuestionNotifier(BaseNotifier):
     def notify(self, context: Any) -> None:
         """See airflow.sdk.BaseNotifier: runs in the task, when the question can be answered."""
         ti, asked = context["ti"], context["task"].question
-        found = alert_rules.approval(ti.dag_id, ti.run_id, ti.task_id, asked.what, asked.lines, asked.until)
+        found = rules.approval(ti.dag_id, ti.run_id, ti.task_id, asked.what, asked.lines, asked.until)
         ways = channels(settings())
         try:
             with runtime.warehouse() as conn:
-                alerts.notice(conn, found, channels=ways, base_url=base_url())
-                done = alerts.deliver(conn, ways)
+                telling.notice(conn, found, channels=ways, base_url=base_url())
+                done = telling.deliver(conn, ways)
             log.info("That it waits: %d told, %d to be tried again", done.told, done.failed)
         except (ChartlineError, psycopg.Error) as trouble:
             log.warning("Nobody is told that it waits: %s", trouble)
@@ -100,11 +100,11 @@ class QuestionNotifier(BaseNotifier):
 def answered(context: Any) -> None:
     """The question of a task is answered: the alert is solved."""
     ti, ways = context["ti"], channels(settings())
-    subject = alert_rules.approval_subject(ti.dag_id, ti.run_id, ti.task_id)
+    subject = rules.approval_subject(ti.dag_id, ti.run_id, ti.task_id)
     try:
         with runtime.warehouse() as conn:
-            alerts.solved(conn, alert_rules.APPROVAL, subject, channels=ways, base_url=base_url())
-            alerts.deliver(conn, ways)
+            telling.solved(conn, rules.APPROVAL, subject, channels=ways, base_url=base_url())
+            telling.deliver(conn, ways)
     except (ChartlineError, psycopg.Error) as trouble:
         log.warning("The DAG alerts tells that it is answered: %s", trouble)
 

@@ -6,11 +6,6 @@ most of a second.
 
 from __future__ import annotations
 
-import chartline.cascade.artists
-import chartline.cascade.engine
-import chartline.cascade.ranking
-import chartline.cascade.report
-import chartline.cascade.tracks
-import chartline.dagbuild.chart_sync
-import chartline.dagbuild.on_demand
-import chartline.dagbuild.runtime  # noqa: F401
+import chartline_airflow.dagbuild.chart_cascade
+import chartline_airflow.dagbuild.chart_sync
+import chartline_airflow.dagbuild.runtime  # noqa: F401

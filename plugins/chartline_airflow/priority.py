@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow.task.priority_strategy import PriorityWeightStrategy
 
-from chartline.schedules.runs import is_past, window_day
+from chartline.domain.run_ids import is_past, window_day
 
 if TYPE_CHECKING:
     from airflow.models.taskinstance import TaskInstance

@@ -19,8 +19,8 @@ from airflow.exceptions import AirflowTimetableInvalid
 from airflow.timetables.base import DagRunInfo, DataInterval, TimeRestriction, Timetable
 from airflow.utils.types import DagRunType
 
-from chartline.schedules import runs
-from chartline.schedules.calendar import DAY, Grid
+from chartline.domain import run_ids
+from chartline.domain.grid import DAY, Grid
 
 if TYPE_CHECKING:
     from airflow.models.dag import DagModel
@@ -112,7 +112,7 @@ class ChartTimetable(Timetable):
         if run_type != DagRunType.SCHEDULED or data_interval is None:
             return super().generate_run_id(run_type=run_type, run_after=run_after, data_interval=data_interval, **extra)
         mark = run_after.microsecond
-        return runs.window_id(*data_interval, mark) if mark else runs.interval_id(data_interval.start)
+        return run_ids.window_id(*data_interval, mark) if mark else run_ids.interval_id(data_interval.start)
 
     def next_run_info_from_dag_model(self, *, dag_model: DagModel) -> DagRunInfo | None:
         """The run that Airflow has noted down as the next."""

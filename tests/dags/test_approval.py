@@ -12,15 +12,15 @@ from airflow.sdk.definitions.context import Context
 from airflow.sdk.exceptions import DownstreamTasksSkipped, TaskAwaitingInput
 
 from chartline import settings as chartline_settings
-from chartline.cascade.ask import CascadeAsk
-from chartline.dagbuild import runtime
-from chartline.dagbuild.approval import EstimateGate, markdown
-from chartline.operating import alerts
-from chartline.operating.webhooks import Outcome
-from chartline.schedules.estimate import Estimate, Range
+from chartline.alerts import telling
+from chartline.alerts.webhooks import Outcome
+from chartline.costs.model import Estimate, Range
+from chartline.domain.asks import CascadeAsk
 from chartline.settings import Settings
 from chartline.warehouse.connect import connect
 from chartline_airflow import notifier
+from chartline_airflow.dagbuild import runtime
+from chartline_airflow.dagbuild.approval import EstimateGate, markdown
 
 
 def an_estimate(calls: int, quota: int | None, about: str = "some chart") -> Estimate:
@@ -117,9 +117,9 @@ def test_a_held_approval_is_told_at_once_and_solved_when_it_is_answered(
     assert channel.heard == [("opened", title, link)]
     with connect(warehouse_url) as conn:
         conn.autocommit = True
-        assert alerts.look(conn, Settings(), channels=["pager"], awaited=lambda alert: False) == []  # just asked
+        assert telling.look(conn, Settings(), channels=["pager"], awaited=lambda alert: False) == []  # just asked
         conn.execute("update chartline.alert set opened_at = opened_at - interval '5 minutes'")
-        assert alerts.look(conn, Settings(), channels=["pager"]) == []
+        assert telling.look(conn, Settings(), channels=["pager"]) == []
     gate = EstimateGate(task_id="estimate", estimate=lambda _: None)
     instance = Instance()
     context = Context(ti=instance, task_instance=instance, params={}, task=gate)  # type: ignore[typeddict-item]
@@ -141,7 +141,7 @@ def test_a_question_that_airflow_no_longer_asks_is_solved_by_the_next_look(
     with connect(warehouse_url) as conn:
         conn.autocommit = True
         conn.execute("update chartline.alert set opened_at = opened_at - interval '5 minutes'")
-        [event] = alerts.look(conn, Settings(), channels=["pager"], awaited=lambda alert: False)
+        [event] = telling.look(conn, Settings(), channels=["pager"], awaited=lambda alert: False)
     assert (event.event, event.alert.kind, event.alert.subject) == ("solved", "approval", "gated/r1/estimate")
 
 
@@ -186,7 +186,7 @@ def test_text_from_elsewhere_stays_text() -> None:
 
 
 def test_the_cascade_has_a_dry_run_that_is_no_part_of_its_ask(parse: Callable[..., dict[str, Any]]) -> None:
-    from chartline.dagbuild.on_demand import PARAMS
+    from chartline_airflow.dagbuild.chart_cascade import PARAMS
 
     dag = parse("chart_cascade.py")["chart_cascade"]
     param = dag.params.get_param("dry_run")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import ParamValidationError
 
-from chartline.schedules.runs import is_past, refresh_run_id
+from chartline.domain.run_ids import is_past, refresh_run_id
 
 UUID = "0b8cd290-92d7-4e2e-9f3d-4b3c1d9e0a11"
 

@@ -13,13 +13,13 @@ import pytest
 import time_machine
 from airflow.sdk.exceptions import AirflowFailException
 
-from chartline.dagbuild import chart_sync, runtime
-from chartline.operating import alert_rules
-from chartline.schedules.calendar import Grid
-from chartline.schedules.snapshot import SnapshotLine
+from chartline.alerts import rules
+from chartline.domain.grid import Grid
+from chartline.domain.read_schedule import ReadSchedule
 from chartline.settings import Settings
 from chartline.warehouse import executions, schedules
 from chartline.warehouse.connect import connect
+from chartline_airflow.dagbuild import chart_sync, runtime
 
 from .conftest import row
 
@@ -162,12 +162,12 @@ def test_a_run_that_never_opened_does_not_end_green(
     follow: Follow, parse: Parse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A last task that is skipped would make Airflow call the whole run a success."""
-    from chartline.dagbuild import runtime
+    from chartline_airflow.dagbuild import runtime
 
     follow(row("one"))
     report = parse("chart_sync.py")["chart_sync.one"].get_task("report_run")
     monkeypatch.setattr(runtime, "found_run", lambda context: nullcontext(None))
-    monkeypatch.setattr("chartline.dagbuild.cascade.get_current_context", dict)
+    monkeypatch.setattr("chartline_airflow.dagbuild.cascade.get_current_context", dict)
     with pytest.raises(AirflowFailException, match="first task"):
         report.python_callable()
 
@@ -201,7 +201,7 @@ def test_a_chart_that_is_not_followed_any_more_has_a_dag_that_ends_its_runs(
         conn.autocommit = True
         for name in ("r1", "r2"):
             executions.open_execution(conn, dag_id=f"chart_sync.{slug}", run_id=name, chart_slug=slug, trigger="manual")
-    lines = [SnapshotLine.of(row) for row in schedules.snapshot_rows(warehouse_url)]
+    lines = [ReadSchedule.of(row) for row in schedules.snapshot_rows(warehouse_url)]
     [dag] = [chart_sync.build_or_quarantine(line) for line in lines]
     assert (dag.dag_id, dag.schedule, dag.tags) == (f"chart_sync.{slug}", None, {"chartline", "removed"})
     monkeypatch.setattr(runtime, "warehouse_dsn", lambda: warehouse_url)
@@ -212,6 +212,6 @@ def test_a_chart_that_is_not_followed_any_more_has_a_dag_that_ends_its_runs(
         end_run.python_callable()
     with connect(warehouse_url) as conn:
         found = conn.execute("select run_id, status, error from chartline.chart_sync_execution order by 1").fetchall()
-        assert alert_rules.failed_runs(conn, Settings(), datetime.now(UTC), []).found == []  # a person's own doing
+        assert rules.failed_runs(conn, Settings(), datetime.now(UTC), []).found == []  # a person's own doing
     assert [(run, status) for run, status, _ in found] == [("r1", "lost"), ("r2", "running")]
     assert found[0][2].startswith("not_followed: gone is not followed any more")

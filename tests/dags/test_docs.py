@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import pytest
 from markdown_it import MarkdownIt
 
-from chartline.dagbuild import approval, docs
-from chartline.schedules.estimate import Estimate
-from chartline.schedules.model import Schedule
+from chartline.costs.model import Estimate
+from chartline.domain.schedule import Schedule
+from chartline_airflow.dagbuild import approval, docs
 
 # Airflow's pages make links of these in text that was read already (GFM's autolinks as remark has them).
 LINKS = (

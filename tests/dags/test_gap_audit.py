@@ -12,12 +12,12 @@ import psycopg
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError, AirflowSkipException, ErrorType
 
-from chartline.dagbuild import gap_audit, runtime
 from chartline.errors import BadInput
 from chartline.schedules import service
 from chartline.soundcharts.models import ChartLight
 from chartline.warehouse import charts, executions, rankings
 from chartline.warehouse.connect import connect
+from chartline_airflow.dagbuild import gap_audit, runtime
 
 SLUGS = ("one", "two")
 RUN = "scheduled__2026-11-20"

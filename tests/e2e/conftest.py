@@ -29,7 +29,7 @@ from chartline.local.airflow import AirflowRefused
 from chartline.local.ports import LOOPBACK, free_port
 from chartline.local.processes import last_words
 from chartline.local.stack import Ports, Stack
-from chartline.schedules import reparse
+from chartline.operating import reparse
 from chartline.warehouse.connect import connect
 from simulator.compare import compare
 from simulator.world import World, WorldSettings

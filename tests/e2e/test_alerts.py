@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.receivers import MailServer, Receiver, html_of, served
 
-from chartline.operating.webhooks import signature
+from chartline.alerts.webhooks import signature
 
 from .conftest import ON_DEMAND, Chartline, until
 

@@ -9,11 +9,11 @@ from email.header import decode_header, make_header
 from hashlib import sha256
 from typing import Any
 
-from tests.integration.operating.test_alerts import Connection, called, conn, ran
+from tests.integration.alerts.test_telling import Connection, called, conn, ran, spent_lately
 from tests.plugins.test_channels import SECRET, SMTP, mail, notifiers, of, receiver
 from tests.receivers import MailServer, Receiver, html_of
 
-from chartline.operating import alerts
+from chartline.alerts import telling
 from chartline.settings import Settings
 from chartline.soundcharts.models import ChartLight
 from chartline.warehouse import charts
@@ -43,7 +43,7 @@ def provoke(conn: Connection) -> None:
     for back in range(2, 9):
         at = now - timedelta(days=back)
         ran(conn, f"d{back}", "complete", started_at=at, finished_at=at + timedelta(minutes=2), calls=50)
-        called(conn, at=at + timedelta(days=1), count=10)
+    spent_lately(conn)
     then = {"started_at": now - timedelta(hours=2), "finished_at": now - timedelta(hours=1)}
     ran(conn, "r1", error="Failed: fetch_ranking.", **then)
     ran(conn, "r2", error="credentials_refused: 401. Check login and password.", **then)
@@ -62,7 +62,7 @@ def mend(conn: Connection) -> None:
            where run_id in ('r2', 'slow')"""
     )
     ran(conn, "next", "complete", started_at=datetime.now(UTC), calls=50)
-    called(conn, at=datetime.now(UTC), quota_left=1_000_000)
+    called(conn, at=datetime.now(UTC), quota_left=1_000_000_000)
 
 
 def heard(receiver: Receiver) -> list[tuple[str, str]]:
@@ -83,12 +83,12 @@ def test_each_kind_is_received_once_and_then_that_it_is_solved(
     ways = of(webhooks="pager", notifiers=notifiers(SMTP))
     for change, event in ((provoke, "opened"), (mend, "solved")):
         change(conn)
-        alerts.look(conn, Settings(), channels=ways, base_url="https://airflow.example")
-        told = alerts.deliver(conn, ways)
+        telling.look(conn, Settings(), channels=ways, base_url="https://airflow.example")
+        told = telling.deliver(conn, ways)
         assert (told.failed, told.given_up) == (0, 0)
         assert heard(receiver) == sorted((event, kind) for kind in KINDS)
-        alerts.look(conn, Settings(), channels=ways, base_url="https://airflow.example")
-        assert alerts.deliver(conn, ways).told == 0
+        telling.look(conn, Settings(), channels=ways, base_url="https://airflow.example")
+        assert telling.deliver(conn, ways).told == 0
     subjects = [str(make_header(decode_header(got["Subject"]))) for got in mail.mails]
     assert len(subjects) == 2 * len(KINDS)
     assert sum("Solved" in subject for subject in subjects) == len(KINDS)

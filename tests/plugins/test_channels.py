@@ -14,8 +14,9 @@ from airflow.sdk import DAG, BaseHook, BaseNotifier
 from psycopg.conninfo import conninfo_to_dict
 from tests.receivers import MailServer, Receiver, html_of, served
 
-from chartline.operating import alerts
-from chartline.operating.webhooks import signature
+from chartline.alerts import message as alert_message
+from chartline.alerts import telling
+from chartline.alerts.webhooks import signature
 from chartline.settings import Settings
 from chartline.warehouse.connect import connect
 from chartline_airflow import notifier
@@ -51,13 +52,13 @@ def connect_hook(monkeypatch: pytest.MonkeyPatch, server: Receiver, **changes: A
 
 @pytest.fixture
 def message() -> dict[str, Any]:
-    said = alerts.a_test("person")
+    said = alert_message.a_test("person")
     said["event"] = "opened"
     said["alert"] |= {"kind": "failed_run", "title": f"A run of {SCRIPT} failed", "details": {"lines": [SCRIPT]}}
     return said
 
 
-def of(**settings: Any) -> dict[str, alerts.Channel]:
+def of(**settings: Any) -> dict[str, telling.Channel]:
     return channels(Settings(**{f"alert_{name}": value for name, value in settings.items()}))
 
 
@@ -216,14 +217,14 @@ def test_a_receiver_that_is_down_for_a_while_hears_it_later(
     with connect(warehouse_url) as conn:
         conn.autocommit = True
         receiver.status = 503
-        alerts.run_failed(conn, Settings(), "housekeeping", "r1", "Airflow says: x", channels=ways)
-        assert alerts.deliver(conn, ways).failed == 1
+        telling.run_failed(conn, Settings(), "housekeeping", "r1", "Airflow says: x", channels=ways)
+        assert telling.deliver(conn, ways).failed == 1
         receiver.status = 200
-        assert alerts.deliver(conn, ways).told == 0  # it waits
+        assert telling.deliver(conn, ways).told == 0  # it waits
         conn.execute("update chartline.alert_outbox set due_at = now()")
-        assert alerts.deliver(conn, ways).told == 1
-        alerts.run_succeeded(conn, "housekeeping", channels=ways)
-        assert alerts.deliver(conn, ways).told == 1
+        assert telling.deliver(conn, ways).told == 1
+        telling.run_succeeded(conn, "housekeeping", channels=ways)
+        assert telling.deliver(conn, ways).told == 1
         found = conn.execute("select attempt, event, status from chartline.alert_delivery order by id").fetchall()
         kept = conn.execute("select string_agg(d::text, '') from chartline.alert_delivery d").fetchone()
     assert found == [(1, "opened", 503), (2, "opened", 200), (1, "solved", 200)]

@@ -20,8 +20,8 @@ from airflow.utils.types import DagRunType
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chartline.schedules.calendar import Grid
-from chartline.schedules.runs import is_past
+from chartline.domain.grid import Grid
+from chartline.domain.run_ids import is_past
 from chartline_airflow.timetable import ChartTimetable, Info
 
 ROOT = Path(__file__).parents[2]

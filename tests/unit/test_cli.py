@@ -11,7 +11,7 @@ import pytest
 
 from chartline import cli
 from chartline.cli import common, docs
-from chartline.schedules.model import ScheduleSettings
+from chartline.domain.schedule import ScheduleSettings
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from chartline.alerts.webhooks import Webhook
 from chartline.errors import ChartlineError
 from chartline.operating.airflow import Airflow
-from chartline.operating.webhooks import Webhook
 from chartline.sessions import Session
 from chartline.soundcharts.account import ApiAccount
 from chartline.soundcharts.client import SoundchartsClient

@@ -22,14 +22,15 @@ from chartline.cascade.resources import (
     Resource,
 )
 from chartline.cascade.run import Run
+from chartline.domain import platforms
+from chartline.domain.schedule import MAX_HISTORY_DAYS, refused
 from chartline.errors import BadInput, UnknownChart
 from chartline.identifiers import MAX_SLUG, SLUG, UUID, is_whole
-from chartline.schedules import platforms
-from chartline.schedules.model import MAX_HISTORY_DAYS, refused
 from chartline.settings import Settings
-from chartline.warehouse import entity_lists, executions
-from chartline.warehouse.entity_lists import Kind
+from chartline.warehouse import executions
 from chartline.warehouse.ledger import Batch, Want
+from chartline.warehouse.reads import entities
+from chartline.warehouse.reads.entities import Kind
 
 MAX_THINGS, MAX_CHARTS = 10_000, 1_000
 NAMED = 5
@@ -152,14 +153,14 @@ def check(conn: psycopg.Connection[Any], ask: RefreshAsk) -> list[int]:
     """
     kinds: tuple[tuple[Kind, Sequence[str]], ...] = (("tracks", ask.tracks), ("artists", ask.artists))
     for name, given in kinds:
-        unknown = entity_lists.unknown(conn, name, given)
+        unknown = entities.unknown(conn, name, given)
         if unknown:
             raise BadInput(
                 f"{name}: {_some(unknown)} {'is' if len(unknown) == 1 else 'are'} not in the warehouse.",
                 field=name,
                 advice="Tracks and artists come with the rankings of charts.",
             )
-    newest = entity_lists.newest_rankings(conn, ask.charts)
+    newest = entities.newest_rankings(conn, ask.charts)
     unknown = [slug for slug in ask.charts if slug not in newest]
     if unknown:
         raise UnknownChart(
@@ -181,8 +182,8 @@ def whose(conn: psycopg.Connection[Any], ask: RefreshAsk) -> tuple[list[str], li
     """The tracks and the artists that are asked for, those of the charts as they are now. Raises as `check`."""
     rankings = check(conn, ask)
     return (
-        sorted({*ask.tracks, *entity_lists.tracks_of(conn, rankings)}),
-        sorted({*ask.artists, *entity_lists.artists_of(conn, rankings)}),
+        sorted({*ask.tracks, *entities.tracks_of(conn, rankings)}),
+        sorted({*ask.artists, *entities.artists_of(conn, rankings)}),
     )
 
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import psycopg
 
-from chartline.cascade import cadence, calendar, observing, storing
-from chartline.cascade.cadence import Rhythm
+from chartline.cascade import calendar, observing, storing
 from chartline.cascade.refusals import Refusals
 from chartline.cascade.run import Run
 from chartline.cascade.side_by_side import SideBySide
+from chartline.domain import cadence
+from chartline.domain.cadence import Rhythm
 from chartline.errors import (
     AskPerson,
     BadInput,

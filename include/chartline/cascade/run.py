@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from chartline.cascade.ask import CascadeAsk
+from chartline.domain.asks import CascadeAsk
 from chartline.settings import Settings
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse.executions import Execution

@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
-from chartline.schedules import platforms
-from chartline.schedules.model import ScheduleSettings
+from chartline.domain import platforms
+from chartline.domain.schedule import ScheduleSettings
 
 ROOT = Path(__file__).parents[3]
 
@@ -39,7 +39,7 @@ def schedule_settings() -> tuple[str, str]:
 
 def dags() -> tuple[str, str]:
     """Every kind of DAG, from the DAGs."""
-    from chartline.dagbuild import reference  # Airflow, for this page only
+    from chartline_airflow.dagbuild import reference  # Airflow, for this page only
 
     return "docs/reference/dags.md", reference.text()
 

@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 
 from chartline.cli import common
+from chartline.costs.estimate import estimate_range, estimate_schedule
+from chartline.costs.model import Estimate
+from chartline.costs.shown import rows
 from chartline.errors import BadInput
 from chartline.schedules import service
-from chartline.schedules.estimate import Estimate, estimate_range, estimate_schedule, rows
 from chartline.settings import settings
 from chartline.warehouse import schedules
 

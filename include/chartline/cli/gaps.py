@@ -11,8 +11,8 @@ import typer
 
 from chartline.cli import common
 from chartline.errors import BadInput
-from chartline.schedules import gaps
-from chartline.schedules.gaps import ChartGaps, Month
+from chartline.gaps import audit, healing, shown
+from chartline.gaps.audit import ChartGaps, Month
 from chartline.settings import settings
 
 
@@ -33,14 +33,16 @@ def show(
     only = _month(month)
     now = datetime.now(UTC)
     with common.warehouse() as conn:
-        followed, refused = gaps.followed(conn, chart)
+        followed, refused = audit.followed(conn, chart)
         failed: dict[str, str] = {}
         if refresh and followed:
             with common.soundcharts() as client:
-                done = gaps.refresh_calendars(common.warehouse, client, followed, settings(), f"chartline gaps {now}")
+                done = healing.refresh_calendars(
+                    common.warehouse, client, followed, settings(), f"chartline gaps {now}"
+                )
             failed = done.failed
             typer.echo(f"The calendars are up to date with {common.counted(done.calls, 'call')}.", err=True)
-        found = gaps.audit(conn, followed, now, timedelta(hours=settings().overdue_hours))
+        found = audit.audit(conn, followed, now, timedelta(hours=settings().overdue_hours))
     if only:
         found = [replace(one, months=tuple(month for month in one.months if month.month == only)) for one in found]
     if as_json:
@@ -75,9 +77,9 @@ def _tell(found: list[ChartGaps], *, by_month: bool) -> None:
         ]
         typer.echo(common.columns(("CHART", "MONTH", "LISTED", "STORED", "MISSING", "SHORT", "COMPLETE"), rows))
     else:
-        typer.echo(gaps.table(found))
+        typer.echo(shown.table(found))
     for one in found:
-        for line in gaps.findings(one):
+        for line in shown.findings(one):
             typer.echo(f"{one.slug}: {common.plain(line)}")
     wanting = [one.slug for one in found if one.open]
     if wanting:

@@ -13,12 +13,12 @@ import typer
 
 from chartline.cli import common
 from chartline.cli.estimate import table
+from chartline.costs.model import Estimate
+from chartline.domain.read_schedule import ReadSchedule
+from chartline.domain.schedule import Schedule, ScheduleSettings
 from chartline.errors import BadInput
+from chartline.operating.reparse import ask_reparse
 from chartline.schedules import declare, following, service
-from chartline.schedules.estimate import Estimate
-from chartline.schedules.model import Schedule, ScheduleSettings
-from chartline.schedules.reparse import ask_reparse
-from chartline.schedules.snapshot import SnapshotLine
 from chartline.settings import settings as settings_of_all
 from chartline.warehouse import schedules
 
@@ -117,7 +117,7 @@ def remove(chart: Chart) -> None:
 def list_all(as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
     """All followed charts. One whose settings are wrong is listed with the reason."""
     with common.warehouse() as conn:
-        lines = [SnapshotLine.of(row) for row in schedules.rows(conn)]
+        lines = [ReadSchedule.of(row) for row in schedules.rows(conn)]
     if as_json:
         typer.echo(json.dumps([_json(line) for line in lines], ensure_ascii=False, indent=2))
     elif not lines:
@@ -198,7 +198,7 @@ def _told(schedule: Schedule) -> str:
     return f"{state}; DAG {schedule.dag_id}"
 
 
-def _row(line: SnapshotLine) -> tuple[str, ...]:
+def _row(line: ReadSchedule) -> tuple[str, ...]:
     schedule = line.schedule
     if schedule is None:
         name = line.row.get("name", "") if line.row else ""
@@ -211,7 +211,7 @@ def _row(line: SnapshotLine) -> tuple[str, ...]:
     return schedule.slug, schedule.name, runs, "; ".join(filter(None, fetched)) or "no audience"
 
 
-def _json(line: SnapshotLine) -> dict[str, Any]:
+def _json(line: ReadSchedule) -> dict[str, Any]:
     if line.schedule is None:
         return {"slug": line.slug, "error": line.error}
     return line.schedule.model_dump(mode="json") | {"dag_id": line.dag_id}

@@ -8,13 +8,13 @@ from typing import Any
 
 import psycopg
 
+from chartline.domain.schedule import dag_id
 from chartline.local.airflow import AirflowSilent
 from chartline.local.screen import Screen
 from chartline.local.stack import Stack
-from chartline.schedules.model import dag_id
-from chartline.warehouse import progress
 from chartline.warehouse.connect import connect
-from chartline.warehouse.progress import ChartProgress
+from chartline.warehouse.reads import progress
+from chartline.warehouse.reads.progress import ChartProgress
 
 POLL = 1.0  # seconds
 ASK_AIRFLOW = 5.0  # seconds: each question costs it time that tasks need

@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from chartline.warehouse.progress import ChartProgress, Work
+from chartline.warehouse.reads.progress import ChartProgress, Work
 
 Show = Callable[[Sequence[ChartProgress], Sequence[Work]], None]
 PLAIN_EVERY = 5.0  # seconds between lines where bars cannot be drawn

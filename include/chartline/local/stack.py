@@ -36,9 +36,10 @@ from chartline.sessions import Session
 from chartline.settings import settings
 from chartline.soundcharts.account import ApiAccount
 from chartline.soundcharts.client import SoundchartsClient
-from chartline.warehouse import privileges, progress, schedules, schema
+from chartline.warehouse import privileges, schedules, schema
 from chartline.warehouse.budget import PostgresLimiter
 from chartline.warehouse.connect import connect
+from chartline.warehouse.reads import progress
 
 SIMULATOR_LOGIN = "chartline-demo"
 

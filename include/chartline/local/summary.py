@@ -10,10 +10,11 @@ import psycopg
 from rich.console import RenderableType
 from rich.table import Table
 
+from chartline.domain.schedule import Schedule
 from chartline.local.stack import Stack
-from chartline.schedules.model import Schedule
-from chartline.warehouse import progress, schedules
+from chartline.warehouse import schedules
 from chartline.warehouse.connect import connect
+from chartline.warehouse.reads import progress
 
 # Which order decides who pays for what charts share, by endpoint.
 ORDERS = {

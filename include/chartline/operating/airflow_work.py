@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from chartline.schedules import reparse
-from chartline.schedules.model import DAG_PREFIX, is_ours
+from chartline.domain.schedule import DAG_PREFIX, is_ours
+from chartline.operating import reparse
 
 AT_WORK = ("queued", "running")
 SHOWN = 5

@@ -10,16 +10,16 @@ from typing import Any, Literal
 import psycopg
 from pydantic import BaseModel
 
-from chartline.cascade import cadence
+from chartline.domain import cadence
 from chartline.errors import BadInput
+from chartline.gaps import audit as gap
 from chartline.operating import standing
 from chartline.operating.standing import Followed, State
-from chartline.schedules import gaps as gap
 from chartline.schedules import service
 from chartline.settings import Settings
-from chartline.warehouse import chart_lists, gaps
-from chartline.warehouse.chart_lists import ListedChart, RankedTrack, Span, StoredDay, Wanted
 from chartline.warehouse.charts import ChartRow
+from chartline.warehouse.reads import charts, gaps
+from chartline.warehouse.reads.charts import ListedChart, RankedTrack, Span, StoredDay, Wanted
 
 Connection = psycopg.Connection[Any]
 
@@ -85,8 +85,8 @@ def find(
     followed charts looks at all that are followed. Raises BadInput for `sort`.
     """
     name = sort.removeprefix("-")
-    if name not in chart_lists.SORTS:
-        raise BadInput(f"sort: {name!r} is none of {', '.join(chart_lists.SORTS)}", field="sort")
+    if name not in charts.SORTS:
+        raise BadInput(f"sort: {name!r} is none of {', '.join(charts.SORTS)}", field="sort")
     follows = standing.followed(conn, settings, now) if state not in (None, "not_followed") else None
     return page(conn, narrowed(wanted, state, follows), settings, now, sort, limit, offset, follows)
 
@@ -103,9 +103,9 @@ def page(
 ) -> tuple[list[ChartLine], int]:
     """A page of the charts that are wanted, and how many there are. sort: as of `chart_lists.lines`, - before it;
     follows: all that are followed, where known."""
-    total = chart_lists.count(conn, wanted)
+    total = charts.count(conn, wanted)
     down, name = sort.startswith("-"), sort.removeprefix("-")
-    found = chart_lists.lines(conn, wanted, sort=name, down=down, limit=limit, offset=offset)
+    found = charts.lines(conn, wanted, sort=name, down=down, limit=limit, offset=offset)
     return lines(conn, found, settings, now, follows), total
 
 
@@ -140,9 +140,9 @@ def lines(
 
 def coverage(
     conn: Connection, slugs: Sequence[str], follows: Mapping[str, Followed], now: datetime
-) -> dict[str, chart_lists.Coverage]:
+) -> dict[str, charts.Coverage]:
     """How complete these charts are within what is wanted of them. One query."""
-    return chart_lists.coverage(conn, {slug: _wanted_days(follows.get(slug), now) for slug in slugs})
+    return charts.coverage(conn, {slug: _wanted_days(follows.get(slug), now) for slug in slugs})
 
 
 def _wanted_days(follow: Followed | None, now: datetime) -> tuple[date, date]:
@@ -150,7 +150,7 @@ def _wanted_days(follow: Followed | None, now: datetime) -> tuple[date, date]:
     return gap.wanted(follow.schedule, now) if follow and follow.schedule else ALL
 
 
-def _line(one: ListedChart, follow: Followed | None, covered: chart_lists.Coverage | None) -> ChartLine:
+def _line(one: ListedChart, follow: Followed | None, covered: charts.Coverage | None) -> ChartLine:
     listed, missing = (covered.listed, covered.missing) if covered and covered.listed else (None, None)
     last = None
     if one.last_id is not None and one.last_started is not None:
@@ -175,7 +175,7 @@ def _line(one: ListedChart, follow: Followed | None, covered: chart_lists.Covera
     )
 
 
-def share(covered: chart_lists.Coverage | None) -> float | None:
+def share(covered: charts.Coverage | None) -> float | None:
     """Of the days listed, those that are here; None where none is listed."""
     return round(1 - covered.missing / covered.listed, 4) if covered and covered.listed else None
 
@@ -203,8 +203,8 @@ class Chart(ChartLine):
 def one(conn: Connection, slug: str, settings: Settings, now: datetime) -> Chart:
     """A chart of the catalogue, followed or not. Raises UnknownChart."""
     chart = known(conn, slug)
-    line = lines(conn, chart_lists.lines(conn, Wanted(slugs=[slug])), settings, now)[0]
-    span = chart_lists.span(conn, chart.id)
+    line = lines(conn, charts.lines(conn, Wanted(slugs=[slug])), settings, now)[0]
+    span = charts.span(conn, chart.id)
     return Chart(
         **line.model_dump(),
         metric_description=chart.metric_description,
@@ -212,7 +212,7 @@ def one(conn: Connection, slug: str, settings: Settings, now: datetime) -> Chart
         source_last=span.listed_last,
         stored_first=span.stored_first,
         stored_last=span.stored_last,
-        tracks=chart_lists.track_count(conn, chart.id),
+        tracks=charts.track_count(conn, chart.id),
     )
 
 
@@ -284,12 +284,12 @@ class Ranking(BaseModel):
 def ranking(conn: Connection, slug: str, day: date | None, *, limit: int = 200, offset: int = 0) -> Ranking | None:
     """The stored ranking of a day (None: the newest); None where there is none. Raises UnknownChart. Six queries."""
     chart = known(conn, slug)
-    head = chart_lists.head(conn, chart.id, day)
+    head = charts.head(conn, chart.id, day)
     if head is None:
         return None
-    places = chart_lists.entries(conn, head, limit=limit, offset=offset)
-    gone, left_total = chart_lists.left(conn, head, limit=limit, offset=offset)
-    stored = chart_lists.stored(conn, chart.id, head.day, head.day)
+    places = charts.entries(conn, head, limit=limit, offset=offset)
+    gone, left_total = charts.left(conn, head, limit=limit, offset=offset)
+    stored = charts.stored(conn, chart.id, head.day, head.day)
     here = stored[0].here if stored else 0
     end = offset + len(places)
     return Ranking(
@@ -396,7 +396,7 @@ MONTHS = 120
 def calendar(conn: Connection, slug: str, year: int) -> Calendar:
     """A year of a chart, day by day. Raises UnknownChart. Five queries."""
     chart = known(conn, slug)
-    span = chart_lists.span(conn, chart.id)
+    span = charts.span(conn, chart.id)
     days = _days(conn, chart, date(year, 1, 1), date(year, 12, 31))
     first, last = _ends(span)
     return Calendar(chart=slug, year=year, first=first, last=last, days=days, counts=_counts(days))
@@ -405,7 +405,7 @@ def calendar(conn: Connection, slug: str, year: int) -> Calendar:
 def completeness(conn: Connection, slug: str, settings: Settings, now: datetime) -> Completeness:
     """What is here of a chart, by month. Raises UnknownChart. Eight queries."""
     chart = known(conn, slug)
-    first, last = _ends(chart_lists.span(conn, chart.id))
+    first, last = _ends(charts.span(conn, chart.id))
     follow = standing.followed(conn, settings, now, [slug]).get(slug)
     days = _days(conn, chart, first, last) if first and last else []
     asked = gap.wanted(follow.schedule, now) if follow and follow.schedule else None
@@ -439,7 +439,7 @@ def _days(conn: Connection, chart: ChartRow, first: date, last: date) -> list[Da
     """What is to be said of each day, in order of time, as the gap audit sees it."""
     listed = gaps.listed_days(conn, chart.id)
     refused, _ = gaps.refused_days(conn, chart.slug)
-    stored: dict[date, StoredDay] = {day.day: day for day in chart_lists.stored(conn, chart.id, first, last)}
+    stored: dict[date, StoredDay] = {day.day: day for day in charts.stored(conn, chart.id, first, last)}
     offered = [day for day in listed if day not in refused or day in stored]
     found = {day: Day(day=day, state="missing") for day in offered if first <= day <= last}
     found |= {

@@ -21,10 +21,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 
 from chartline import proxies
 from chartline.errors import ChartlineError, CredentialsRefused, NotInPlan, QuotaSpent, TryLater
-from chartline.operating import airflow_work, drift, quota
+from chartline.operating import airflow_work, drift, quota, reparse
 from chartline.operating.airflow import SECONDS, TROUBLES, Airflow
 from chartline.operating.airflow_work import ParseWatch
-from chartline.schedules import reparse
 from chartline.sessions import Session
 from chartline.settings import Settings, settings
 from chartline.soundcharts.account import CONNECTION, ENVIRONMENT, ApiAccount

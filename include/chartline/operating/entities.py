@@ -9,8 +9,8 @@ from typing import Any, Literal
 import psycopg
 from pydantic import BaseModel
 
-from chartline.warehouse import entity_lists
-from chartline.warehouse.entity_lists import Kind
+from chartline.warehouse.reads import entities
+from chartline.warehouse.reads.entities import Kind
 
 Connection = psycopg.Connection[Any]
 Precision = Literal["year", "month", "day"]
@@ -176,31 +176,31 @@ def tracks(
     conn: Connection, *, name: str = "", isrc: str = "", limit: int = 50, offset: int = 0
 ) -> tuple[list[TrackLine], int]:
     """Tracks by name, and how many there are: those of which words begin as those of `name` do, and of that ISRC."""
-    rows, total = entity_lists.tracks(conn, name=name, isrc=isrc, limit=limit, offset=offset)
+    rows, total = entities.tracks(conn, name=name, isrc=isrc, limit=limit, offset=offset)
     return [TrackLine(**row) for row in rows], total
 
 
 def artists(conn: Connection, *, name: str = "", limit: int = 50, offset: int = 0) -> tuple[list[ArtistLine], int]:
     """Artists by name, and how many there are: those of which words begin as those of `name` do."""
-    rows, total = entity_lists.artists(conn, name=name, limit=limit, offset=offset)
+    rows, total = entities.artists(conn, name=name, limit=limit, offset=offset)
     return [ArtistLine(**row) for row in rows], total
 
 
 def tracks_of_artist(conn: Connection, uuid: str, *, limit: int = 50, offset: int = 0) -> tuple[list[TrackLine], int]:
     """The tracks that name the artist, by name, and how many there are."""
-    rows, total = entity_lists.tracks_of_artist(conn, uuid, limit=limit, offset=offset)
+    rows, total = entities.tracks_of_artist(conn, uuid, limit=limit, offset=offset)
     return [TrackLine(**row) for row in rows], total
 
 
 def track(conn: Connection, uuid: str) -> Track | None:
     """One track; None when the warehouse does not know it."""
-    row = entity_lists.track(conn, uuid)
+    row = entities.track(conn, uuid)
     return None if row is None else Track(**row)
 
 
 def artist(conn: Connection, uuid: str) -> Artist | None:
     """One artist; None when the warehouse does not know it."""
-    row = entity_lists.artist(conn, uuid)
+    row = entities.artist(conn, uuid)
     return None if row is None else Artist(**row)
 
 
@@ -209,9 +209,9 @@ def positions(
 ) -> tuple[list[Stood], int]:
     """The followed charts on which a track (or any of an artist's) stood in these days, the latest first, with every
     place, and how many."""
-    charts, total = entity_lists.charts_of(conn, kind, uuid, first, last, limit=limit, offset=offset)
+    charts, total = entities.charts_of(conn, kind, uuid, first, last, limit=limit, offset=offset)
     places: dict[int, list[Place]] = defaultdict(list)
     if charts:
-        for row in entity_lists.positions(conn, kind, uuid, [chart["id"] for chart in charts], first, last):
+        for row in entities.positions(conn, kind, uuid, [chart["id"] for chart in charts], first, last):
             places[row["chart_id"]].append(Place(**row))
     return [Stood(**chart, positions=places[chart["id"]]) for chart in charts], total

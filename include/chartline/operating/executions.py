@@ -9,17 +9,17 @@ from typing import Any, Literal
 import psycopg
 from pydantic import BaseModel
 
-from chartline.cascade.ask import MAX_DAYS, METADATA
 from chartline.cascade.report import NOT_THERE
+from chartline.domain.asks import MAX_DAYS, METADATA
+from chartline.domain.run_ids import is_past
+from chartline.domain.schedule import DAG_PREFIX
 from chartline.errors import ChartlineError
 from chartline.operating import progress, refresh
 from chartline.operating.progress import Progress
 from chartline.operating.quota import RESOURCES
-from chartline.schedules.model import DAG_PREFIX
-from chartline.schedules.runs import is_past
 from chartline.settings import Settings
-from chartline.warehouse import execution_lists, quota
-from chartline.warehouse.execution_lists import Row, Wanted
+from chartline.warehouse.reads import executions, quota
+from chartline.warehouse.reads.executions import Row, Wanted
 
 Connection = psycopg.Connection[Any]
 
@@ -124,7 +124,7 @@ def find(
     conn: Connection, wanted: Wanted, now: datetime, *, limit: int = 50, offset: int = 0, oldest_first: bool = False
 ) -> tuple[list[ExecutionLine], int]:
     """A page of the executions that are wanted, and how many there are. Two queries."""
-    rows, total = execution_lists.find(conn, wanted, limit=limit, offset=offset, oldest_first=oldest_first)
+    rows, total = executions.find(conn, wanted, limit=limit, offset=offset, oldest_first=oldest_first)
     return [line(row, now) for row in rows], total
 
 
@@ -158,10 +158,10 @@ def detail(
 
     Seven queries.
     """
-    row = execution_lists.get(conn, execution_id)
+    row = executions.get(conn, execution_id)
     if row is None:
         return None
-    found, total = execution_lists.failures(conn, row.id, kind=kind, limit=limit, offset=offset)
+    found, total = executions.failures(conn, row.id, kind=kind, limit=limit, offset=offset)
     items = [
         FailedItem(
             **{name: value for name, value in vars(one).items() if name in FailedItem.model_fields},
@@ -220,7 +220,7 @@ def _is_retryable(conn: Connection, row: Row) -> bool:
     return (
         row.status not in progress.GOOD
         or bool(_ranking_days(conn, row))
-        or bool(execution_lists.retryable(conn, row.id, sorted(NOT_THERE)))
+        or bool(executions.retryable(conn, row.id, sorted(NOT_THERE)))
     )
 
 
@@ -234,7 +234,7 @@ def retry(conn: Connection, row: Row, *, followed: bool) -> Retry:
     again as it was: the ledger leaves out what came. The refresh of an audience is asked for by its own DAG, on the
     platforms that failed. followed: whether the chart's own DAG may be used. Raises NothingToRetry.
     """
-    open_items = execution_lists.retryable(conn, row.id, sorted(NOT_THERE))
+    open_items = executions.retryable(conn, row.id, sorted(NOT_THERE))
     items = sum(one.items for one in open_items)
     failed_days = _ranking_days(conn, row)
     of_things = [one for one in open_items if one.resource in STEP_OF]
@@ -245,7 +245,7 @@ def retry(conn: Connection, row: Row, *, followed: bool) -> Retry:
         return _as_it_was(conn, row, followed, items or row.deferred)
     past = asked.get("days") is not None or (asked.get("interval") is not None and not asked.get("current"))
     if past:
-        days = {*failed_days, *execution_lists.failed_days(conn, row.id, sorted(NOT_THERE), MAX_DAYS)}
+        days = {*failed_days, *executions.failed_days(conn, row.id, sorted(NOT_THERE), MAX_DAYS)}
         if days:
             return _by_days(row, sorted(days)[-MAX_DAYS:], followed, max(items, 1))
     elif failed_days:
@@ -266,7 +266,7 @@ def _is_refresh(row: Row) -> bool:
     return row.dag_id == refresh.DAG_ID
 
 
-def _refresh(row: Row, failed: list[execution_lists.Open], items: int) -> Retry:
+def _refresh(row: Row, failed: list[executions.Open], items: int) -> Retry:
     """Of the same tracks, artists and charts: what was asked by force is not asked again where it came today."""
     asked, good = row.settings, row.status in progress.GOOD
     if not asked or (good and not failed):
@@ -281,7 +281,7 @@ def _refresh(row: Row, failed: list[execution_lists.Open], items: int) -> Retry:
 
 def _ranking_days(conn: Connection, row: Row) -> set[date]:
     """Days whose ranking the run could not get, and that are still not here."""
-    here = set(execution_lists.rankings_done(conn, row.id))
+    here = set(executions.rankings_done(conn, row.id))
     return {day for day in row.days_left if day not in here}
 
 
@@ -294,7 +294,7 @@ def _as_it_was(conn: Connection, row: Row, followed: bool, items: int) -> Retry:
     here."""
     asked = row.settings
     days = asked.get("days") or (None if asked.get("current") else asked.get("interval"))
-    done = execution_lists.rankings_done(conn, row.id)
+    done = executions.rankings_done(conn, row.id)
     day = asked.get("day") or (done[-1].isoformat() if done else None)
     config: dict[str, Any] = {"days": days} if days else {"day": day} if day else {}
     if _own_dag(row, followed):
@@ -315,13 +315,13 @@ def _by_days(row: Row, days: list[date], followed: bool, items: int) -> Retry:
     return Retry(ON_DEMAND, {"chart": row.chart_slug, "steps": steps} | config, items)
 
 
-def _narrowed(conn: Connection, row: Row, items: list[execution_lists.Open]) -> Retry:
+def _narrowed(conn: Connection, row: Row, items: list[executions.Open]) -> Retry:
     """Only the steps and platforms that failed, for the run's own ranking."""
     asked = row.settings
     steps = {STEP_OF[one.resource] for one in items}
     tracks = sorted({one.facet for one in items if STEP_OF[one.resource] == "track_audience"})
     artists = sorted({one.facet for one in items if STEP_OF[one.resource] == "artist_audience"})
-    days = execution_lists.rankings_done(conn, row.id)
+    days = executions.rankings_done(conn, row.id)
     day = days[-1].isoformat() if days else asked.get("day")
     config: dict[str, Any] = {
         "chart": row.chart_slug,

@@ -12,18 +12,18 @@ from typing import Any, Literal
 import psycopg
 from pydantic import BaseModel
 
+from chartline.domain.schedule import DAG_PREFIX
 from chartline.errors import ChartlineError, CredentialsRefused, NotConfigured, NotInPlan, QuotaSpent, StopRun
-from chartline.operating import airflow_work, drift, quota, standing
+from chartline.operating import airflow_work, drift, quota, reparse, standing
 from chartline.operating.airflow_work import ParseWatch, Seen
+from chartline.operating.reparse import AskApi
 from chartline.operating.standing import Followed
-from chartline.schedules import reparse
-from chartline.schedules.model import DAG_PREFIX
-from chartline.schedules.reparse import AskApi
 from chartline.settings import Settings
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.soundcharts.endpoints import TEAM_USAGE
-from chartline.warehouse import calls, health, schema
+from chartline.warehouse import calls, schema
 from chartline.warehouse.drift import Standing
+from chartline.warehouse.reads import health
 
 Connection = psycopg.Connection[Any]
 Status = Literal["ok", "warning", "error", "unknown"]

@@ -15,7 +15,8 @@ from chartline.operating import quota as quotas
 from chartline.operating import standing
 from chartline.operating.standing import State
 from chartline.settings import Settings
-from chartline.warehouse import health, quota
+from chartline.warehouse import usage
+from chartline.warehouse.reads import health, quota
 
 STATUSES = ("running", "complete", "partial", "deferred", "failed", "lost")
 
@@ -51,7 +52,7 @@ def collect(conn: psycopg.Connection[Any], settings: Settings, now: datetime) ->
     today = now.astimezone(UTC).date()
     left = quota.left(conn)
     lately = quotas.lately(conn, now)
-    forecast = quotas.forecast_of(lately, quota.first_day(conn), left, now)
+    forecast = quotas.forecast_of(lately, usage.first_day(conn), left, now)
     spent = quotas.sums((one for one in lately if one.day == today), quotas.resource)
 
     states = Counter(one.state for one in follows.values())

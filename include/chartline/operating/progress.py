@@ -7,7 +7,6 @@ from typing import Any
 import psycopg
 from pydantic import BaseModel
 
-from chartline.cascade.ask import STEPS, CascadeAsk
 from chartline.cascade.resources import (
     ARTIST_AIRPLAY,
     ARTIST_AUDIENCE,
@@ -19,10 +18,11 @@ from chartline.cascade.resources import (
     TRACK_AUDIENCE,
     TRACK_METADATA,
 )
-from chartline.schedules import platforms
+from chartline.domain import platforms
+from chartline.domain.asks import STEPS, CascadeAsk
 from chartline.settings import Settings
-from chartline.warehouse import execution_lists
-from chartline.warehouse.execution_lists import Part, Row
+from chartline.warehouse.reads import executions
+from chartline.warehouse.reads.executions import Part, Row
 
 WEIGHTS = {"ranking": 10, "track_metadata": 15, "artist_metadata": 15, "track_audience": 30, "artist_audience": 30}
 """What each step is of the whole, in percent, where all are asked for."""
@@ -68,7 +68,7 @@ def of(conn: psycopg.Connection[Any], row: Row, settings: Settings) -> Progress:
         return Progress(percent=100 if row.status in GOOD else 0, step=step, steps=[])
     ask = CascadeAsk.model_construct(**row.settings)
     tracks, artists = _wanted(row.settings, settings)
-    parts = execution_lists.parts(conn, row, list(tracks), list(artists), force=bool(row.settings.get("force")))
+    parts = executions.parts(conn, row, list(tracks), list(artists), force=bool(row.settings.get("force")))
     steps = [_ranking(conn, row, ask)]
     step_of = tracks | artists
     for step in STEPS:
@@ -112,7 +112,7 @@ def _wanted(asked: dict[str, Any], settings: Settings) -> tuple[dict[tuple[str, 
 
 
 def _ranking(conn: psycopg.Connection[Any], row: Row, ask: CascadeAsk) -> StepProgress:
-    done = len(execution_lists.rankings_done(conn, row.id))
+    done = len(executions.rankings_done(conn, row.id))
     days = ask.days if ask.days is not None else () if ask.current else ask.interval or ()
     wanted = max(len(days), 1)
     settled = min(done + len(row.days_absent), wanted)

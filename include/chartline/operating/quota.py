@@ -12,8 +12,9 @@ import psycopg
 from pydantic import BaseModel
 
 from chartline.soundcharts import endpoints
-from chartline.warehouse import quota
-from chartline.warehouse.quota import Left, Spent
+from chartline.warehouse import usage
+from chartline.warehouse.reads import quota
+from chartline.warehouse.reads.quota import Left, Spent
 
 Connection = psycopg.Connection[Any]
 Key = TypeVar("Key", bound=Hashable)
@@ -118,7 +119,7 @@ def look(conn: Connection, now: datetime, days: int = 31) -> Quota:
         left_at=left.at if left else None,
         today=by_day[today].billed if today in by_day else 0,
         this_month=sum(one.billed for day, one in by_day.items() if day >= today.replace(day=1)),
-        forecast=forecast_of(spent, quota.first_day(conn), left, now),
+        forecast=forecast_of(spent, usage.first_day(conn), left, now),
         first=shown,
         last=today,
         by_day=[OfDay(day=day, **dict(one)) for day, one in sorted(by_day.items()) if day >= shown],
@@ -146,7 +147,7 @@ def resource(one: Spent) -> str:
 
 def forecast(conn: Connection, now: datetime) -> Forecast:
     """Whether what is left lasts to the month's end. Four queries."""
-    return forecast_of(lately(conn, now), quota.first_day(conn), quota.left(conn), now)
+    return forecast_of(lately(conn, now), usage.first_day(conn), quota.left(conn), now)
 
 
 def lately(conn: Connection, now: datetime) -> list[Spent]:

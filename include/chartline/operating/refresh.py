@@ -19,15 +19,16 @@ from pydantic import BaseModel
 
 from chartline.cascade.audience import RefreshAsk
 from chartline.cascade.resources import ARTIST_AIRPLAY, ARTIST_AUDIENCE, ARTIST_LISTENERS, TRACK_AIRPLAY, TRACK_AUDIENCE
+from chartline.costs.audience import estimate_refresh
+from chartline.costs.model import Estimate, Range
+from chartline.domain import platforms
+from chartline.domain.run_ids import refresh_run_id
 from chartline.errors import BadInput, NotAllowed
-from chartline.schedules import platforms
-from chartline.schedules.audience_estimate import estimate_refresh
-from chartline.schedules.estimate import Estimate, Range
-from chartline.schedules.runs import refresh_run_id
 from chartline.settings import Settings
-from chartline.warehouse import bookings, series
-from chartline.warehouse.entity_lists import Kind
-from chartline.warehouse.series import Known
+from chartline.warehouse import bookings
+from chartline.warehouse.reads import series
+from chartline.warehouse.reads.entities import Kind
+from chartline.warehouse.reads.series import Known
 
 Connection = psycopg.Connection[Any]
 

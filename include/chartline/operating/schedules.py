@@ -10,17 +10,20 @@ from typing import Any, Literal, get_args
 import psycopg
 from pydantic import BaseModel
 
+from chartline.domain.read_schedule import ReadSchedule
+from chartline.domain.schedule import ScheduleSettings
 from chartline.errors import BadInput
 from chartline.operating import charts, executions, standing
 from chartline.operating.charts import ChartLine
 from chartline.operating.executions import ExecutionLine
 from chartline.operating.standing import Followed, State
 from chartline.schedules import service, version
-from chartline.schedules.model import ScheduleSettings
-from chartline.schedules.snapshot import SnapshotLine
 from chartline.settings import Settings
-from chartline.warehouse import chart_lists, execution_lists, schedule_lists, schedules
-from chartline.warehouse.chart_lists import Wanted
+from chartline.warehouse import schedules
+from chartline.warehouse.reads import charts as charts_read
+from chartline.warehouse.reads import executions as executions_read
+from chartline.warehouse.reads import schedules as schedules_read
+from chartline.warehouse.reads.charts import Wanted
 
 Connection = psycopg.Connection[Any]
 
@@ -31,7 +34,7 @@ NEVER = datetime(1, 1, 1, tzinfo=UTC)
 WORKED_OUT = ("state", "next_sync", "completeness")
 """What only code knows: to sort by it all followed charts are looked at, else those of the page alone."""
 SORTS = (
-    *(name for name in chart_lists.SORTS if name != "followed"),
+    *(name for name in charts_read.SORTS if name != "followed"),
     "state",
     "last_sync",
     "next_sync",
@@ -100,11 +103,11 @@ def find(
         found, total = charts.page(conn, narrowed, settings, now, sort, limit, offset, follows)
         return _with_settings(conn, found), total
     assert follows is not None
-    slugs = chart_lists.slugs(conn, narrowed)
+    slugs = charts_read.slugs(conn, narrowed)
     rank = _ranks(conn, name, slugs, follows, now)
     slugs.sort(key=rank.__getitem__, reverse=sort.startswith("-"))
     shown = slugs[offset : offset + limit]
-    listed = {one.slug: one for one in chart_lists.lines(conn, Wanted(slugs=shown), limit=limit)}
+    listed = {one.slug: one for one in charts_read.lines(conn, Wanted(slugs=shown), limit=limit)}
     here = [listed[slug] for slug in shown if slug in listed]
     return _with_settings(conn, charts.lines(conn, here, settings, now, follows)), len(slugs)
 
@@ -131,7 +134,7 @@ def totals(follows: Mapping[str, Followed]) -> dict[str, int]:
 
 def slug_of(conn: Connection, key: str) -> str:
     """The slug of a chart, of its slug or its id. Raises UnknownChart."""
-    found = schedule_lists.slug_of(conn, key) if "\0" not in key else None
+    found = schedules_read.slug_of(conn, key) if "\0" not in key else None
     if found is None:
         raise service.unknown(key, "is not in the catalogue")
     return found
@@ -154,11 +157,11 @@ def line(conn: Connection, slug: str, settings: Settings, now: datetime) -> Sche
 def detail(conn: Connection, slug: str, settings: Settings, now: datetime) -> ScheduleDetail:
     """One followed chart with its runs. Raises NotFollowed."""
     one = line(conn, slug, settings, now)
-    sums = schedule_lists.sums(conn, slug)
+    sums = schedules_read.sums(conn, slug)
     ended = sums.good + sums.failed
     return ScheduleDetail(
         **one.model_dump(),
-        executions=executions.find(conn, execution_lists.Wanted(chart=slug), now, limit=RECENT)[0],
+        executions=executions.find(conn, executions_read.Wanted(chart=slug), now, limit=RECENT)[0],
         statistics=Statistics(**vars(sums), success_rate=round(sums.good / ended, 3) if ended else None),
     )
 
@@ -169,7 +172,7 @@ def _with_settings(conn: Connection, found: Sequence[ChartLine]) -> list[Schedul
 
 
 def _scheduled(one: ChartLine, row: dict[str, Any]) -> ScheduleLine:
-    snapshot = SnapshotLine.of(row)
+    snapshot = ReadSchedule.of(row)
     return ScheduleLine(
         **one.model_dump(),
         settings={name: row[name] for name in ScheduleSettings.model_fields},

@@ -15,11 +15,11 @@ from typing import Any, Literal, Self
 import psycopg
 from pydantic import BaseModel, ConfigDict, Field
 
+from chartline.domain.platforms import AIRPLAY
 from chartline.errors import BadInput
 from chartline.operating.refresh import Age, Refresh
-from chartline.schedules.platforms import AIRPLAY
-from chartline.warehouse import series
-from chartline.warehouse.series import Plays, Value
+from chartline.warehouse.reads import series
+from chartline.warehouse.reads.series import Plays, Value
 
 Connection = psycopg.Connection[Any]
 Resolution = Literal["day", "week", "month"]

@@ -10,13 +10,14 @@ from typing import Any, Literal
 
 import psycopg
 
-from chartline.schedules import gaps as gap
-from chartline.schedules.gaps import Overdue
-from chartline.schedules.model import Schedule
-from chartline.schedules.snapshot import SnapshotLine
+from chartline.domain.read_schedule import ReadSchedule
+from chartline.domain.schedule import Schedule
+from chartline.gaps import audit as gap
+from chartline.gaps.audit import Overdue
 from chartline.settings import Settings
-from chartline.warehouse import gaps, health, schedules
-from chartline.warehouse.health import Standing
+from chartline.warehouse import schedules
+from chartline.warehouse.reads import gaps, health
+from chartline.warehouse.reads.health import Standing
 
 State = Literal["active", "overdue", "paused", "quarantined", "not_followed"]
 
@@ -53,14 +54,14 @@ def followed(
     slack = timedelta(hours=settings.overdue_hours)
     found = {}
     for row in schedules.rows(conn, slugs):
-        line, standing = SnapshotLine.of(row), standings.get(row["slug"])
+        line, standing = ReadSchedule.of(row), standings.get(row["slug"])
         if standing is not None:  # else it was followed a moment ago
             found[line.slug] = _of(line, standing, at_work.get(line.slug, []), now, slack)
     return found
 
 
 def _of(
-    line: SnapshotLine, standing: Standing, at_work: Sequence[gaps.Unclosed], now: datetime, slack: timedelta
+    line: ReadSchedule, standing: Standing, at_work: Sequence[gaps.Unclosed], now: datetime, slack: timedelta
 ) -> Followed:
     tell = partial(Followed, line.slug, schedule=line.schedule, error=line.error, standing=standing, at=now)
     schedule = line.schedule

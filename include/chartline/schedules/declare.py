@@ -17,12 +17,11 @@ from typing import Any, Literal
 import psycopg
 import yaml
 
+from chartline.domain.read_schedule import ReadSchedule
+from chartline.domain.schedule import ScheduleSettings, default_frequency
 from chartline.errors import BadInput, UnknownChart
-from chartline.operating import audit
 from chartline.schedules import service
-from chartline.schedules.model import ScheduleSettings, default_frequency
-from chartline.schedules.snapshot import SnapshotLine
-from chartline.warehouse import schedules
+from chartline.warehouse import changes, schedules
 
 Action = Literal["add", "change", "remove"]
 
@@ -116,17 +115,17 @@ def apply(
             if difference.action == "add":
                 waits = {"history_held": held and wanted["sync_historical_data"]}
                 schedules.add(conn, chart.id, wanted | waits, created_by)
-                audit.note(conn, created_by, service.ADD, slug, None, wanted | waits)
+                changes.note(conn, created_by, service.ADD, slug, None, wanted | waits)
             else:
                 columns = wanted | service.past_asked(there[slug], wanted, held=held)
                 schedules.change(conn, chart.id, columns)
                 before = {name: there[slug][name] for name in columns}
-                audit.note(conn, created_by, service.CHANGE, slug, before, columns)
+                changes.note(conn, created_by, service.CHANGE, slug, before, columns)
         for slug in sorted(set(there) - set(charts)) if prune else ():
             differences.append(Difference("remove", slug, {}))
             schedules.remove(conn, there[slug]["chart_id"])
             before = {name: there[slug][name] for name in ScheduleSettings.model_fields}
-            audit.note(conn, created_by, service.REMOVE, slug, before, None)
+            changes.note(conn, created_by, service.REMOVE, slug, before, None)
     return sorted(differences, key=lambda difference: difference.slug)
 
 
@@ -135,13 +134,13 @@ def export(conn: psycopg.Connection[Any]) -> str:
 
     Raises BadInput for rows that are wrong; mend these first.
     """
-    lines = [SnapshotLine.of(row) for row in schedules.rows(conn)]
+    lines = [ReadSchedule.of(row) for row in schedules.rows(conn)]
     _raise_all([f"{line.slug}: {line.error}" for line in lines if line.schedule is None])
     entries = [_entry(line) for line in lines]
     return yaml.safe_dump({"charts": entries}, sort_keys=False, allow_unicode=True, width=120)
 
 
-def _entry(line: SnapshotLine) -> dict[str, Any]:
+def _entry(line: ReadSchedule) -> dict[str, Any]:
     schedule = line.schedule
     assert schedule is not None
     defaults = ScheduleSettings(sync_frequency="daily").model_dump(mode="json") | {

@@ -10,11 +10,12 @@ from typing import Any
 
 import psycopg
 
+from chartline.costs.estimate import estimate_schedule
+from chartline.costs.model import Estimate
+from chartline.domain.schedule import Schedule
 from chartline.errors import UnknownChart
 from chartline.schedules import declare, service, version
 from chartline.schedules.declare import Difference
-from chartline.schedules.estimate import Estimate, estimate_schedule
-from chartline.schedules.model import Schedule
 from chartline.schedules.service import Client
 from chartline.settings import Settings
 from chartline.warehouse import schedules

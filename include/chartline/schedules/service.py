@@ -14,14 +14,13 @@ import psycopg
 from pydantic import ValidationError
 
 from chartline.cascade import ranking
+from chartline.domain.schedule import Schedule, ScheduleSettings, default_frequency, refused
 from chartline.errors import AlreadyFollowed, BadInput, ChartlineError, NotFollowed, NotFound, UnknownChart
 from chartline.identifiers import MAX_SLUG, SLUG, is_whole
-from chartline.operating import audit
 from chartline.schedules import version
-from chartline.schedules.model import Schedule, ScheduleSettings, default_frequency, refused
 from chartline.soundcharts import endpoints, models
 from chartline.soundcharts.client import SoundchartsClient
-from chartline.warehouse import calls, charts, schedules
+from chartline.warehouse import calls, changes, charts, schedules
 from chartline.warehouse.charts import ChartRow
 
 Client = Callable[[], SoundchartsClient]
@@ -59,7 +58,7 @@ def add(
                 field="chart",
                 advice=f"Change its settings with: chartline schedules change {slug}",
             )
-        audit.note(conn, created_by, ADD, slug, None, columns)
+        changes.note(conn, created_by, ADD, slug, None, columns)
     return _stored(conn, slug)
 
 
@@ -88,7 +87,7 @@ def change(
         columns = _columns(schedule)
         columns |= past_asked(before, columns, held=held)
         schedules.change(conn, before["chart_id"], columns)
-        audit.note(conn, by, CHANGE, slug, {name: before[name] for name in columns}, columns)
+        changes.note(conn, by, CHANGE, slug, {name: before[name] for name in columns}, columns)
     return _stored(conn, slug)
 
 
@@ -115,7 +114,7 @@ def release_history(conn: psycopg.Connection[Any], slug: str, *, by: str = "") -
         if not found:
             raise not_followed(slug)
         schedules.change(conn, found[0]["chart_id"], released)
-        audit.note(conn, by, RELEASE, slug, {name: found[0][name] for name in released}, released)
+        changes.note(conn, by, RELEASE, slug, {name: found[0][name] for name in released}, released)
     return _stored(conn, slug)
 
 
@@ -129,7 +128,7 @@ def remove(conn: psycopg.Connection[Any], slug: str, *, by: str = "", seen: Coll
             raise not_followed(slug)
         version.must_be(conn, found[0], seen)
         schedules.remove(conn, found[0]["chart_id"])
-        audit.note(conn, by, REMOVE, slug, {name: found[0][name] for name in ScheduleSettings.model_fields}, None)
+        changes.note(conn, by, REMOVE, slug, {name: found[0][name] for name in ScheduleSettings.model_fields}, None)
 
 
 def proposed(chart: ChartRow, settings: Mapping[str, Any]) -> Schedule:

@@ -11,7 +11,6 @@ import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,45 +18,16 @@ from uuid import uuid4
 
 import psycopg
 
-from chartline.errors import BadInput, ChartlineError, NotConfigured
+from chartline.domain.read_schedule import ReadSchedule
+from chartline.domain.schedule import DAG_PREFIX
+from chartline.errors import ChartlineError, NotConfigured
 from chartline.files import private
-from chartline.schedules.model import DAG_PREFIX, Schedule, dag_id
 from chartline.warehouse import schedules
 
 VERSION = 1
 MAX_AGE = 5.0
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotLine:
-    """One schedule, or (`schedule` is None) the `error` of its row: `field: reason`, several joined by `; `.
-
-    `left`: the chart is not followed any more, and its runs are to be ended.
-    """
-
-    slug: str
-    schedule: Schedule | None = None
-    error: str = ""
-    row: Mapping[str, Any] | None = None
-    left: bool = False
-
-    @property
-    def dag_id(self) -> str:
-        """The DAG that is made of this line, be it the schedule's or the one that says what is wrong."""
-        return dag_id(self.slug)
-
-    @classmethod
-    def of(cls, row: Mapping[str, Any]) -> SnapshotLine:
-        """The line of a row, valid or not."""
-        slug = str(row.get("slug", ""))
-        if row.get("left"):
-            return cls(slug, error="It is not followed any more; its runs are ended.", left=True)
-        try:
-            return cls(slug, Schedule.of(row))
-        except BadInput as wrong:
-            return cls(slug, error="; ".join(wrong.what.splitlines()), row=row)
 
 
 def default_path() -> Path:
@@ -88,7 +58,7 @@ def refresh(path: Path, url: str, max_age: float = MAX_AGE) -> str | None:
 
 def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> bool:
     """Make the file say `rows`; whether that changed it. Unchanged, it is only marked as new. Raises OSError."""
-    body = "".join(sorted(_encode(SnapshotLine.of(row)) for row in rows)).encode()
+    body = "".join(sorted(_encode(ReadSchedule.of(row)) for row in rows)).encode()
     if _body(path) == body:
         path.chmod(0o600)
         os.utime(path)
@@ -98,12 +68,12 @@ def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> bool:
     return True
 
 
-def load(path: Path) -> list[SnapshotLine]:
+def load(path: Path) -> list[ReadSchedule]:
     """All lines, by slug; none when there is no file."""
     return [line for text in _lines(path) if (line := _decode(text))]
 
 
-def load_one(path: Path, slug: str) -> SnapshotLine | None:
+def load_one(path: Path, slug: str) -> ReadSchedule | None:
     """The line of `slug` (or of the DAG `chart_sync.<slug>`); only that one is parsed, however many there are."""
     start = _start(slug).encode()
     for text in _lines(path):
@@ -117,7 +87,7 @@ def _start(slug: str) -> str:
     return f'{{"slug":{json.dumps(slug)},'
 
 
-def _encode(line: SnapshotLine) -> str:
+def _encode(line: ReadSchedule) -> str:
     rest: dict[str, Any]
     if line.schedule:
         rest = {"schedule": line.schedule.model_dump(mode="json")}
@@ -128,14 +98,14 @@ def _encode(line: SnapshotLine) -> str:
     return _start(line.slug) + json.dumps(rest, default=str, separators=(",", ":"))[1:] + "\n"
 
 
-def _decode(text: bytes) -> SnapshotLine | None:
+def _decode(text: bytes) -> ReadSchedule | None:
     try:
         data = json.loads(text)
         if "schedule" in data:
-            return SnapshotLine.of(data["schedule"])  # may be refused by a stricter code than wrote it
+            return ReadSchedule.of(data["schedule"])  # may be refused by a stricter code than wrote it
         if "left" in data:
-            return SnapshotLine.of(data)
-        return SnapshotLine(data["slug"], error=data["error"], row=data["row"])
+            return ReadSchedule.of(data)
+        return ReadSchedule(data["slug"], error=data["error"], row=data["row"])
     except (ValueError, TypeError, KeyError):
         log.warning("A damaged line of the list of schedules is left out; the next renewal mends it.")
         return None

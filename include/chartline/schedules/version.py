@@ -13,8 +13,8 @@ from typing import Any
 import psycopg
 from pydantic_core import to_jsonable_python
 
+from chartline.domain.schedule import ScheduleSettings
 from chartline.errors import ChangedMeanwhile
-from chartline.schedules.model import ScheduleSettings
 from chartline.warehouse import changes
 from chartline.warehouse.changes import Change
 

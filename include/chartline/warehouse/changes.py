@@ -1,4 +1,4 @@
-"""Who changed what: rows are added, never altered."""
+"""Who changed what, in the transaction of the change itself: rows are added, never altered."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
+from pydantic_core import to_jsonable_python
 
 Connection = psycopg.Connection[Any]
 Values = Mapping[str, Any] | None
@@ -26,6 +27,21 @@ class Change:
     subject: str
     before: dict[str, Any] | None
     after: dict[str, Any] | None
+
+
+def note(conn: Connection, who: str, action: str, subject: str, before: Values, after: Values) -> None:
+    """Keep a change: of two sets of values only what differs, and nothing when nothing does.
+
+    `who`: the person's name, "" where it is not known; `action` such as `schedule.change`; `subject`: a chart's slug,
+    or what else was changed. None: there was nothing before, or is nothing after.
+    """
+    old, new = to_jsonable_python(before), to_jsonable_python(after)
+    if old is not None and new is not None:
+        differing = {name for name in {**old, **new} if old.get(name) != new.get(name)}
+        if not differing:
+            return
+        old, new = ({name: of[name] for name in of if name in differing} for of in (old, new))
+    add(conn, who, action, subject, old, new)
 
 
 def add(conn: Connection, who: str, action: str, subject: str, before: Values, after: Values) -> None:

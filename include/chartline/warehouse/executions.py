@@ -11,6 +11,9 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from chartline.warehouse import ledger
+from chartline.warehouse.reads.gaps import Connection, Unclosed
+
 
 @dataclass(frozen=True)
 class Execution:
@@ -335,3 +338,17 @@ def close(conn: psycopg.Connection[Any], execution_id: int, status: str, error: 
         ).fetchone()
     assert row is not None
     return dict(row)
+
+
+def close_lost(conn: Connection, execution: Unclosed, reason: str) -> bool:
+    """Close an execution whose run is no more, and free what it had leased. False when it has closed by itself."""
+    with conn.transaction():
+        closed = conn.execute(
+            """update chartline.chart_sync_execution set status = 'lost', finished_at = now(), error = %s,
+                   calls = (select count(*) from chartline.api_call where execution_id = %s)
+               where id = %s and status = 'running'""",
+            [reason, execution.id, execution.id],
+        ).rowcount
+        if closed:
+            ledger.release(conn, execution.owner)
+    return bool(closed)

@@ -12,10 +12,11 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from chartline.schedules.calendar import FRIDAY, Grid, own_month_day, own_weekday
-from chartline.schedules.delay import NEWEST, learned_delay
-from chartline.schedules.model import DAG_PREFIX, Schedule
+from chartline.domain.delay import NEWEST, learned_delay
+from chartline.domain.grid import FRIDAY, Grid, own_month_day, own_weekday
+from chartline.domain.schedule import DAG_PREFIX, Schedule
 from chartline.warehouse.connect import connect
+from chartline.warehouse.reads.schedules import Connection
 
 SNAPSHOT_SECONDS = 2
 
@@ -150,3 +151,8 @@ def _delay(
 
 def _values(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
+
+
+def lock_triggers(conn: Connection, slug: str) -> None:
+    """Until the transaction ends, nobody else looks whether a run of the chart may be started."""
+    conn.execute("select pg_advisory_xact_lock(hashtextextended('chartline trigger ' || %s, 0))", [slug])

@@ -6,13 +6,14 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from chartline.cascade.ask import CascadeAsk
-from chartline.operating import audit
+from chartline.domain.asks import CascadeAsk
+from chartline.domain.read_schedule import ReadSchedule
+from chartline.domain.run_ids import is_past
+from chartline.domain.schedule import DAG_PREFIX, dag_id
 from chartline.schedules import service
-from chartline.schedules.model import DAG_PREFIX, dag_id
-from chartline.schedules.runs import is_past
-from chartline.schedules.snapshot import SnapshotLine
-from chartline.warehouse import chart_lists, schedule_lists, schedules
+from chartline.warehouse import changes, schedules
+from chartline.warehouse import schedules as warehouse_schedules
+from chartline.warehouse.reads import charts
 from chartline_airflow.web import starting
 from chartline_airflow.web.access import Person
 from chartline_airflow.web.airflow_api import Airflow
@@ -53,7 +54,7 @@ def fill(
     asked = {"chart": slug, **config}
     CascadeAsk.from_config(asked)
     rows = schedules.rows(conn, [slug])
-    if rows and SnapshotLine.of(rows[0]).schedule and set(config) <= OF_SCHEDULE:
+    if rows and ReadSchedule.of(rows[0]).schedule and set(config) <= OF_SCHEDULE:
         _none_on_demand(airflow, slug)
         try:
             return _told(
@@ -63,7 +64,7 @@ def fill(
             if refused.more["kind"] not in ("not_read_yet", "dag_paused"):
                 raise
     with conn.transaction():
-        schedule_lists.lock_triggers(conn, slug)
+        warehouse_schedules.lock_triggers(conn, slug)
         _none_on_demand(airflow, slug)
         if rows:
             starting.must_be_idle(airflow, slug, dag_id(slug))
@@ -77,7 +78,7 @@ def heal(conn: Connection, airflow: Airflow, chart_id: int, slug: str, person: P
     if not schedules.rows(conn, [slug]):
         raise service.not_followed(slug)
     with conn.transaction():
-        schedule_lists.lock_triggers(conn, slug)
+        warehouse_schedules.lock_triggers(conn, slug)
         for run in starting.at_work(airflow, GAP_AUDIT):
             conf = run.get("conf") or {}
             if conf.get("chart") in (slug, None) and conf.get("heal", True) and not conf.get("dry_run"):
@@ -90,7 +91,7 @@ def again(conn: Connection, airflow: Airflow, slug: str, of: str, config: dict[s
     """Start the run that a retry asks for. of: its DAG; slug: "" where it is of no chart. Raises `Problem` 409 with
     `run` while it runs already."""
     with conn.transaction():
-        schedule_lists.lock_triggers(conn, slug)
+        warehouse_schedules.lock_triggers(conn, slug)
         for run in starting.at_work(airflow, of):
             if (run.get("conf") or {}) == config and (config or not is_past(run["dag_run_id"])):
                 raise starting.under_way(slug, of, run)
@@ -101,7 +102,7 @@ def _start(
     conn: Connection, airflow: Airflow, of: str, config: dict[str, Any], action: str, slug: str, person: Person
 ) -> Run:
     starting.must_be_ready(airflow, of)
-    audit.note(conn, person.name, action, slug or of, None, {"dag_id": of, **config})
+    changes.note(conn, person.name, action, slug or of, None, {"dag_id": of, **config})
     started = airflow.trigger(of, config)
     return Run(chart=slug, dag_id=of, run_id=started["dag_run_id"], state=started["state"])
 
@@ -114,7 +115,7 @@ def _none_on_demand(airflow: Airflow, slug: str) -> None:
 
 
 def _told(conn: Connection, chart_id: int, run: Run, how: str) -> Started:
-    tracks = chart_lists.track_count(conn, chart_id)
+    tracks = charts.track_count(conn, chart_id)
     known = f"{tracks} tracks of its newest ranking are here" if tracks else "nothing of it is here yet"
     return Started(message=f"A run of {run.chart} is started {how}; {known}.", tracks_count=tracks, **run.model_dump())
 
@@ -122,4 +123,4 @@ def _told(conn: Connection, chart_id: int, run: Run, how: str) -> Started:
 def may_use_own_dag(conn: Connection, slug: str, of: str) -> bool:
     """Whether the chart's own DAG can be asked: it is followed and its schedule can be used."""
     rows = schedules.rows(conn, [slug]) if of.startswith(DAG_PREFIX) else []
-    return bool(rows) and SnapshotLine.of(rows[0]).schedule is not None
+    return bool(rows) and ReadSchedule.of(rows[0]).schedule is not None

@@ -15,12 +15,13 @@ from airflow.utils.types import DagRunTriggeredByType
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from sqlalchemy.exc import SQLAlchemyError
 
-from chartline.operating import audit, refresh, series
+from chartline.operating import refresh, series
 from chartline.operating.refresh import DAG_ID, Asker, Refresh, Start
 from chartline.operating.series import Resolution, Span
 from chartline.settings import settings
-from chartline.warehouse import entity_lists
-from chartline.warehouse.entity_lists import Kind
+from chartline.warehouse import changes
+from chartline.warehouse.reads import entities
+from chartline.warehouse.reads.entities import Kind
 from chartline_airflow.web import starting
 from chartline_airflow.web.access import Person
 from chartline_airflow.web.airflow_api import Airflow
@@ -76,7 +77,7 @@ def _split(given: list[str]) -> list[str]:
 
 def known(conn: Connection, kind: Kind, uuid: UUID) -> str:
     """The name of a track or artist. Raises Problem 404."""
-    name = entity_lists.named(conn, kind, str(uuid))
+    name = entities.named(conn, kind, str(uuid))
     if name is None:
         raise missing(kind, uuid)
     return name
@@ -122,7 +123,7 @@ def start(conn: Connection, airflow: Airflow, kind: Kind, uuid: UUID, body: Refr
             raise
         cost = {"calls": told.calls.high if told.calls else 0}
         after = {"run_id": begun.run_id, **begun.config, **cost}
-        audit.note(conn, person.name, starting.TRIGGER, f"{kind[:-1]} {uuid}", None, after)
+        changes.note(conn, person.name, starting.TRIGGER, f"{kind[:-1]} {uuid}", None, after)
     return told
 
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from chartline.cascade.ask import CascadeAsk
-from chartline.operating import audit
+from chartline.domain.asks import CascadeAsk
+from chartline.domain.run_ids import is_past
 from chartline.operating.airflow_work import is_ahead
 from chartline.schedules import service
-from chartline.schedules.runs import is_past
-from chartline.warehouse import schedule_lists, schedules
+from chartline.warehouse import changes, schedules
+from chartline.warehouse import schedules as warehouse_schedules
 from chartline_airflow.web.access import Person
 from chartline_airflow.web.airflow_api import ACTIVE, Airflow
 from chartline_airflow.web.problems import Problem
@@ -43,11 +43,11 @@ def start(conn: Connection, airflow: Airflow, slug: str, config: dict[str, Any],
         raise service.not_followed(slug)
     CascadeAsk.from_schedule(schedule, config)
     with conn.transaction():
-        schedule_lists.lock_triggers(conn, slug)
+        warehouse_schedules.lock_triggers(conn, slug)
         must_be_ready(airflow, schedule.dag_id)
         must_be_idle(airflow, slug, schedule.dag_id)
         started = airflow.trigger(schedule.dag_id, config)
-        audit.note(conn, person.name, TRIGGER, slug, None, config | {"run_id": started["dag_run_id"]})
+        changes.note(conn, person.name, TRIGGER, slug, None, config | {"run_id": started["dag_run_id"]})
     return Run(chart=slug, dag_id=schedule.dag_id, run_id=started["dag_run_id"], state=started["state"])
 
 

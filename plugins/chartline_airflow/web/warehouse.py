@@ -26,11 +26,11 @@ from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from psycopg.pq import TransactionStatus
 
-from chartline.dagbuild import runtime
 from chartline.errors import NotConfigured, WarehouseUnavailable
 from chartline.schedules.service import Client
 from chartline.warehouse import schema
 from chartline.warehouse.connect import connect, limit_statements, only_read
+from chartline_airflow.dagbuild import runtime
 
 Connection = psycopg.Connection[Any]
 

@@ -13,9 +13,9 @@ import pytest
 import uvicorn
 
 from chartline.cascade import artists, ranking, report, tracks
-from chartline.cascade.ask import CascadeAsk
 from chartline.cascade.engine import Engine
 from chartline.cascade.run import Run
+from chartline.domain.asks import CascadeAsk
 from chartline.settings import Settings
 from chartline.soundcharts.account import ApiAccount
 from chartline.soundcharts.client import SoundchartsClient

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from chartline.cascade import ranking
-from chartline.cascade.ask import CascadeAsk
-from chartline.schedules.estimate import estimate_cascade
+from chartline.costs.estimate import estimate_cascade
+from chartline.domain.asks import CascadeAsk
 from simulator.compare import compare
 from simulator.needed import ChartAsk, needed_calls
 

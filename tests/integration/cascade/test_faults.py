@@ -217,7 +217,7 @@ def test_a_run_without_a_ranking_is_closed_as_failed(cascade: Cascade) -> None:
     ],
 )
 def test_a_bad_config_is_refused_by_field(config: dict[str, Any], field: str) -> None:
-    from chartline.cascade.ask import CascadeAsk
+    from chartline.domain.asks import CascadeAsk
 
     with pytest.raises(BadInput, match=field):
         CascadeAsk.from_config(config)

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
-from chartline.schedules import gaps, service
-from chartline.schedules.gaps import ChartGaps, Heal
+from chartline.gaps import audit as gap_audit
+from chartline.gaps import healing
+from chartline.gaps.audit import ChartGaps
+from chartline.gaps.healing import Heal
+from chartline.schedules import service
 from chartline.warehouse import raw
 from simulator.service import Service
 from simulator.world import World
@@ -71,8 +74,8 @@ def torn(cascade: Cascade, query: Query, holes: Holes) -> Cascade:
 
 def audit(cascade: Cascade) -> ChartGaps:
     with cascade.connect() as conn:
-        schedules, _ = gaps.followed(conn, SLUG)
-        (found,) = gaps.audit(conn, schedules, datetime.now(UTC), timedelta(hours=2))
+        schedules, _ = gap_audit.followed(conn, SLUG)
+        (found,) = gap_audit.audit(conn, schedules, datetime.now(UTC), timedelta(hours=2))
     return found
 
 
@@ -91,7 +94,7 @@ def test_the_audit_finds_exactly_what_was_removed_and_healing_brings_exactly_tha
     assert found.busy == frozenset()
     with torn.connect() as conn:
         raw.prune(conn, -1)  # nothing of it is kept: each ranking has to be paid for again
-    heals, left = gaps.plan([found], at_most=1000, window=31)
+    heals, left = healing.plan([found], at_most=1000, window=31)
     assert left == {}
     before = len(torn.server.calls())
     heal(torn, heals)
@@ -106,14 +109,14 @@ def test_the_audit_finds_exactly_what_was_removed_and_healing_brings_exactly_tha
 
 def test_what_is_kept_raw_heals_without_a_call(torn: Cascade) -> None:
     before = len(torn.server.calls())
-    heal(torn, gaps.plan([audit(torn)], at_most=1000, window=31)[0])
+    heal(torn, healing.plan([audit(torn)], at_most=1000, window=31)[0])
     assert len(torn.server.calls()) == before
     assert audit(torn).open == []
 
 
 def test_an_audit_heals_no_more_than_it_may_and_the_next_takes_the_rest(torn: Cascade) -> None:
     first = audit(torn).open
-    heals, left = gaps.plan([audit(torn)], at_most=30, window=31)
+    heals, left = healing.plan([audit(torn)], at_most=30, window=31)
     assert left == {SLUG: len(first) - 30}
     heal(torn, heals)
     assert audit(torn).open == first[30:]
@@ -137,20 +140,20 @@ def test_calendars_are_brought_up_to_date_with_few_calls_and_one_failing_chart_d
         for slug in (SLUG, "demo-france-daily"):
             service.add(conn, slug, {"sync_historical_data": True})
         conn.execute("update chart set slug = 'no-such-chart' where slug = 'demo-france-daily'")
-        followed, _ = gaps.followed(conn)
+        followed, _ = gap_audit.followed(conn)
 
-    def refresh() -> gaps.Refreshed:
+    def refresh() -> healing.Refreshed:
         with cascade.client() as client:
-            return gaps.refresh_calendars(cascade.connect, client, followed, cascade.settings, "gap_audit/r")
+            return healing.refresh_calendars(cascade.connect, client, followed, cascade.settings, "gap_audit/r")
 
     first = refresh()
     assert list(first.failed) == ["no-such-chart"]
     assert "unknown_chart" in first.failed["no-such-chart"]
     with cascade.connect() as conn:
-        wanted = gaps.wanted(followed[0], cascade.server.service.clock.now())[0]
+        wanted = gap_audit.wanted(followed[0], cascade.server.service.clock.now())[0]
         listed = cascade.server.service.world.days(SLUG, cascade.server.service.clock.now())
         there = [day for day in listed if day >= wanted]
-        assert {*gaps.gaps.listed_days(conn, followed[0].chart_id)} >= {*there}
+        assert {*gap_audit.gaps.listed_days(conn, followed[0].chart_id)} >= {*there}
     assert first.calls == len(there) // 100 + 1 + 1 < len(listed) // 100
     again = refresh()
     assert again.calls == 1  # only the one that failed is asked for again

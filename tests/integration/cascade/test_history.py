@@ -340,7 +340,9 @@ def test_the_calendar_is_asked_for_one_page_when_that_proves_the_rest(cascade: C
     before = made(cascade)["available_rankings"]
     assert ranking.fetch_ranking(cascade.open(CHART, "r3", day=str(old), **NOTHING)) == [str(old)]
     down_to = calendar_pages(cascade, since=datetime.now(UTC).date() - timedelta(days=300) - calendar.SETTLED)
-    assert made(cascade)["available_rankings"] - before == down_to < calendar_pages(cascade)  # no farther than that time
+    assert (
+        made(cascade)["available_rankings"] - before == down_to < calendar_pages(cascade)
+    )  # no farther than that time
 
 
 def test_a_ranking_whose_pages_are_broken_is_left_and_the_others_are_stored(cascade: Cascade, query: Query) -> None:

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chartline.cascade import cadence, ranking, report, tracks
-from chartline.cascade.cadence import Rhythm
+from chartline.cascade import ranking, report, tracks
 from chartline.cascade.run import Run
+from chartline.domain import cadence
+from chartline.domain.cadence import Rhythm
+from chartline.domain.delay import learned_delay
+from chartline.domain.grid import Grid
 from chartline.errors import NotYet
-from chartline.schedules.calendar import Grid
-from chartline.schedules.delay import learned_delay
 
 from .conftest import Cascade
 

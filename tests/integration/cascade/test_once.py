@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from chartline.cascade import calendar, ranking, report, tracks
-from chartline.cascade.ask import CascadeAsk
 from chartline.cascade.calendar import Asker
 from chartline.cascade.run import Run
+from chartline.domain.asks import CascadeAsk
+from chartline.domain.schedule import Schedule
 from chartline.errors import ServerTrouble, TryLater
-from chartline.schedules import following, gaps, service
-from chartline.schedules.model import Schedule
+from chartline.gaps import audit
+from chartline.schedules import following, service
 from chartline.settings import Settings
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse import executions, schedules
@@ -122,7 +123,7 @@ def test_the_first_run_brings_one_ranking(cascade: Cascade, query: Query, freque
     again = cascade.go(first_run(cascade, slug, "cleared"))
     assert (again["status"], again["calls"]) == ("complete", 0)
     with cascade.connect() as conn:
-        [found] = gaps.audit(conn, gaps.followed(conn)[0], followed, timedelta(hours=6))
+        [found] = audit.audit(conn, audit.followed(conn)[0], followed, timedelta(hours=6))
     assert (found.missing, found.overdue) == ((), None)
 
 

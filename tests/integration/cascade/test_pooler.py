@@ -10,7 +10,8 @@ import psycopg
 import pytest
 from tests.poolers import Pooler, pooling
 
-from chartline.operating import alerts, doctor, health
+from chartline.alerts import telling
+from chartline.operating import doctor, health
 from chartline.schedules import service
 from chartline.settings import Settings
 from chartline.warehouse import schedules, schema
@@ -67,7 +68,7 @@ def test_charts_are_followed_and_looked_at_behind_a_pooler(pooler: Pooler, simul
     cascade, now = Cascade(pooler.url, simulator), datetime.now(UTC)
     with cascade.connect() as conn:
         service.add(conn, CHART, client=cascade.client)
-        alerts.look(conn, Settings(), channels=["pager"])
+        telling.look(conn, Settings(), channels=["pager"])
     assert [row["slug"] for row in schedules.snapshot_rows(pooler.url)] == [CHART]
     pool = Pool(pooler.url)
     with pool.connection() as conn:

@@ -13,9 +13,9 @@ from airflow.timetables.base import TimeRestriction
 
 from chartline.cascade import ranking, report, tracks
 from chartline.cascade.run import Run
+from chartline.domain.schedule import Schedule
 from chartline.errors import NotYet
 from chartline.schedules import service
-from chartline.schedules.model import Schedule
 from chartline.warehouse import schedules
 from chartline_airflow import timetable
 from chartline_airflow.timetable import ChartTimetable

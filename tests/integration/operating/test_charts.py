@@ -10,7 +10,7 @@ import pytest
 from chartline.errors import BadInput, UnknownChart
 from chartline.operating import charts
 from chartline.settings import settings
-from chartline.warehouse.chart_lists import Wanted
+from chartline.warehouse.reads.charts import Wanted
 
 
 def find(story: Any, **wanted: Any) -> tuple[list[charts.ChartLine], int]:

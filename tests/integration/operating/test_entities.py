@@ -14,9 +14,10 @@ import pytest
 from chartline.operating import entities
 from chartline.schedules import service
 from chartline.soundcharts.models import Artist, ChartLight, RankingPage, Song
-from chartline.warehouse import artists, charts, entity_lists, rankings, tracks
+from chartline.warehouse import artists, charts, rankings, tracks
 from chartline.warehouse.connect import connect
 from chartline.warehouse.rankings import Fetched
+from chartline.warehouse.reads import entities as entities_read
 
 Conn = psycopg.Connection[Any]
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -170,8 +171,8 @@ def test_where_a_track_stood_on_every_followed_chart(conn: Conn) -> None:
 
 
 SEARCHES = (
-    f"select 1 from chartline.track t where {entity_lists._TRACK_WORDS} @@ '''a'':*'::tsquery",
-    f"select 1 from chartline.artist t where {entity_lists._ARTIST_WORDS} @@ '''a'':*'::tsquery",
+    f"select 1 from chartline.track t where {entities_read._TRACK_WORDS} @@ '''a'':*'::tsquery",
+    f"select 1 from chartline.artist t where {entities_read._ARTIST_WORDS} @@ '''a'':*'::tsquery",
     "select 1 from chartline.track t where t.isrc = 'x'",
     "select 1 from chartline.track t order by left(lower(name), 200), uuid limit 50",
     "select 1 from chartline.artist t where left(lower(t.name), 200) = 'x' and lower(t.name) = 'x'",

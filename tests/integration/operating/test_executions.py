@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from psycopg.types.json import Jsonb
 
-from chartline.cascade.ask import CascadeAsk
 from chartline.cascade.audience import RefreshAsk
+from chartline.domain.asks import CascadeAsk
 from chartline.operating import executions
 from chartline.operating.executions import NothingToRetry, Retry
 from chartline.settings import settings
-from chartline.warehouse import execution_lists
-from chartline.warehouse.execution_lists import Wanted
+from chartline.warehouse.reads import executions as executions_read
+from chartline.warehouse.reads.executions import Wanted
 
 from .conftest import uid
 
@@ -24,7 +24,7 @@ def ids(story: Any, **wanted: Any) -> list[int]:
 
 
 def retry(story: Any, execution: int, *, followed: bool = True) -> Retry:
-    row = execution_lists.get(story.conn, execution)
+    row = executions_read.get(story.conn, execution)
     assert row is not None
     asked = executions.retry(story.conn, row, followed=followed)
     if asked.dag_id == "chart_cascade":

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 from chartline.operating import progress
 from chartline.operating.progress import Progress
 from chartline.settings import settings
-from chartline.warehouse import execution_lists
+from chartline.warehouse.reads import executions
 
 from .conftest import uid
 
@@ -19,7 +19,7 @@ OF_ARTISTS = (("artist_metadata", ""), ("artist_audience", "spotify"), ("artist_
 
 
 def of(story: Any, execution: int) -> Progress:
-    row = execution_lists.get(story.conn, execution)
+    row = executions.get(story.conn, execution)
     assert row is not None
     return progress.of(story.conn, row, settings())
 
@@ -133,6 +133,6 @@ def test_a_run_of_the_past_counts_its_days(story: Any) -> None:
 def test_two_queries_whatever_the_size(story: Any, queries: Any) -> None:
     ranking = story.rank("day", story.ago(1), list(range(1, 40)))
     execution = story.run("day", "running", rankings=[ranking])
-    row = execution_lists.get(story.conn, execution)
+    row = executions.get(story.conn, execution)
     assert row is not None
     assert queries(lambda: progress.of(story.conn, row, settings())) == 2

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from chartline.operating import quota
-from chartline.warehouse import quota as rows
+from chartline.warehouse import usage
+from chartline.warehouse.reads import quota as rows
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -80,32 +81,32 @@ def test_without_any_call_nothing_is_known(story: Any) -> None:
 @pytest.mark.parametrize("days", [1, 3, 31])
 def test_sums_of_past_days_tell_the_same_as_the_records(spent: Any, days: int) -> None:
     before = quota.look(spent.conn, NOON, days), rows.by_chart(spent.conn, at(14).date(), at(20).date())
-    assert rows.roll_up(spent.conn, NOON.date()) == 7
+    assert usage.roll_up(spent.conn, NOON.date()) == 7
     assert (quota.look(spent.conn, NOON, days), rows.by_chart(spent.conn, at(14).date(), at(20).date())) == before
     spent.conn.execute("delete from api_call where at < '2026-11-18'")
     assert quota.look(spent.conn, NOON, days) == before[0]
 
 
 def test_summing_up_again_takes_in_what_was_recorded_late(spent: Any) -> None:
-    rows.roll_up(spent.conn, NOON.date())
+    usage.roll_up(spent.conn, NOON.date())
     spent.call(at(19, 23), times=4)
-    assert rows.roll_up(spent.conn, NOON.date()) == rows.AGAIN
+    assert usage.roll_up(spent.conn, NOON.date()) == usage.AGAIN
     assert next(day.calls for day in quota.look(spent.conn, NOON).by_day if day.day.day == 19) == 40
-    assert rows.roll_up(spent.conn, NOON.date()) == rows.AGAIN
+    assert usage.roll_up(spent.conn, NOON.date()) == usage.AGAIN
     total = spent.conn.execute("select sum(calls) from api_usage").fetchone()
     assert total == (7 * 36 + 4,)
 
 
 def test_an_empty_warehouse_is_summed_up_in_no_time(story: Any) -> None:
-    assert rows.roll_up(story.conn, NOON.date()) == 0
+    assert usage.roll_up(story.conn, NOON.date()) == 0
 
 
 def test_days_without_a_call_are_no_trouble(spent: Any) -> None:
-    rows.roll_up(spent.conn, NOON.date())
+    usage.roll_up(spent.conn, NOON.date())
     later = NOON + timedelta(days=9)
     spent.call(later, times=3)
     assert quota.look(spent.conn, later).by_day[-1].calls == 3
-    rows.roll_up(spent.conn, later.date() + timedelta(days=1))
+    usage.roll_up(spent.conn, later.date() + timedelta(days=1))
     assert quota.look(spent.conn, later).by_day[-1].calls == 3
 
 

@@ -12,10 +12,10 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from chartline.costs.audience import estimate_refresh
 from chartline.errors import BadInput, NotAllowed
 from chartline.operating import refresh
 from chartline.operating.refresh import Asker, Refresh, Start
-from chartline.schedules.audience_estimate import estimate_refresh
 from chartline.settings import Settings
 from chartline.warehouse import ledger
 from chartline.warehouse.connect import connect

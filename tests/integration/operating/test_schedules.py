@@ -10,14 +10,15 @@ import psycopg
 import pytest
 
 from chartline.errors import BadInput, NotFollowed, UnknownChart
-from chartline.operating import audit, standing
 from chartline.operating import schedules as views
+from chartline.operating import standing
 from chartline.schedules import service
 from chartline.settings import Settings
 from chartline.soundcharts.models import ChartLight
 from chartline.warehouse import changes, charts
-from chartline.warehouse.chart_lists import Wanted
+from chartline.warehouse import changes as warehouse_changes
 from chartline.warehouse.connect import connect
+from chartline.warehouse.reads.charts import Wanted
 
 Connection = psycopg.Connection[Any]
 FOLLOWED = Wanted(followed=True)
@@ -123,8 +124,8 @@ def test_a_chart_that_nobody_follows_has_no_detail(conn: Connection) -> None:
 
 
 def test_what_did_not_change_is_not_kept(conn: Connection) -> None:
-    audit.note(conn, "ada", "thing.change", "x", {"a": 1, "b": (1, 2)}, {"a": 1, "b": [1, 2]})
+    warehouse_changes.note(conn, "ada", "thing.change", "x", {"a": 1, "b": (1, 2)}, {"a": 1, "b": [1, 2]})
     assert changes.listed(conn) == ([], 0)
-    audit.note(conn, "ada", "thing.change", "x", {"a": 1, "b": 2}, {"a": 1, "b": 3, "c": 4})
+    warehouse_changes.note(conn, "ada", "thing.change", "x", {"a": 1, "b": 2}, {"a": 1, "b": 3, "c": 4})
     (kept,), _ = changes.listed(conn)
     assert (kept.before, kept.after) == ({"b": 2}, {"b": 3, "c": 4})

@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 import pytest
 
+from chartline.domain.schedule import Schedule
 from chartline.errors import BadInput, CredentialsRefused, UnknownChart
 from chartline.schedules import declare, service
-from chartline.schedules.model import Schedule
 from chartline.soundcharts.models import ChartLight
 from chartline.warehouse import charts, schedules
 

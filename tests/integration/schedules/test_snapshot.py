@@ -6,8 +6,8 @@ from typing import Any
 
 import psycopg
 
+from chartline.domain.schedule import Schedule
 from chartline.schedules import service, snapshot
-from chartline.schedules.model import Schedule
 from chartline.warehouse import schedules
 
 Conn = psycopg.Connection[Any]

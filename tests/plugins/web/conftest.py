@@ -21,7 +21,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from jwt import InvalidTokenError
 
-from chartline.schedules import reparse
+from chartline.operating import reparse
 from chartline.soundcharts.models import ChartLight
 from chartline.warehouse import charts
 from chartline.warehouse.connect import connect

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chartline.operating import alerts
+from chartline.alerts import telling
 from chartline.settings import Settings
 from chartline_airflow.web.api import alerts as routes
 
@@ -16,9 +16,9 @@ SCRIPT = "<script>alert(1)</script>"
 @pytest.fixture
 def told(conn: Any) -> None:
     """Two alerts, one of them solved."""
-    alerts.run_failed(conn, Settings(), "housekeeping", "r1", SCRIPT, channels=[])
-    alerts.run_succeeded(conn, "housekeeping", channels=[])
-    alerts.run_failed(conn, Settings(), "gap_audit", "r1", SCRIPT, channels=[])
+    telling.run_failed(conn, Settings(), "housekeeping", "r1", SCRIPT, channels=[])
+    telling.run_succeeded(conn, "housekeeping", channels=[])
+    telling.run_failed(conn, Settings(), "gap_audit", "r1", SCRIPT, channels=[])
 
 
 def test_open_ones_come_first_and_lists_are_paged(viewer: Any, told: None) -> None:

@@ -24,7 +24,7 @@ from airflow.utils.session import create_session
 from fastapi import FastAPI
 from sqlalchemy import delete, select, update
 
-from chartline.schedules import platforms
+from chartline.domain import platforms
 from chartline.settings import settings
 from chartline.soundcharts.models import Artist, ArtistAudienceItem, Song, SongAudienceItem
 from chartline.warehouse import artists, audience, tracks

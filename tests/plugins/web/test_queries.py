@@ -16,7 +16,7 @@ from benchmarks.large import Sizes, seed
 from fastapi import FastAPI
 from psycopg import sql
 
-from chartline.warehouse import quota
+from chartline.warehouse import usage
 from chartline.warehouse.connect import connect
 
 from .conftest import Caller
@@ -85,7 +85,7 @@ def filled(conn: psycopg.Connection[Any], sizes: Sizes) -> None:
     names = sql.SQL(", ").join(sql.Identifier("chartline", name) for (name,) in tables)
     conn.execute(sql.SQL("truncate {} restart identity cascade").format(names))
     seed(conn, sizes)
-    quota.roll_up(conn, datetime.now(UTC).date())
+    usage.roll_up(conn, datetime.now(UTC).date())
 
 
 def test_as_many_statements_for_three_times_as_much(app: FastAPI, own: FastAPI, warehouse_url: str) -> None:

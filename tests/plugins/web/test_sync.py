@@ -10,7 +10,7 @@ import pytest
 from fastapi.testclient import TestClient
 from tests.plugins.web.conftest import Airflow
 
-from chartline.cascade.ask import CascadeAsk
+from chartline.domain.asks import CascadeAsk
 from chartline.schedules import service
 from chartline.warehouse import executions
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from chartline.cascade.audience import RefreshAsk, artist_asks, track_asks
+from chartline.domain import platforms
 from chartline.errors import BadInput
-from chartline.schedules import platforms
 from chartline.settings import Settings
 
 UUID = "0b8cd290-92d7-4e2e-9f3d-4b3c1d9e0a11"

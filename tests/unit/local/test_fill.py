@@ -10,7 +10,7 @@ import pytest
 
 from chartline.local import fill
 from chartline.local.screen import Screen
-from chartline.warehouse.progress import ChartProgress
+from chartline.warehouse.reads.progress import ChartProgress
 
 PAST, FUTURE = "2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"
 

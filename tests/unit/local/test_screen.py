@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 
 from chartline.local.screen import Screen
-from chartline.warehouse.progress import ChartProgress, Work
+from chartline.warehouse.reads.progress import ChartProgress, Work
 
 CHART = ChartProgress("top", "Top", "running", None, {}, 3, None, 0, 0, 0)
 WORK = [Work("track_metadata", 20, 200)]

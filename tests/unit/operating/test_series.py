@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from chartline.errors import BadInput
 from chartline.operating.series import MOST, Point, Resolution, Span, begins, fill, raw
-from chartline.warehouse.series import Value
+from chartline.warehouse.reads.series import Value
 
 TODAY = date(2026, 11, 20)  # a Friday
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from chartline.domain.schedule import Schedule
 from chartline.schedules import snapshot
-from chartline.schedules.model import Schedule
 from chartline.warehouse import schedules
 
 DEAD = "postgresql://someone:hidden@127.0.0.1:1/chartline"

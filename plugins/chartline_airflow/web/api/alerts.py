@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from chartline.operating import alerts as telling
+from chartline.alerts import telling
 from chartline.settings import settings
 from chartline.warehouse import alerts
 from chartline_airflow.channels import base_url, channels

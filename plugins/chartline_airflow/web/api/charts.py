@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, field_validator
 
-from chartline.cascade.ask import MAX_DAYS, Step
+from chartline.costs.model import Estimate
+from chartline.domain.asks import MAX_DAYS, Step
+from chartline.domain.schedule import MAX_HISTORY_DAYS, ScheduleSettings
 from chartline.errors import UnknownChart
 from chartline.operating import charts as views
 from chartline.operating import progress, schedules, standing
@@ -16,12 +18,11 @@ from chartline.operating.charts import Calendar, Chart, ChartLine, Completeness,
 from chartline.operating.progress import Progress
 from chartline.operating.standing import State
 from chartline.schedules import following, service
-from chartline.schedules.estimate import Estimate
-from chartline.schedules.model import MAX_HISTORY_DAYS, ScheduleSettings
 from chartline.settings import settings
-from chartline.warehouse import chart_lists, execution_lists
 from chartline.warehouse import schedules as rows
-from chartline.warehouse.chart_lists import SORTS, Wanted
+from chartline.warehouse.reads import charts as charts_read
+from chartline.warehouse.reads import executions
+from chartline.warehouse.reads.charts import SORTS, Wanted
 from chartline_airflow.web import cascades, problems
 from chartline_airflow.web.access import Editor, Reader
 from chartline_airflow.web.airflow_api import AirflowApi
@@ -187,7 +188,7 @@ def listed(query: Annotated[ChartQuery, Query()], conn: Warehouse, _: Reader) ->
 def facets(conn: Warehouse, _: Reader) -> Facets:
     """Platforms, countries and frequencies of the catalogue, with how many charts have each."""
     by = {
-        name: [Facet(**vars(one)) for one in chart_lists.facets(conn, of)]
+        name: [Facet(**vars(one)) for one in charts_read.facets(conn, of)]
         for name, of in (("platforms", "platform"), ("countries", "country"), ("frequencies", "frequency"))
     }
     return Facets(**by)
@@ -248,7 +249,7 @@ def status(chart: Key, conn: Warehouse, _: Reader) -> ChartStatus:
     """How the chart is doing, and how far its run is: in percent, and by step."""
     slug, own = schedules.slug_of(conn, chart), settings()
     follow = standing.followed(conn, own, datetime.now(UTC), [slug]).get(slug)
-    row = execution_lists.newest(conn, slug)
+    row = executions.newest(conn, slug)
     return ChartStatus(
         chart=slug,
         state=follow.state if follow else "not_followed",

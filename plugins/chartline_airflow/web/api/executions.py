@@ -11,8 +11,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from chartline.operating import executions as views
 from chartline.operating.executions import ExecutionDetail, ExecutionLine, NothingToRetry, Status
 from chartline.settings import settings
-from chartline.warehouse import execution_lists
-from chartline.warehouse.execution_lists import Wanted
+from chartline.warehouse.reads import executions
+from chartline.warehouse.reads.executions import Wanted
 from chartline_airflow.web import cascades, problems
 from chartline_airflow.web.access import Editor, Reader
 from chartline_airflow.web.airflow_api import AirflowApi
@@ -119,7 +119,7 @@ def activity(query: Annotated[ActivityQuery, Query()], conn: Warehouse, _: Reade
     """Runs by the day on which they began."""
     last = datetime.now(UTC).date()
     first = last - timedelta(days=query.days - 1)
-    items = [ActivityOfDay(**vars(one)) for one in execution_lists.activity(conn, first, last)]
+    items = [ActivityOfDay(**vars(one)) for one in executions.activity(conn, first, last)]
     return Activity(first=first, last=last, items=items)
 
 
@@ -144,7 +144,7 @@ def one(execution: Id, query: Annotated[FailuresQuery, Query()], conn: Warehouse
 def retry(execution: Id, conn: Warehouse, airflow: AirflowApi, person: Editor) -> Retried:
     """Ask again for what the run failed to get, by a new run of its own. 409 while the run is at work, while the retry
     is under way, or where there is nothing to be had by asking again."""
-    row = execution_lists.get(conn, execution)
+    row = executions.get(conn, execution)
     if row is None:
         raise problems.unknown("execution", f"There is no execution {execution}.")
     if row.status == "running":

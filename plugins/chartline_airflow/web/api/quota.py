@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chartline.operating import quota as views
 from chartline.operating.quota import Quota
-from chartline.warehouse import quota
+from chartline.warehouse.reads import quota
 from chartline_airflow.web.access import Reader
 from chartline_airflow.web.paging import Page, PageQuery
 from chartline_airflow.web.warehouse import Warehouse

@@ -9,15 +9,15 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, create_model
 from pydantic.fields import FieldInfo
 
+from chartline.costs.model import Estimate
+from chartline.domain.schedule import Schedule, ScheduleSettings, default_frequency
 from chartline.errors import ChartlineError, UnknownChart
+from chartline.operating import reparse, standing
 from chartline.operating import schedules as views
-from chartline.operating import standing
 from chartline.operating.schedules import FollowedState, ScheduleDetail, ScheduleLine
-from chartline.schedules import following, reparse, service
-from chartline.schedules.estimate import Estimate
-from chartline.schedules.model import Schedule, ScheduleSettings, default_frequency
+from chartline.schedules import following, service
 from chartline.settings import settings
-from chartline.warehouse.chart_lists import Wanted
+from chartline.warehouse.reads.charts import Wanted
 from chartline_airflow.web import problems, starting, versions
 from chartline_airflow.web.access import Editor, Person, Reader
 from chartline_airflow.web.airflow_api import Airflow, AirflowApi

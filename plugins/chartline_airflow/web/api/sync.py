@@ -8,14 +8,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from chartline.cascade.ask import MAX_DAYS
+from chartline.domain.asks import MAX_DAYS
 from chartline.operating import executions, progress
 from chartline.operating import schedules as views
 from chartline.operating.executions import ExecutionLine
 from chartline.operating.progress import Progress
 from chartline.operating.schedules import ScheduleLine
 from chartline.settings import settings
-from chartline.warehouse import execution_lists
+from chartline.warehouse.reads import executions as executions_read
 from chartline_airflow.web import starting
 from chartline_airflow.web.access import Editor, Reader
 from chartline_airflow.web.airflow_api import AirflowApi
@@ -67,7 +67,7 @@ def status(
     """How a chart is doing: its schedule, its newest execution, when it runs next, how far it is."""
     slug, now = views.slug_of(conn, chart), datetime.now(UTC)
     schedule = views.line_if_followed(conn, slug, settings(), now)
-    newest = execution_lists.newest(conn, slug)
+    newest = executions_read.newest(conn, slug)
     return Status(
         chart=slug,
         followed=schedule is not None,

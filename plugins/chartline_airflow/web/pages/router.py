@@ -13,9 +13,9 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from chartline.cascade.ask import STEPS
-from chartline.schedules import platforms
-from chartline.schedules.calendar import FREQUENCIES
+from chartline.domain import platforms
+from chartline.domain.asks import STEPS
+from chartline.domain.grid import FREQUENCIES
 from chartline_airflow.web.access import Reader
 
 HERE = Path(__file__).parent

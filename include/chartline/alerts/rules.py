@@ -1,0 +1,386 @@
+"""What counts as wrong: one rule for each kind of alert. Rules read the warehouse and call nobody."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+
+from chartline.domain.schedule import dag_id
+from chartline.errors import CredentialsRefused, NotFollowed, QuotaSpent
+from chartline.operating import drift, quota, standing
+from chartline.operating.quota import Forecast
+from chartline.operating.standing import Followed
+from chartline.settings import Settings
+from chartline.warehouse.alerts import Alert
+from chartline.warehouse.drift import Drift
+from chartline.warehouse.reads import failing
+from chartline.warehouse.reads import quota as spending
+from chartline.warehouse.reads.failing import FailedRun, Pace
+
+Connection = psycopg.Connection[Any]
+
+FAILED_RUN, OVERDUE, QUOTA, QUARANTINE, CREDENTIALS, SLOW_RUN, FIELD_GONE, APPROVAL = KINDS = (
+    "failed_run", "overdue", "quota", "quarantine", "credentials", "slow_run", "field_gone", "approval",
+)  # fmt: skip
+NO_REPORT = "Its Airflow run failed before it could report."
+OF_ACCOUNT = {CredentialsRefused.kind: CREDENTIALS, QuotaSpent.kind: QUOTA}
+"""By the reason of a run's end: told once, of the account, not of each run."""
+RATE_DAYS = 3
+"""Complete days of calls, below which no need is foreseen: the first ones fill what others will not."""
+ENOUGH_RUNS = 3
+"""Earlier runs of a kind, below which nothing is usual."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Something that is wrong. `subject` tells it from others of its kind; a new `fingerprint` is worth telling again.
+    `lines` are facts for people, `facts` the same for programs."""
+
+    kind: str
+    subject: str
+    title: str
+    advice: str
+    lines: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    fingerprint: str = ""
+
+    def values(self) -> dict[str, Any]:
+        """As a row."""
+        return {
+            "kind": self.kind,
+            "subject": self.subject,
+            "title": plain(self.title),
+            "advice": self.advice,
+            "details": {**self.facts, "lines": [plain(line) for line in self.lines]},
+            "fingerprint": self.fingerprint,
+        }
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a rule found; `unknown`: subjects told of already of which nothing can be said now, so they stay."""
+
+    found: list[Found]
+    unknown: Collection[str] = ()
+
+    @property
+    def first(self) -> Found | None:
+        """One of them."""
+        return next(iter(self.found), None)
+
+
+Rule = Callable[[Connection, Settings, datetime, Collection[Alert]], Looked]
+"""Of the warehouse, the settings, the time and the open alerts of the rule's kind."""
+
+
+def failed_runs(conn: Connection, settings: Settings, now: datetime, open: Collection[Alert]) -> Looked:
+    """Runs that failed and have not been made good since."""
+    known = {alert.details.get("execution"): alert.subject for alert in open}
+    ids = [id for id in known if id is not None]
+    ended = [run for run in failing.failed_runs(conn, ids) if _reason(run.error) != NotFollowed.kind]  # by a person
+    found = [failed_run(run) for run in ended if not of_account(run.error)]
+    unknown = {known[id] for id in failing.unsettled(conn, ids)}
+    bare = [alert for alert in open if alert.details.get("execution") is None]
+    mended = failing.well_since(conn, [(str(alert.details["dag_id"]), alert.opened_at) for alert in bare])
+    unknown |= {alert.subject for alert in bare if alert.details["dag_id"] not in mended}
+    return Looked(found, unknown)
+
+
+def failed_run(run: FailedRun) -> Found:
+    """The alert of a run with an execution."""
+    reason = run.error or NO_REPORT
+    counts = ", ".join(f"{count} {kind}" for kind, count in run.failures.items())
+    return Found(
+        FAILED_RUN,
+        f"{run.dag_id}/{run.run_id}",
+        f"A run of {run.chart_name or run.chart_slug or run.dag_id} failed",
+        "Open the run and read the log of the task that failed first: its last line says what to mend. Then clear that "
+        "task; what is stored is not fetched again. Days that stay missing are healed by the DAG gap_audit.",
+        (
+            f"Run: {run.run_id} of {run.dag_id}, started {moment(run.started_at)}",
+            f"Reason: {reason}",
+            *([f"Failed items: {counts} of {run.calls} calls"] if counts else []),
+            *run.reasons,
+        ),
+        {
+            "chart": run.chart_slug,
+            "chart_name": run.chart_name,
+            "dag_id": run.dag_id,
+            "run_id": run.run_id,
+            "execution": run.id,
+            "status": run.status,
+            "error": reason,
+            "failures": run.failures,
+            "calls": run.calls,
+            "reasons": run.reasons,
+        },
+        fingerprint="no report" if run.status in ("running", "lost") else f"{reason} {counts}",
+    )
+
+
+def failed_without_execution(dag_id: str, run_id: str, reason: str) -> Found:
+    """The alert of an Airflow run that left nothing in the warehouse: of its DAG, whose next runs may fail alike."""
+    return Found(
+        FAILED_RUN,
+        dag_id,
+        f"A run of {dag_id} failed",
+        "Open the run and read the log of the task that failed first: its last line says what to mend. Then clear that "
+        "task.",
+        (f"Run: {run_id} of {dag_id}", f"Reason: {reason}"),
+        {"dag_id": dag_id, "run_id": run_id, "execution": None, "error": reason},
+    )
+
+
+def without_warehouse(dag_id: str, run_id: str, reason: str, advice: str) -> Found:
+    """The alert of a run that failed while the warehouse was away. It cannot be kept, nor be told once only."""
+    return Found(
+        FAILED_RUN,
+        dag_id,
+        f"A run of {dag_id} failed, and the warehouse does not answer",
+        f"{advice} Then clear the runs that failed. While it is away only one alert an hour is sent.".strip(),
+        (f"Run: {run_id} of {dag_id}", f"The warehouse: {reason}"),
+        {"dag_id": dag_id, "run_id": run_id, "execution": None, "error": reason},
+    )
+
+
+def schedules(
+    conn: Connection, settings: Settings, now: datetime, slugs: Sequence[str] | None = None
+) -> dict[str, Looked]:
+    """Two rules, in three queries whatever the number of schedules: rows that cannot be used (quarantine), and active
+    schedules whose ranking should be here by now (overdue)."""
+    followed = standing.followed(conn, settings, now, slugs).values()
+    return {
+        OVERDUE: Looked([overdue(one) for one in followed if one.overdue]),
+        QUARANTINE: Looked([quarantine(one) for one in followed if one.schedule is None]),
+    }
+
+
+def overdue(of: Followed) -> Found:
+    """The alert of a schedule that owes a ranking."""
+    assert of.schedule
+    assert of.overdue
+    return Found(
+        OVERDUE,
+        of.slug,
+        f"{of.schedule.name} is overdue",
+        "Look at the DAG and its last run: if it is paused, unpause it; if its run waits or failed, its log says for "
+        "what. Trigger the DAG to try now.",
+        (
+            f"Its ranking of {of.overdue.day} should have been here since {moment(of.overdue.due_at)}: "
+            f"{of.overdue.reason}",
+            f"Newest ranking here: {of.standing.here or 'none'}",
+        ),
+        {
+            "chart": of.slug,
+            "chart_name": of.schedule.name,
+            "dag_id": of.schedule.dag_id,
+            "day": of.overdue.day.isoformat(),
+            "due_at": of.overdue.due_at.isoformat(),
+            "reason": of.overdue.reason,
+        },
+    )
+
+
+def quarantine(of: Followed) -> Found:
+    """The alert of a schedule whose row cannot be used."""
+    return Found(
+        QUARANTINE,
+        of.slug,
+        f"The schedule of {of.slug} cannot be used",
+        f"Mend it on its page, or with: chartline schedules change {of.slug} ... It is taken up again within minutes.",
+        (f"Reason: {of.error}", "Until then the chart is not synced; no other schedule is concerned."),
+        {"chart": of.slug, "dag_id": dag_id(of.slug), "reason": of.error},
+        fingerprint=of.error,
+    )
+
+
+def credentials(conn: Connection, settings: Settings, now: datetime, open: Collection[Alert]) -> Looked:
+    """The account's credentials were refused, and no call has gone well since. There is one account, that of the
+    connection `soundcharts`, so there is one alert: told again when they are refused for another reason."""
+    stopped = failing.stopped_by(conn, CredentialsRefused.kind)
+    if stopped and not stopped.well_since:
+        return Looked([credentials_refused(stopped.at, stopped.error, stopped.runs)])
+    unmended = [
+        alert.subject
+        for alert in open
+        if not failing.went_well_since(conn, datetime.fromisoformat(alert.details["refused_at"]))
+    ]
+    return Looked([], unmended)
+
+
+def credentials_refused(at: datetime, error: str, runs: int) -> Found:
+    """The alert."""
+    return Found(
+        CREDENTIALS,
+        "",
+        "Soundcharts refuses the credentials",
+        "Check login and password of the Airflow connection soundcharts under Admin > Connections (its Test button "
+        "tells), or AIRFLOW_CONN_SOUNDCHARTS; then clear the runs that failed. Nothing is fetched until then.",
+        (f"Refused at {moment(at)}: {error}", f"Runs that it ended in the last {failing.NEWS_DAYS} days: {runs}"),
+        {"refused_at": at.isoformat(), "error": error, "runs": runs},
+        fingerprint=_WHAT_WAS_ASKED.sub(", status ", error),
+    )
+
+
+_WHAT_WAS_ASKED = re.compile(r": .*, status (?=\d)", re.DOTALL)
+"""In a refusal: differs from call to call, though the reason is the same."""
+
+
+def quota_short(conn: Connection, settings: Settings, now: datetime, open: Collection[Alert]) -> Looked:
+    """The quota is spent, or will not last to the month's end. Once told, it is solved only with a tenth to spare."""
+    known, stopped = spending.left(conn), failing.stopped_by(conn, QuotaSpent.kind)
+    spent_unsaid = stopped is not None and (known is None or known.at < stopped.at)
+    if known is None and not spent_unsaid:
+        return Looked([], [alert.subject for alert in open])
+    left, told = 0 if known is None or spent_unsaid else known.calls, quota.forecast(conn, now)
+    wanted = told.need_regular * (1.1 if open else 1.0)
+    if left > 0 and (told.days < RATE_DAYS or left >= wanted):
+        return Looked([])
+    return Looked([quota_alert(left, told, stopped.runs if stopped and left <= 0 else 0)])
+
+
+def quota_alert(left: int, told: Forecast, runs: int = 0) -> Found:
+    """The alert of a quota that will not last. left: calls; runs: those that its end has stopped."""
+    spent = left <= 0
+    lasts = "" if spent or not told.regular_a_day else f": enough for {left / told.regular_a_day:.0f} days"
+    stopped = (f"Runs that it stopped in the last {failing.NEWS_DAYS} days: {runs}",) if runs else ()
+    return Found(
+        QUOTA,
+        "",
+        "The quota is spent" if spent else "The quota will not last to the month's end",
+        "Follow fewer charts, sync them less often, or switch off parts of what is fetched (audience costs most; "
+        "chartline estimate tells). Or have the quota raised by Soundcharts. Rankings come before everything else.",
+        (
+            f"Left: {left:,} calls{lasts}",
+            f"Needed to {told.until}: about {told.need_regular:,} calls, at {told.regular_a_day:,.0f} a day",
+            *stopped,
+        ),
+        {
+            "left": left,
+            "need": told.need_regular,
+            "per_day": told.regular_a_day,
+            "until": told.until.isoformat(),
+            "runs": runs,
+        },
+        fingerprint="spent" if spent else "short",
+    )
+
+
+def approval(dag_id: str, run_id: str, task_id: str, what: str, lines: Sequence[str], until: datetime) -> Found:
+    """The alert of work that waits for a person. what: in one line; until: when nobody's answer becomes a no."""
+    return Found(
+        APPROVAL,
+        approval_subject(dag_id, run_id, task_id),
+        f"Waiting for approval: {what}",
+        f"Answer under Required actions of the run in Airflow. Unanswered by {moment(until)}, nothing is fetched.",
+        (f"Run: {run_id} of {dag_id}", *lines),
+        {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "until": until.isoformat()},
+    )
+
+
+def approval_subject(dag_id: str, run_id: str, task_id: str) -> str:
+    """What tells one question to a person from others."""
+    return f"{dag_id}/{run_id}/{task_id}"
+
+
+def slow_runs(conn: Connection, settings: Settings, now: datetime, open: Collection[Alert]) -> Looked:
+    """Runs that take much longer for their calls than the chart's last runs of the same kind."""
+    told = [(alert.details["chart"], alert.details["dag_id"], alert.details["kind"]) for alert in open]
+    latest = {_pace_subject(pace): pace for pace in failing.paces(conn, told)}  # the newest of a kind counts
+    found = [slow_run(pace) for pace in latest.values() if _is_slow(pace, settings)]
+    # A run at work that is not slow yet tells nothing of the kind.
+    unknown = {alert.subject for alert in open} - {subject for subject, pace in latest.items() if not pace.at_work}
+    return Looked(found, unknown)
+
+
+def slow_run(pace: Pace) -> Found:
+    """The alert of a run and its kind."""
+    usual = pace.usual_seconds or 0.0
+    verb = "has taken" if pace.at_work else "took"
+    return Found(
+        SLOW_RUN,
+        _pace_subject(pace),
+        f"{pace.chart_name or pace.chart_slug}: a run is much slower than usual",
+        "See in the run which task takes so long. Often the API answers slowly or limits (the calls of the run tell), "
+        "or the machine is busy with other runs. Nothing is lost: the run goes on by itself.",
+        (
+            f"Run: {pace.run_id} of {pace.dag_id}",
+            f"It {verb} {span(pace.seconds)} for {pace.calls} calls; the last {pace.earlier} of its kind took "
+            f"{span(usual)} for {pace.usual_calls or 0:.0f}",
+        ),
+        {
+            "chart": pace.chart_slug,
+            "chart_name": pace.chart_name,
+            "dag_id": pace.dag_id,
+            "run_id": pace.run_id,
+            "kind": pace.kind,
+            "seconds": round(pace.seconds),
+            "usual_seconds": round(usual),
+            "calls": pace.calls,
+        },
+    )
+
+
+def fields_gone(conn: Connection, settings: Settings, now: datetime, open: Collection[Alert]) -> Looked:
+    """Fields that always came and are missing in most answers of late, an alert for each endpoint."""
+    gone: dict[str, list[Drift]] = {}
+    for one in drift.gone(conn, now):
+        gone.setdefault(one.endpoint, []).append(one)
+    return Looked([_field_gone(endpoint, fields) for endpoint, fields in gone.items()])
+
+
+def _field_gone(endpoint: str, fields: Sequence[Drift]) -> Found:
+    paths = sorted(one.path for one in fields)
+    since = min(one.first_seen_at for one in fields)
+    return Found(
+        FIELD_GONE,
+        endpoint,
+        f"Soundcharts leaves out what it always gave: {', '.join(paths[:3])}{' and more' if len(paths) > 3 else ''}",
+        "Look at a raw answer and at Soundcharts' change log. What was stored before stays. If the field has another "
+        "name now, the model of the answer needs a change, and the raw answers that are kept can be read again.",
+        (f"Endpoint: {endpoint}, since {moment(since)}", *(f"Missing: {path}" for path in paths[:20])),
+        {"endpoint": endpoint, "fields": paths, "since": since.isoformat()},
+        ",".join(paths),
+    )
+
+
+def _is_slow(pace: Pace, settings: Settings) -> bool:
+    if pace.earlier < ENOUGH_RUNS or pace.usual_seconds is None:
+        return False
+    usual = pace.usual_seconds * max(1.0, pace.calls / max(pace.usual_calls or 0.0, 1.0))  # more calls may take longer
+    return pace.seconds > settings.alert_slow_factor * usual and pace.seconds > usual + 60 * settings.alert_slow_minutes
+
+
+def _pace_subject(pace: Pace) -> str:
+    return f"{pace.chart_slug} {pace.dag_id} {pace.kind}"
+
+
+def of_account(error: str | None) -> str | None:
+    """The kind of alert that tells of a run's end where the account is to blame; None where the run's own does."""
+    return OF_ACCOUNT.get(_reason(error))
+
+
+def _reason(error: str | None) -> str:
+    """The kind at the beginning of a run's error."""
+    return (error or "").partition(":")[0]
+
+
+def plain(text: str) -> str:
+    """One line of printable characters: names come from the API."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in str(text)).split())
+
+
+def moment(at: datetime) -> str:
+    """A time for people."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def span(seconds: float) -> str:
+    """A duration for people."""
+    minutes = seconds / 60
+    return f"{seconds:.0f} s" if minutes < 2 else f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"

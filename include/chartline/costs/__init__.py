@@ -1,0 +1,1 @@
+"""What work costs before it is done."""

@@ -1,0 +1,113 @@
+"""What work would cost, said before it is done: calls by kind, minutes, share of the quota, storage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from math import ceil
+from typing import Annotated, Any
+
+import psycopg
+from pydantic import Field
+
+from chartline.costs import outlook
+from chartline.costs.model import Estimate
+from chartline.costs.outlook import PERIOD_DAYS, Look
+from chartline.costs.tally import Tally
+from chartline.domain.asks import METADATA, STEPS, CascadeAsk, Step
+from chartline.domain.schedule import Schedule
+from chartline.settings import Settings
+
+Connection = psycopg.Connection[Any]
+Whole = Annotated[int, Field(ge=0)]
+
+
+def estimate_schedule(
+    conn: Connection,
+    schedule: Schedule,
+    settings: Settings,
+    *,
+    look: Look | None = None,
+    per_minute: int | None = None,
+    now: datetime | None = None,
+) -> Estimate:
+    """A followed or proposed schedule: its latest ranking with all that follows, and its past where it asks for it.
+
+    look: opens the API for what is not known (see `outlook.see`); None: no call. Raises the errors of the account and
+    UnknownChart with it, none without.
+    """
+    moment = now or datetime.now(UTC)
+    since = schedule.start_date.date() if schedule.sync_historical_data else None
+    tally = Tally(conn, settings, outlook.see(conn, schedule.slug, settings, look, since=since), moment.date())
+    steps = tuple(step for step in STEPS if getattr(schedule, f"fetch_{step}"))
+    audience_days = schedule.history_days if schedule.sync_historical_data else settings.audience_window_days
+    tally.latest(steps, schedule.track_platforms, schedule.artist_platforms, audience_days)
+    about = schedule.slug
+    if schedule.sync_historical_data:
+        period = PERIOD_DAYS.get(schedule.sync_frequency, 1)
+        runs = ceil(schedule.history_days / period / settings.history_window) + 1
+        tally.past(tally.range(schedule.start_date.date(), moment.date()), steps, runs)
+        about += f" with {schedule.history_days} days of history"
+    return tally.estimate(about, per_minute)
+
+
+def estimate_range(
+    conn: Connection,
+    slug: str,
+    first: date,
+    last: date,
+    settings: Settings,
+    *,
+    look: Look | None = None,
+    per_minute: int | None = None,
+) -> Estimate:
+    """The rankings of a chart from `first` to `last`, and their metadata: what a backfill of them costs."""
+    tally = Tally(conn, settings, outlook.see(conn, slug, settings, look, since=first), datetime.now(UTC).date())
+    days = tally.range(first, last)
+    runs = ceil(((last - first).days + 1) / settings.history_window) + 1
+    tally.past(days, METADATA, runs)
+    return tally.estimate(f"{slug} from {first} to {last}", per_minute)
+
+
+def estimate_days(
+    conn: Connection,
+    slug: str,
+    days: Sequence[date],
+    settings: Settings,
+    *,
+    steps: Sequence[Step] = METADATA,
+    runs: int = 0,
+    per_minute: int | None = None,
+) -> Estimate:
+    """Exactly these days of a chart and their metadata, as gap healing fetches them; no call.
+
+    runs: how many runs share them; 0: as few as `history_window` says. Days that the calendar lacks cost nothing.
+    """
+    tally = Tally(conn, settings, outlook.see(conn, slug, settings), datetime.now(UTC).date())
+    tally.past(days, steps, runs or ceil(len(days) / settings.history_window))
+    about = f"{slug}, {len(days)} days" if len(days) != 1 else f"{slug} of {days[0]}"
+    return tally.estimate(about, per_minute)
+
+
+def estimate_cascade(
+    conn: Connection,
+    ask: CascadeAsk,
+    settings: Settings,
+    *,
+    look: Look | None = None,
+    per_minute: int | None = None,
+) -> Estimate:
+    """One run by hand: the latest ranking, one day or some, with the steps and platforms asked for.
+
+    look: asks for the calendar, and only where a day is asked for that it does not have.
+    """
+    seen = outlook.see(conn, ask.chart, settings)
+    days = {*(ask.days or ()), *([ask.day] if ask.day else ())}
+    if look is not None and days - set(seen.calendar) - seen.here:
+        seen = outlook.see(conn, ask.chart, settings, look, latest=False, named=days)
+    tally = Tally(conn, settings, seen, datetime.now(UTC).date(), ask.force)
+    if ask.past is not None:
+        tally.past(ask.past, ask.steps, 1)
+        return tally.estimate(f"{ask.chart}, {len(ask.past)} days", per_minute)
+    tally.latest(ask.steps, ask.track_platforms, ask.artist_platforms, ask.audience_days, ask.day, by_hand=True)
+    return tally.estimate(f"{ask.chart} of {ask.day}" if ask.day else f"{ask.chart}, latest", per_minute)

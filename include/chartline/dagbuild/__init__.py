@@ -1,1 +1,0 @@
-"""Schedules become DAGs: the one part of Chartline's core that knows Airflow."""

@@ -1,0 +1,1 @@
+"""What followed charts lack, and how it is healed."""

@@ -1,0 +1,211 @@
+"""What alerts are made from: runs that failed, what stopped them, and how slow runs are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+
+import psycopg
+from psycopg.rows import class_row
+
+Connection = psycopg.Connection[Any]
+
+NEWS_DAYS = 2
+"""What ended longer ago was never told and is no news."""
+MOST_RUNS = 200
+USUAL_RUNS = 10
+
+_RUN: LiteralString = """
+    select x.id, x.dag_id, x.run_id, x.chart_slug, c.name as chart_name, x.status, x.error, x.calls, x.started_at,
+           case when x.status = 'running' then (
+               select coalesce(jsonb_object_agg(kind, n), '{}') from (
+                   select kind, count(*) as n from chartline.execution_failure where execution_id = x.id group by 1
+               ) as counted
+           ) else x.failures end as failures,
+           array(select resource || ' ' || entity || case facet when '' then '' else ' ' || facet end
+                        || ': ' || kind || ': ' || reason
+                 from chartline.execution_failure where execution_id = x.id order by id limit 5) as reasons
+    from chartline.chart_sync_execution as x left join chartline.chart as c on c.slug = x.chart_slug"""
+
+_GOOD_SINCE: LiteralString = """
+    exists (select from chartline.chart_sync_execution as good
+            where good.chart_slug = x.chart_slug and good.dag_id = x.dag_id and good.started_at > x.started_at
+              and good.status in ('complete', 'partial', 'deferred'))"""
+
+
+_KIND: LiteralString = r"""
+    case when {x}.run_id like 'heal\_\_%%' then 'heal'
+         when {x}.trigger = 'scheduled' and {x}.run_id like '%%\_to\_%%' then 'past'
+         else {x}.trigger end"""
+
+
+@dataclass(frozen=True)
+class FailedRun:
+    """An execution that failed or was lost, or (`status` running) whose report never ran; `reasons`: its first."""
+
+    id: int
+    dag_id: str
+    run_id: str
+    chart_slug: str
+    chart_name: str | None
+    status: str
+    error: str | None
+    failures: dict[str, int]
+    calls: int
+    started_at: datetime
+    reasons: list[str]
+
+
+def failed_runs(conn: Connection, open_ids: Collection[int]) -> list[FailedRun]:
+    """Runs that failed lately, or that are told of already (`open_ids`, executions), and after which the same DAG has
+    done no better for the chart; the newest of them."""
+    with conn.cursor(row_factory=class_row(FailedRun)) as cursor:
+        return cursor.execute(
+            f"""{_RUN}
+                where x.id in (
+                    select id from chartline.chart_sync_execution
+                    where status in ('failed', 'lost') and finished_at > now() - make_interval(days => %(days)s)
+                    union select unnest(%(open)s::bigint[])
+                ) and x.status in ('failed', 'lost') and not {_GOOD_SINCE}
+                order by x.finished_at desc limit %(most)s""",
+            {"days": NEWS_DAYS, "open": list(open_ids), "most": MOST_RUNS},
+        ).fetchall()
+
+
+def run_of(conn: Connection, dag_id: str, run_id: str) -> FailedRun | None:
+    """One run, whatever its state."""
+    with conn.cursor(row_factory=class_row(FailedRun)) as cursor:
+        return cursor.execute(f"{_RUN} where x.dag_id = %s and x.run_id = %s", [dag_id, run_id]).fetchone()
+
+
+def unsettled(conn: Connection, execution_ids: Collection[int]) -> set[int]:
+    """Those of these executions that are at work (cleared, or never reported) with no better run since."""
+    found = conn.execute(
+        f"""select x.id from chartline.chart_sync_execution as x
+            where x.id = any(%s) and x.status = 'running' and not {_GOOD_SINCE}""",
+        [list(execution_ids)],
+    )
+    return {id for (id,) in found}
+
+
+def well_since(conn: Connection, asked: Collection[tuple[str, datetime]]) -> set[str]:
+    """Of DAGs and times: the DAGs of which a run that began later did its work."""
+    found = conn.execute(
+        """select d.dag_id from unnest(%s::text[], %s::timestamptz[]) as d (dag_id, at) where exists (
+               select from chartline.chart_sync_execution as x
+               where x.dag_id = d.dag_id and x.started_at > d.at
+                 and x.status in ('complete', 'partial', 'deferred'))""",
+        [[dag_id for dag_id, _ in asked], [at for _, at in asked]],
+    )
+    return {dag_id for (dag_id,) in found}
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The newest run that one trouble of the account has ended, how many it ended lately, and whether a call went well
+    after it."""
+
+    at: datetime
+    error: str
+    runs: int
+    well_since: bool
+
+
+def stopped_by(conn: Connection, trouble: str) -> Stopped | None:
+    """What a trouble of the account (the kind of its error) has ended in the last `NEWS_DAYS`; None: nothing."""
+    with conn.cursor(row_factory=class_row(Stopped)) as cursor:
+        return cursor.execute(
+            """with stopped as (
+                   select coalesce(finished_at, started_at) as at, error from chartline.chart_sync_execution
+                   where starts_with(error, %(trouble)s || ':') and (
+                       finished_at > now() - make_interval(days => %(days)s)
+                       or status = 'running' and started_at > now() - make_interval(days => %(days)s))
+               ), newest as (
+                   select * from stopped order by at desc limit 1
+               )
+               select newest.at, newest.error, (select count(*) from stopped)::int as runs,
+                      exists (select from chartline.api_call as call
+                              where call.at > newest.at and call.status between 200 and 299) as well_since
+               from newest""",
+            {"trouble": trouble, "days": NEWS_DAYS},
+        ).fetchone()
+
+
+def went_well_since(conn: Connection, moment: datetime) -> bool:
+    """Whether the API has answered a call after then."""
+    found = conn.execute(
+        "select 1 from chartline.api_call where at > %s and status between 200 and 299 limit 1", [moment]
+    )
+    return found.fetchone() is not None
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long a run has taken for its calls, and what its chart's last runs of the same kind took: medians of
+    `earlier` runs. Times are in seconds, from when its first ranking was there: waiting for it is not working."""
+
+    id: int
+    dag_id: str
+    run_id: str
+    chart_slug: str
+    chart_name: str | None
+    kind: str
+    at_work: bool
+    seconds: float
+    calls: int
+    earlier: int
+    usual_seconds: float | None
+    usual_calls: float | None
+
+
+def paces(conn: Connection, open_subjects: Collection[tuple[str, str, str]]) -> list[Pace]:
+    """Runs at work, runs that ended within the last hour, and the latest of those kinds that are told of already
+    (`open_subjects`: chart slug, DAG id, kind), each beside the chart's last runs of its kind that did their work."""
+    slugs, dags, kinds = ([one[place] for one in open_subjects] for place in range(3))
+    kind = _KIND.replace("{x}", "x")
+    with conn.cursor(row_factory=class_row(Pace)) as cursor:
+        return cursor.execute(
+            f"""with ran as (
+                    select x.*, {kind} as kind, x.status = 'running' as at_work from chartline.chart_sync_execution as x
+                    where x.status = 'running' or x.finished_at > now() - interval '1 hour'
+                    order by x.started_at desc limit %(most)s
+                ), again as (
+                    select x.*, o.kind, x.status = 'running' as at_work
+                    from unnest(%(slugs)s::text[], %(dags)s::text[], %(kinds)s::text[]) as o (slug, dag, kind)
+                    cross join lateral (
+                        select * from chartline.chart_sync_execution as x
+                        where x.chart_slug = o.slug and x.dag_id = o.dag and {kind} = o.kind
+                          and x.status in ('complete', 'partial')
+                        order by x.started_at desc, x.id desc limit 1
+                    ) as x
+                ), looked as (
+                    select * from ran where status in ('running', 'complete', 'partial') union select * from again
+                )
+                select x.id, x.dag_id, x.run_id, x.chart_slug, c.name as chart_name, x.kind, x.at_work,
+                       extract(epoch from coalesce(x.finished_at, now()) - {_begun("x")})::float8 as seconds,
+                       case when x.at_work then (select count(*) from chartline.api_call where execution_id = x.id)
+                            else x.calls end::int as calls,
+                       coalesce(usual.earlier, 0)::int as earlier, usual.usual_seconds, usual.usual_calls
+                from looked as x left join chartline.chart as c on c.slug = x.chart_slug
+                cross join lateral (
+                    select count(*) as earlier,
+                           percentile_cont(0.5) within group (order by seconds) as usual_seconds,
+                           percentile_cont(0.5) within group (order by calls) as usual_calls
+                    from (select e.calls, extract(epoch from e.finished_at - {_begun("e")})::float8 as seconds
+                          from chartline.chart_sync_execution as e
+                          where e.chart_slug = x.chart_slug and e.dag_id = x.dag_id and e.started_at < x.started_at
+                            and {_KIND.replace("{x}", "e")} = x.kind and e.status in ('complete', 'partial')
+                          order by e.started_at desc, e.id desc limit %(usual)s) as last
+                ) as usual
+                order by x.started_at""",
+            {"most": MOST_RUNS, "slugs": slugs, "dags": dags, "kinds": kinds, "usual": USUAL_RUNS},
+        ).fetchall()
+
+
+def _begun(of: LiteralString) -> LiteralString:
+    """SQL: when a run began to work: its first ranking came, or, where all were here, it was opened."""
+    return f"""coalesce((select min(r.fetched_at) from chartline.execution_ranking as l
+                         join chartline.chart_ranking as r on r.id = l.ranking_id
+                         where l.execution_id = {of}.id and r.fetched_at >= {of}.started_at), {of}.started_at)"""

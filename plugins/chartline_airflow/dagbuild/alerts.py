@@ -1,0 +1,66 @@
+"""`alerts`: looks every five minutes at what is wrong and tells people, from the warehouse alone."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime, timedelta
+
+from airflow.sdk import DAG, CronTriggerTimetable, PokeReturnValue, get_current_context, task
+from airflow.sdk.exceptions import AirflowRescheduleException
+
+from chartline.alerts import telling
+from chartline.gaps import healing
+from chartline.settings import settings
+from chartline.warehouse import alerts as rows
+from chartline.warehouse import schema
+from chartline_airflow.channels import base_url, channels
+from chartline_airflow.dagbuild import docs, runtime
+from chartline_airflow.dagbuild.cascade import DEFAULT_ARGS
+from chartline_airflow.notifier import ChartlineNotifier
+
+log = logging.getLogger(__name__)
+
+DAG_ID = "alerts"
+EVERY = timedelta(minutes=5)
+KEPT_DAYS = 90
+
+
+def build() -> DAG:
+    """The DAG."""
+    dag = DAG(
+        DAG_ID,
+        schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC", run_immediately=False),
+        description="Notices what is wrong and tells people",
+        doc_md=docs.ALERTS,
+        tags={"chartline", "alerts"},
+        default_args=DEFAULT_ARGS | {"retries": 1, "execution_timeout": timedelta(minutes=4)},
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
+        on_failure_callback=ChartlineNotifier(),
+    )
+    with dag:
+
+        @task.sensor(mode="reschedule")
+        def look_and_tell() -> PokeReturnValue:
+            ways = channels(settings())
+            with runtime.warehouse() as conn:
+                schema.check(conn)
+                context = get_current_context()
+                lost = healing.find_lost(conn, runtime.run_state(context))
+                for run, reason in healing.close_lost(conn, lost).items():
+                    log.warning("%s: %s", run, reason)
+                for event in telling.look(
+                    conn, settings(), channels=ways, base_url=base_url(), awaited=runtime.awaited(context)
+                ):
+                    log.info("%s: %s", event.event, event.alert.title)
+                telling.run_succeeded(conn, DAG_ID, channels=ways, base_url=base_url())
+                done = telling.deliver(conn, ways)
+                rows.prune(conn, KEPT_DAYS)
+            log.info("%d told, %d to be tried again, %d given up", done.told, done.failed, done.given_up)
+            if done.next_due is not None and done.next_due < EVERY.total_seconds():
+                raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=max(done.next_due, 1.0)))
+            return PokeReturnValue(is_done=True)
+
+        look_and_tell()
+    return dag

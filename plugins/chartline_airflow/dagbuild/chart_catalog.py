@@ -1,0 +1,79 @@
+"""`chart_catalog`: the API's platforms and charts into the warehouse, weekly and on demand."""
+
+from __future__ import annotations
+
+import logging
+
+from airflow.sdk import DAG, CronTriggerTimetable, Param, get_current_context, task
+
+from chartline.cascade import catalogue
+from chartline.errors import BadInput
+from chartline.identifiers import MAX_PLATFORM, PLATFORM, in_form
+from chartline.warehouse import schema
+from chartline_airflow.dagbuild import docs, runtime
+from chartline_airflow.dagbuild.cascade import DEFAULT_ARGS, POOL_FETCH
+from chartline_airflow.notifier import ChartlineNotifier
+
+log = logging.getLogger(__name__)
+
+DAG_ID = "chart_catalog"
+
+PARAMS = {
+    "platforms": Param(
+        [],
+        type="array",
+        items={"type": "string", "pattern": in_form(PLATFORM), "maxLength": MAX_PLATFORM},
+        uniqueItems=True,
+        title="Platforms",
+        description="Codes such as spotify or apple-music, one a line. None: every platform that has charts.",
+    ),
+    "force": Param(
+        False,
+        type="boolean",
+        title="Fetch again",
+        description="Ask again for what is younger than seven days. Each call is billed.",
+    ),
+}
+
+
+def build() -> DAG:
+    """The DAG. It waits for its first Monday: a full catalogue costs calls that nobody asked for yet."""
+    dag = DAG(
+        DAG_ID,
+        schedule=CronTriggerTimetable("0 4 * * 1", timezone="UTC", run_immediately=False),
+        description="Platforms and charts that the API offers",
+        doc_md=docs.CATALOGUE,
+        tags={"chartline", "catalogue"},
+        default_args=DEFAULT_ARGS,
+        params=PARAMS,
+        catchup=False,
+        max_active_runs=1,
+        is_paused_upon_creation=False,
+        on_failure_callback=ChartlineNotifier(),
+        on_success_callback=ChartlineNotifier(well=True),
+    )
+    with dag:
+
+        @task(pool=POOL_FETCH)
+        def refresh_catalogue() -> None:
+            context = get_current_context()
+            config = dict(context["params"])
+            unknown = sorted(set(config) - set(PARAMS))
+            if unknown:
+                raise BadInput(f"config: unknown key {', '.join(unknown)}.", field=unknown[0])
+            with runtime.warehouse() as conn, runtime.api_client() as client:
+                schema.check(conn)
+                found = catalogue.refresh(
+                    conn,
+                    client,
+                    config["platforms"] or None,
+                    lambda platform, stored, total: log.info("%s: %d of %d charts", platform, stored, total),
+                    force=config["force"],
+                    owner=f"{DAG_ID}/{context['dag_run'].run_id}",
+                )
+            log.info("%d charts stored, %d calls, fresh: %s", found.charts, found.calls, found.skipped or "none")
+            for what, reason in found.failed.items():
+                log.warning("%s: %s", what, reason)
+
+        refresh_catalogue()
+    return dag
