@@ -7,8 +7,8 @@ from functools import cache
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from chartline.domain import addresses, ranges
 from chartline.errors import BadInput
-from chartline.soundcharts import addresses, ranges
 
 
 class Settings(BaseSettings):

@@ -64,7 +64,7 @@ class ByWebhook:
         self.conn_id = conn_id
 
     def send(self, message: Mapping[str, Any], number: str) -> Outcome:
-        """See `chartline.operating.alerts.Channel`."""
+        """See `chartline.alerts.telling.Channel`."""
         try:
             connection = BaseHook.get_connection(self.conn_id)
         except AirflowNotFoundException:
@@ -81,7 +81,7 @@ class Unreadable:
         self.why = why
 
     def send(self, message: Mapping[str, Any], number: str) -> Outcome:
-        """See `chartline.operating.alerts.Channel`."""
+        """See `chartline.alerts.telling.Channel`."""
         return Outcome(False, error=self.why)
 
 
@@ -92,7 +92,7 @@ class ByNotifier:
         self.path, self.kwargs = path, kwargs
 
     def send(self, message: Mapping[str, Any], number: str) -> Outcome:
-        """See `chartline.operating.alerts.Channel`."""
+        """See `chartline.alerts.telling.Channel`."""
         began = time.monotonic()
         try:
             notifier = self._notifier()

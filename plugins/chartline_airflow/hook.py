@@ -11,9 +11,9 @@ from airflow.sdk.log import mask_secret
 from requests import Session
 from requests_toolbelt.adapters.socket_options import TCPKeepAliveAdapter
 
+from chartline.domain import ranges
 from chartline.errors import ChartlineError, CredentialsRefused, NotConfigured, NotInPlan, QuotaSpent, TryLater
 from chartline.settings import Settings, settings
-from chartline.soundcharts import ranges
 from chartline.soundcharts.account import CONNECTION, OUR_EXTRAS, ApiAccount
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.soundcharts.endpoints import TEAM_USAGE

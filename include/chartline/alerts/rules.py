@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import psycopg
-
 from chartline.domain.schedule import dag_id
 from chartline.errors import CredentialsRefused, NotFollowed, QuotaSpent
 from chartline.operating import drift, quota, standing
@@ -17,12 +15,11 @@ from chartline.operating.quota import Forecast
 from chartline.operating.standing import Followed
 from chartline.settings import Settings
 from chartline.warehouse.alerts import Alert
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.drift import Drift
 from chartline.warehouse.reads import failing
 from chartline.warehouse.reads import quota as spending
 from chartline.warehouse.reads.failing import FailedRun, Pace
-
-Connection = psycopg.Connection[Any]
 
 FAILED_RUN, OVERDUE, QUOTA, QUARANTINE, CREDENTIALS, SLOW_RUN, FIELD_GONE, APPROVAL = KINDS = (
     "failed_run", "overdue", "quota", "quarantine", "credentials", "slow_run", "field_gone", "approval",

@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-import psycopg
-
 from chartline.alerts import rules
 from chartline.alerts.message import Event, a_test, message
 from chartline.alerts.rules import Found, Looked, Rule
@@ -23,9 +21,8 @@ from chartline.settings import Settings
 from chartline.soundcharts.redaction import redact
 from chartline.warehouse import alerts as rows
 from chartline.warehouse.alerts import Alert
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import failing
-
-Connection = psycopg.Connection[Any]
 
 RULES: dict[str, Rule] = {
     rules.CREDENTIALS: rules.credentials,

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, time
 from typing import Annotated, Any, Self
 
-import psycopg
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from chartline.cascade import planning, report
@@ -28,6 +27,7 @@ from chartline.errors import BadInput, UnknownChart
 from chartline.identifiers import MAX_SLUG, SLUG, UUID, is_whole
 from chartline.settings import Settings
 from chartline.warehouse import executions
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.ledger import Batch, Want
 from chartline.warehouse.reads import entities
 from chartline.warehouse.reads.entities import Kind
@@ -146,7 +146,7 @@ def _wants(uuids: Sequence[str], codes: Iterable[str]) -> list[Want]:
 # -- a run without a ranking of its own ----------------------------------------------------------------------
 
 
-def check(conn: psycopg.Connection[Any], ask: RefreshAsk) -> list[int]:
+def check(conn: Connection, ask: RefreshAsk) -> list[int]:
     """The ids of the newest rankings of the asked charts.
 
     Raises BadInput (tracks or artists that the warehouse does not know, a chart without a ranking) and UnknownChart.
@@ -178,7 +178,7 @@ def check(conn: psycopg.Connection[Any], ask: RefreshAsk) -> list[int]:
     return [found for slug in ask.charts if (found := newest[slug]) is not None]
 
 
-def whose(conn: psycopg.Connection[Any], ask: RefreshAsk) -> tuple[list[str], list[str]]:
+def whose(conn: Connection, ask: RefreshAsk) -> tuple[list[str], list[str]]:
     """The tracks and the artists that are asked for, those of the charts as they are now. Raises as `check`."""
     rankings = check(conn, ask)
     return (

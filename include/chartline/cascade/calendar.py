@@ -7,9 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, Self
-
-import psycopg
+from typing import Self
 
 from chartline.cascade import observing, storing
 from chartline.cascade.run import Run
@@ -19,11 +17,10 @@ from chartline.soundcharts import endpoints, models
 from chartline.soundcharts.calls import Call
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse import calls, charts, ledger, rankings, raw
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.ledger import FOREVER, Settled, Want
 
 log = logging.getLogger(__name__)
-
-Connection = psycopg.Connection[Any]  # in autocommit
 
 RESOURCE = "calendar"
 BROKEN = "broken_calendar"

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 from uuid import uuid4
 
 import psycopg
@@ -20,6 +19,7 @@ from chartline.soundcharts.calls import Answer
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.soundcharts.endpoints import Endpoint
 from chartline.warehouse import calls, catalogue, charts, ledger, raw
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.ledger import Settled, Want
 
 FRESH = timedelta(days=7)
@@ -51,7 +51,7 @@ class CatalogueReport:
 
 
 def refresh(
-    conn: psycopg.Connection[Any],
+    conn: Connection,
     client: SoundchartsClient,
     platforms: Sequence[str] | None = None,
     on_page: OnPage | None = None,
@@ -93,7 +93,7 @@ def refresh(
 
 @dataclass
 class _Refresh:
-    conn: psycopg.Connection[Any]
+    conn: Connection
     client: SoundchartsClient
     owner: str
     stale_before: datetime | None

@@ -35,12 +35,11 @@ from chartline.errors import (
 from chartline.settings import Settings
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse import calls, executions, ledger, raw
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.executions import Counts, Execution, ItemFailure
 from chartline.warehouse.ledger import Batch, Item, Outcome, Settled
 
 log = logging.getLogger(__name__)
-
-Connection = psycopg.Connection[Any]  # in autocommit
 
 
 @dataclass

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import psycopg
-
 from chartline.soundcharts import drift as counting
 from chartline.warehouse import drift
+from chartline.warehouse.connect import Connection
 
 
-def keep(conn: psycopg.Connection[Any]) -> None:
+def keep(conn: Connection) -> None:
     """Keep what was counted since the last time, in a short transaction of its own. `conn` is in autocommit.
 
     Not with the items: all processes add to the same rows, and would wait for each other.

@@ -8,11 +8,10 @@ from datetime import UTC, date, datetime, timedelta
 from math import ceil
 from typing import Any
 
-import psycopg
-
 from chartline.cascade.resources import Metadata, Resource, Series
 from chartline.settings import Settings
 from chartline.warehouse import ledger
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.executions import Execution
 from chartline.warehouse.ledger import Batch, Want
 
@@ -34,7 +33,7 @@ class Ask:
 
 
 def plan(
-    conn: psycopg.Connection[Any],
+    conn: Connection,
     asks: Iterable[Ask],
     execution: Execution,
     settings: Settings,
@@ -73,7 +72,7 @@ def plan(
     return batches
 
 
-def _cut(conn: psycopg.Connection[Any], ask: Ask, token: str, wants: list[Want], share: int, laid: int) -> list[Batch]:
+def _cut(conn: Connection, ask: Ask, token: str, wants: list[Want], share: int, laid: int) -> list[Batch]:
     """Batches of at most `share` calls; the claim's own token serves the first.
 
     All asks together are one rope, cut wherever another `share` is full (`laid`: the calls of the asks before), so

@@ -8,9 +8,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from typing import Any
-
-import psycopg
 
 from chartline.cascade import calendar, observing, storing
 from chartline.cascade.refusals import Refusals
@@ -37,6 +34,7 @@ from chartline.soundcharts.calls import Answer, Call
 from chartline.soundcharts.client import RankingPages, SoundchartsClient
 from chartline.warehouse import calls, charts, executions, ledger, rankings, raw
 from chartline.warehouse.charts import ChartRow
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.executions import ItemFailure
 from chartline.warehouse.ledger import FOREVER, Settled, Want
 
@@ -104,9 +102,7 @@ def wait(asked_early: int, late_hours: int) -> timedelta | None:
     return waits[-1] if sum(waits, timedelta()) <= timedelta(hours=late_hours) else None
 
 
-def keep(
-    conn: psycopg.Connection[Any], slug: str, pages: RankingPages, at: datetime, execution_id: int | None
-) -> Settled:
+def keep(conn: Connection, slug: str, pages: RankingPages, at: datetime, execution_id: int | None) -> Settled:
     """Keep a whole ranking raw, in the caller's transaction; what the ledger has to say of it."""
     day = pages.day.isoformat()
     parts = [raw.RawAnswer.of(RESOURCE, slug, day, part, answer, at) for part, answer in enumerate(pages.answers)]
@@ -115,7 +111,7 @@ def keep(
 
 
 def keep_begun(
-    conn: psycopg.Connection[Any],
+    conn: Connection,
     slug: str,
     facet: str,
     pages: Sequence[Answer],
@@ -130,7 +126,7 @@ def keep_begun(
     )
 
 
-def begun(conn: psycopg.Connection[Any], slug: str, facet: str, now: datetime) -> list[Answer]:
+def begun(conn: Connection, slug: str, facet: str, now: datetime) -> list[Answer]:
     """The pages of a ranking that came a short while ago and can be gone on with; `facet`: its day, or LATEST."""
     kept = raw.latest(conn, BEGUN, slug, facet)
     good_for = LATEST_GOOD if facet == LATEST else calendar.GOES_ON
@@ -139,7 +135,7 @@ def begun(conn: psycopg.Connection[Any], slug: str, facet: str, now: datetime) -
     return [page.answer() for page in kept]
 
 
-def knows_latest(conn: psycopg.Connection[Any], slug: str, now: datetime) -> bool:
+def knows_latest(conn: Connection, slug: str, now: datetime) -> bool:
     """Whether the latest ranking was asked for a moment ago, and came."""
     entry = ledger.find(conn, RESOURCE, slug, [LATEST]).get(LATEST)
     if entry is None or entry.outcome != "ok" or entry.fetched_at is None:
@@ -152,7 +148,7 @@ class _Fetch:
     """One try of one run."""
 
     run: Run
-    conn: psycopg.Connection[Any]
+    conn: Connection
     last_try: bool
     failed: dict[date, ChartlineError] = field(default_factory=dict)
     absent: set[date] = field(default_factory=set)

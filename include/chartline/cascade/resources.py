@@ -12,7 +12,6 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from typing import Any
 
-import psycopg
 from pydantic import BaseModel
 
 from chartline.settings import Settings
@@ -20,11 +19,10 @@ from chartline.soundcharts import endpoints, models
 from chartline.soundcharts.calls import Answer
 from chartline.soundcharts.endpoints import Endpoint
 from chartline.warehouse import artists, audience, tables, tracks
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.executions import Counts
 from chartline.warehouse.ledger import Item
 from chartline.warehouse.merge import MergeTable
-
-Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
-
-import psycopg
 
 from chartline.domain.asks import CascadeAsk
 from chartline.settings import Settings
 from chartline.soundcharts.client import SoundchartsClient
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.executions import Execution
 
 
@@ -28,7 +26,7 @@ class Run:
     """
 
     execution: Execution
-    connect: Callable[[], psycopg.Connection[Any]]
+    connect: Callable[[], Connection]
     client: Callable[[], SoundchartsClient]
     settings: Settings
     now: Callable[[], datetime] = _real_time

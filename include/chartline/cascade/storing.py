@@ -20,9 +20,9 @@ from chartline.errors import (
     WarehouseUnavailable,
 )
 from chartline.soundcharts.redaction import redact
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.merge import REFUSED
 
-Connection = psycopg.Connection[Any]
 Thing = TypeVar("Thing")
 
 AGAIN = 5

@@ -5,9 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
-
-import psycopg
 
 from chartline.cascade import audience, planning, ranking, storing
 from chartline.cascade.planning import Ask
@@ -16,6 +13,7 @@ from chartline.cascade.run import Run
 from chartline.errors import ChartlineError, RankingIncomplete
 from chartline.soundcharts import models
 from chartline.warehouse import charts, executions, rankings, raw
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.executions import Counts, ItemFailure
 from chartline.warehouse.ledger import Batch, Want
 from chartline.warehouse.rankings import Fetched
@@ -59,7 +57,7 @@ def has_ranking(run: Run) -> bool:
         return executions.ranking_count(conn, run.execution.id) > 0
 
 
-def _store(conn: psycopg.Connection[Any], run: Run, days: Sequence[date]) -> dict[date, ChartlineError]:
+def _store(conn: Connection, run: Run, days: Sequence[date]) -> dict[date, ChartlineError]:
     """Store what is not stored yet; the days that cannot be, with the reason."""
     slug = run.ask.chart
     chart = charts.find(conn, slug)
@@ -89,7 +87,7 @@ def _store(conn: psycopg.Connection[Any], run: Run, days: Sequence[date]) -> dic
     return broken
 
 
-def _read(conn: psycopg.Connection[Any], slug: str, day: date) -> Fetched:
+def _read(conn: Connection, slug: str, day: date) -> Fetched:
     """The kept pages of a day, parsed and checked. Raises ContractBroken, RankingIncomplete.
 
     They are of the chart that was asked, whatever slug the API gives it now: else its days would go to another chart,
@@ -107,9 +105,7 @@ def _read(conn: psycopg.Connection[Any], slug: str, day: date) -> Fetched:
     return Fetched([page.asked_as(slug) for page in parsed], pages[0].fetched_at)
 
 
-def _store_group(
-    conn: psycopg.Connection[Any], run: Run, fetched: Mapping[date, Fetched]
-) -> dict[date, ChartlineError]:
+def _store_group(conn: Connection, run: Run, fetched: Mapping[date, Fetched]) -> dict[date, ChartlineError]:
     """One transaction for a few rankings; one for each when one of them cannot be stored."""
     if not fetched:
         return {}
@@ -127,7 +123,7 @@ def _store_group(
     return broken
 
 
-def _write(conn: psycopg.Connection[Any], run: Run, fetched: Sequence[Fetched]) -> None:
+def _write(conn: Connection, run: Run, fetched: Sequence[Fetched]) -> None:
     named = fetched[0].pages[0].chart
     chart = charts.find(conn, named.slug)
     done = rankings.store_all(conn, chart.id if chart else charts.upsert_chart(conn, named), fetched)
@@ -142,7 +138,7 @@ def _write(conn: psycopg.Connection[Any], run: Run, fetched: Sequence[Fetched]) 
     executions.add_counts(conn, run.execution.id, counts)
 
 
-def plan_track_metadata(conn: psycopg.Connection[Any], run: Run) -> list[Batch]:
+def plan_track_metadata(conn: Connection, run: Run) -> list[Batch]:
     """Batches of the run's tracks whose metadata is due."""
     if "track_metadata" not in run.ask.steps:
         return []

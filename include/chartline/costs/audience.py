@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from math import ceil
-from typing import Any
-
-import psycopg
 
 from chartline.cascade import audience
 from chartline.cascade.audience import RefreshAsk
@@ -14,11 +11,12 @@ from chartline.cascade.resources import ARTIST_AIRPLAY, TRACK_AIRPLAY, Series
 from chartline.costs.model import Estimate, Range
 from chartline.costs.tally import AIRPLAY_PAGES
 from chartline.settings import Settings
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import costs
 
 
 def estimate_refresh(
-    conn: psycopg.Connection[Any], ask: RefreshAsk, settings: Settings, *, per_minute: int | None = None
+    conn: Connection, ask: RefreshAsk, settings: Settings, *, per_minute: int | None = None
 ) -> Estimate:
     """The windows of all series that are due; airplay may have further pages. Raises as `audience.check`."""
     tracks, artists = audience.whose(conn, ask)

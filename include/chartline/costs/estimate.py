@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from math import ceil
-from typing import Annotated, Any
+from typing import Annotated
 
-import psycopg
 from pydantic import Field
 
 from chartline.costs import outlook
@@ -17,8 +16,8 @@ from chartline.costs.tally import Tally
 from chartline.domain.asks import METADATA, STEPS, CascadeAsk, Step
 from chartline.domain.schedule import Schedule
 from chartline.settings import Settings
+from chartline.warehouse.connect import Connection
 
-Connection = psycopg.Connection[Any]
 Whole = Annotated[int, Field(ge=0)]
 
 

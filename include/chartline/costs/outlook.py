@@ -6,10 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from math import ceil
-from typing import Any
 from uuid import uuid4
-
-import psycopg
 
 from chartline.cascade import calendar as listing
 from chartline.cascade import ranking
@@ -23,10 +20,10 @@ from chartline.soundcharts.client import SoundchartsClient
 from chartline.soundcharts.models import RankingItem, RankingPage
 from chartline.warehouse import calls, charts, ledger, raw
 from chartline.warehouse.charts import ChartRow
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import costs, gaps
 from chartline.warehouse.reads.costs import Standing
 
-Connection = psycopg.Connection[Any]
 Look = Callable[[], SoundchartsClient]
 
 RANKINGS = 31

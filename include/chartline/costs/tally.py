@@ -6,9 +6,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from math import ceil
-from typing import Any
-
-import psycopg
 
 from chartline.cascade.resources import (
     ARTIST_AIRPLAY,
@@ -30,10 +27,9 @@ from chartline.domain.asks import Step
 from chartline.settings import Settings
 from chartline.soundcharts import endpoints
 from chartline.warehouse import rankings
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.ledger import Item, Want
 from chartline.warehouse.reads import costs
-
-Connection = psycopg.Connection[Any]
 
 PAGE, BATCH = endpoints.AVAILABLE_RANKINGS.page_limit, endpoints.SONG.batch
 USUAL_CALENDAR = 1500

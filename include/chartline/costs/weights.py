@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
-import psycopg
-
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import costs
 
 PARTS: dict[str, tuple[str, ...]] = {
@@ -58,7 +57,7 @@ class Weights:
     places: int
 
     @classmethod
-    def of(cls, conn: psycopg.Connection[Any], places: int) -> Self:
+    def of(cls, conn: Connection, places: int) -> Self:
         """The warehouse's own averages, and what is usual for tables that hold little."""
         found = costs.row_bytes(conn, sorted({table for parts in PARTS.values() for table in parts}))
         row = {}

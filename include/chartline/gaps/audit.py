@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import psycopg
-
 from chartline.domain import cadence
 from chartline.domain.cadence import Rhythm
 from chartline.domain.read_schedule import ReadSchedule
 from chartline.domain.schedule import Schedule
 from chartline.schedules import service
 from chartline.warehouse import charts, rankings, schedules
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import gaps
 from chartline.warehouse.reads.gaps import Ended, Unclosed
 
@@ -102,7 +101,7 @@ class ChartGaps:
 DAYS = ("missing", "short", "absent", "busy", "failed")
 
 
-def followed(conn: psycopg.Connection[Any], slug: str = "") -> tuple[list[Schedule], dict[str, str]]:
+def followed(conn: Connection, slug: str = "") -> tuple[list[Schedule], dict[str, str]]:
     """The schedules of all charts, or of one, and why others cannot be used (their rows are wrong).
 
     Raises UnknownChart and BadInput (not followed) for `slug`.
@@ -131,9 +130,7 @@ def wanted(schedule: Schedule, now: datetime) -> tuple[date, date]:
     return max(first, schedule.began_with or first), last
 
 
-def audit(
-    conn: psycopg.Connection[Any], followed: Iterable[Schedule], now: datetime, slack: timedelta
-) -> list[ChartGaps]:
+def audit(conn: Connection, followed: Iterable[Schedule], now: datetime, slack: timedelta) -> list[ChartGaps]:
     """What each chart lacks at `now`. Makes no call: the calendar counts as it stands.
 
     slack: how long after its run time a schedule may go without its ranking before it is overdue.
@@ -146,7 +143,7 @@ def audit(
 
 
 def _of_chart(
-    conn: psycopg.Connection[Any], schedule: Schedule, at_work: Sequence[Unclosed], now: datetime, slack: timedelta
+    conn: Connection, schedule: Schedule, at_work: Sequence[Unclosed], now: datetime, slack: timedelta
 ) -> ChartGaps:
     first, last = wanted(schedule, now)
     listed = gaps.listed_days(conn, schedule.chart_id)
@@ -198,7 +195,7 @@ def _begins(schedule: Schedule, listed: Sequence[date], first: date) -> date | N
 
 
 def _overdue(
-    conn: psycopg.Connection[Any],
+    conn: Connection,
     schedule: Schedule,
     listed: Sequence[date],
     at_work: Sequence[Unclosed],

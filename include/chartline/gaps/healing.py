@@ -10,8 +10,6 @@ from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
 
-import psycopg
-
 from chartline.cascade import calendar
 from chartline.domain.schedule import Schedule
 from chartline.errors import ChartlineError, StopRun, WarehouseUnavailable
@@ -19,6 +17,7 @@ from chartline.gaps.audit import ChartGaps, wanted
 from chartline.settings import Settings
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse import executions
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import gaps
 from chartline.warehouse.reads.gaps import Unclosed
 
@@ -52,7 +51,7 @@ class Refreshed:
 
 
 def refresh_calendars(
-    connect: Callable[[], AbstractContextManager[psycopg.Connection[Any]]],
+    connect: Callable[[], AbstractContextManager[Connection]],
     client: SoundchartsClient,
     followed: Collection[Schedule],
     settings: Settings,
@@ -115,7 +114,7 @@ def _in_runs(days: Iterable[date], window: int) -> Iterable[tuple[date, ...]]:
         yield run
 
 
-def find_lost(conn: psycopg.Connection[Any], state_of: RunState) -> list[tuple[Unclosed, str]]:
+def find_lost(conn: Connection, state_of: RunState) -> list[tuple[Unclosed, str]]:
     """The executions whose Airflow run is not at work any more, and why each counts as lost."""
     found = []
     for execution in gaps.unclosed(conn):
@@ -127,19 +126,23 @@ def find_lost(conn: psycopg.Connection[Any], state_of: RunState) -> list[tuple[U
     return found
 
 
-def close_lost(conn: psycopg.Connection[Any], lost: Iterable[tuple[Unclosed, str]]) -> dict[str, str]:
+def close_lost(conn: Connection, lost: Iterable[tuple[Unclosed, str]]) -> dict[str, str]:
     """Close them and free what they had leased; by `dag_id/run_id`, why. One that has meanwhile closed by itself
     keeps its status and is left out: a run's report is written before the run ends."""
-    return {execution.owner: reason for execution, reason in lost if executions.close_lost(conn, execution, reason)}
+    return {
+        execution.owner: reason
+        for execution, reason in lost
+        if executions.close_lost(conn, execution.id, execution.owner, reason)
+    }
 
 
-def end(conn: psycopg.Connection[Any], dag_id: str, run_id: str, reason: str) -> None:
+def end(conn: Connection, dag_id: str, run_id: str, reason: str) -> None:
     """Close the execution of a run that does not go on, and free what it had leased; nothing where it opened none."""
     for execution in gaps.unclosed(conn):
         if (execution.dag_id, execution.run_id) == (dag_id, run_id):
-            executions.close_lost(conn, execution, reason)
+            executions.close_lost(conn, execution.id, execution.owner, reason)
 
 
-def at_work(conn: psycopg.Connection[Any], dag_id: str) -> int:
+def at_work(conn: Connection, dag_id: str) -> int:
     """How many runs of a DAG have opened their execution and not closed it."""
     return sum(run.dag_id == dag_id for run in gaps.unclosed(conn))

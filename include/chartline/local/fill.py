@@ -6,13 +6,11 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-import psycopg
-
 from chartline.domain.schedule import dag_id
 from chartline.local.airflow import AirflowSilent
 from chartline.local.screen import Screen
 from chartline.local.stack import Stack
-from chartline.warehouse.connect import connect
+from chartline.warehouse.connect import Connection, connect
 from chartline.warehouse.reads import progress
 from chartline.warehouse.reads.progress import ChartProgress
 
@@ -46,7 +44,7 @@ def wait_filled(stack: Stack, screen: Screen) -> list[str]:
             time.sleep(POLL)
 
 
-def _reasons(stack: Stack, conn: psycopg.Connection[Any]) -> list[str] | None:
+def _reasons(stack: Stack, conn: Connection) -> list[str] | None:
     """None while there is something to wait for; else why charts are not filled (empty: all are)."""
     try:
         dags = {dag["dag_id"]: dag for dag in _dags(stack)}

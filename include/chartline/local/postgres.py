@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import quote
 
 import psutil
@@ -27,6 +27,7 @@ from psycopg import sql
 from chartline.errors import AskPerson, WarehouseUnavailable
 from chartline.files import UMASK, private, write_private
 from chartline.local.ports import LOOPBACK, PortTaken, free_port, is_free
+from chartline.warehouse.connect import Connection
 
 SUPERUSER = "postgres"
 OS_USERS = ("postgres", "chartline")  # the first that exists is taken; the last is made when none does
@@ -385,7 +386,7 @@ def _beside(folder: Path, copy: Path, *, suffix: str = "") -> None:
             (copy / path.name).symlink_to(path)
 
 
-def _role(conn: psycopg.Connection[Any], user: str, password: str) -> None:
+def _role(conn: Connection, user: str, password: str) -> None:
     """A role with a login and no right to anything of the server. It gets the password as a SCRAM verifier, so that no
     log can hold it."""
     verifier = conn.pgconn.encrypt_password(password.encode(), user.encode(), b"scram-sha-256").decode()

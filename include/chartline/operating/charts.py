@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
-import psycopg
 from pydantic import BaseModel
 
 from chartline.domain import cadence
@@ -18,10 +17,9 @@ from chartline.operating.standing import Followed, State
 from chartline.schedules import service
 from chartline.settings import Settings
 from chartline.warehouse.charts import ChartRow
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import charts, gaps
 from chartline.warehouse.reads.charts import ListedChart, RankedTrack, Span, StoredDay, Wanted
-
-Connection = psycopg.Connection[Any]
 
 ALL = (date(1900, 1, 1), date(2999, 12, 31))
 
@@ -81,7 +79,7 @@ def find(
 ) -> tuple[list[ChartLine], int]:
     """A page of the charts that are wanted, and how many there are.
 
-    sort: one of `chart_lists.SORTS`, with `-` before it the other way round. Six queries at the most; a `state` of
+    sort: one of `reads.charts.SORTS`, with `-` before it the other way round. Six queries at the most; a `state` of
     followed charts looks at all that are followed. Raises BadInput for `sort`.
     """
     name = sort.removeprefix("-")
@@ -101,7 +99,7 @@ def page(
     offset: int,
     follows: Mapping[str, Followed] | None = None,
 ) -> tuple[list[ChartLine], int]:
-    """A page of the charts that are wanted, and how many there are. sort: as of `chart_lists.lines`, - before it;
+    """A page of the charts that are wanted, and how many there are. sort: as of `reads.charts.lines`, - before it;
     follows: all that are followed, where known."""
     total = charts.count(conn, wanted)
     down, name = sort.startswith("-"), sort.removeprefix("-")

@@ -31,7 +31,7 @@ from chartline.soundcharts.client import SoundchartsClient
 from chartline.soundcharts.endpoints import TEAM_USAGE
 from chartline.soundcharts.limiter import NoLimiter
 from chartline.warehouse import privileges, schema
-from chartline.warehouse.connect import connect, is_pooled
+from chartline.warehouse.connect import Connection, connect, is_pooled
 
 State = Literal["ok", "warning", "problem"]
 OK: State = "ok"
@@ -141,7 +141,7 @@ def _differing() -> list[str] | None:
     return found if compared else None
 
 
-def _connect(url: Callable[[], str], open_: ExitStack) -> tuple[psycopg.Connection[Any] | None, Line]:
+def _connect(url: Callable[[], str], open_: ExitStack) -> tuple[Connection | None, Line]:
     try:
         conn = open_.enter_context(connect(url()))
     except ChartlineError as trouble:
@@ -156,7 +156,7 @@ def _connect(url: Callable[[], str], open_: ExitStack) -> tuple[psycopg.Connecti
     return conn, Line("warehouse", OK, place)
 
 
-def _warehouse(conn: psycopg.Connection[Any]) -> Iterator[Line]:
+def _warehouse(conn: Connection) -> Iterator[Line]:
     try:
         schema.check(conn)
         yield Line("schema", OK, f"At {schema.head()}, as this code needs.")
@@ -180,7 +180,7 @@ def _warehouse(conn: psycopg.Connection[Any]) -> Iterator[Line]:
     yield _clock("warehouse clock", privileges.clock(conn), "the warehouse's host")
 
 
-def _source(account: Callable[[], ApiAccount], given: Settings, conn: psycopg.Connection[Any] | None) -> Iterator[Line]:
+def _source(account: Callable[[], ApiAccount], given: Settings, conn: Connection | None) -> Iterator[Line]:
     try:
         own = account()
     except ChartlineError as wrong:
@@ -209,7 +209,7 @@ def _source(account: Callable[[], ApiAccount], given: Settings, conn: psycopg.Co
         yield _clock("API clock", dates[-1], "this machine (Soundcharts' is right)")
 
 
-def _quota(left: int | None, conn: psycopg.Connection[Any] | None) -> Line:
+def _quota(left: int | None, conn: Connection | None) -> Line:
     if left is None:
         return Line("quota", WARNING, "Soundcharts does not say what is left.", "Look at the account's page there.")
     if left <= 0:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
-
-import psycopg
 
 from chartline.warehouse import drift
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.drift import Drift, Kind, Standing
 
 RECENT = timedelta(days=7)
@@ -25,12 +23,12 @@ MEANING: Mapping[Kind, str] = {
 ADVICE = "See them with: chartline drift. What became of a field can be read in docs/howto/drift.md."
 
 
-def look(conn: psycopg.Connection[Any], now: datetime) -> list[Standing]:
+def look(conn: Connection, now: datetime) -> list[Standing]:
     """What was noticed lately, by kind. One query."""
     return drift.standing(conn, now - RECENT, now - LONG)
 
 
-def gone(conn: psycopg.Connection[Any], now: datetime) -> list[Drift]:
+def gone(conn: Connection, now: datetime) -> list[Drift]:
     """The fields that always came and went missing within `LONG`."""
     found, _ = drift.listed(conn, kind=["gone"], limit=200)
     return [one for one in found if one.first_seen_at > now - LONG]

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Literal
 
-import psycopg
 from pydantic import BaseModel
 
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import entities
 from chartline.warehouse.reads.entities import Kind
 
-Connection = psycopg.Connection[Any]
 Precision = Literal["year", "month", "day"]
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
 
-import psycopg
 from pydantic import BaseModel
 
 from chartline.cascade.report import NOT_THERE
@@ -18,10 +17,9 @@ from chartline.operating import progress, refresh
 from chartline.operating.progress import Progress
 from chartline.operating.quota import RESOURCES
 from chartline.settings import Settings
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import executions, quota
 from chartline.warehouse.reads.executions import Row, Wanted
-
-Connection = psycopg.Connection[Any]
 
 Status = Literal["running", "complete", "partial", "deferred", "failed", "lost"]
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-import psycopg
 from pydantic import BaseModel
 
 from chartline.domain.schedule import DAG_PREFIX
@@ -22,10 +21,10 @@ from chartline.settings import Settings
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.soundcharts.endpoints import TEAM_USAGE
 from chartline.warehouse import calls, schema
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.drift import Standing
 from chartline.warehouse.reads import health
 
-Connection = psycopg.Connection[Any]
 Status = Literal["ok", "warning", "error", "unknown"]
 
 SHOWN = 20

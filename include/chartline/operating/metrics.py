@@ -7,15 +7,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from math import isinf, isnan
-from typing import Any, Literal, get_args
-
-import psycopg
+from typing import Literal, get_args
 
 from chartline.operating import quota as quotas
 from chartline.operating import standing
 from chartline.operating.standing import State
 from chartline.settings import Settings
 from chartline.warehouse import usage
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import health, quota
 
 STATUSES = ("running", "complete", "partial", "deferred", "failed", "lost")
@@ -37,12 +36,12 @@ class Metric:
         return self
 
 
-def text(conn: psycopg.Connection[Any], settings: Settings, now: datetime) -> str:
+def text(conn: Connection, settings: Settings, now: datetime) -> str:
     """All metrics. Eleven queries; a series for each followed chart, else a fixed number."""
     return render(collect(conn, settings, now))
 
 
-def collect(conn: psycopg.Connection[Any], settings: Settings, now: datetime) -> list[Metric]:
+def collect(conn: Connection, settings: Settings, now: datetime) -> list[Metric]:
     """The metrics with their values."""
     follows = standing.followed(conn, settings, now)
     totals = health.totals(conn)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import psycopg
 from pydantic import BaseModel
 
 from chartline.cascade.resources import (
@@ -21,6 +20,7 @@ from chartline.cascade.resources import (
 from chartline.domain import platforms
 from chartline.domain.asks import STEPS, CascadeAsk
 from chartline.settings import Settings
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import executions
 from chartline.warehouse.reads.executions import Part, Row
 
@@ -61,7 +61,7 @@ class Progress(BaseModel):
     steps: list[StepProgress]
 
 
-def of(conn: psycopg.Connection[Any], row: Row, settings: Settings) -> Progress:
+def of(conn: Connection, row: Row, settings: Settings) -> Progress:
     """The progress of an execution. Two queries: a look into the ledger for each thing that it needs."""
     if "chart" not in row.settings:  # it has not got so far as to know what it is asked for, or refreshes an audience
         step = "ranking" if row.status == "running" and not row.settings else None
@@ -111,7 +111,7 @@ def _wanted(asked: dict[str, Any], settings: Settings) -> tuple[dict[tuple[str, 
     return tracks, artists
 
 
-def _ranking(conn: psycopg.Connection[Any], row: Row, ask: CascadeAsk) -> StepProgress:
+def _ranking(conn: Connection, row: Row, ask: CascadeAsk) -> StepProgress:
     done = len(executions.rankings_done(conn, row.id))
     days = ask.days if ask.days is not None else () if ask.current else ask.interval or ()
     wanted = max(len(days), 1)

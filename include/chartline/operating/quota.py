@@ -6,17 +6,16 @@ from calendar import monthrange
 from collections.abc import Callable, Hashable, Iterable
 from datetime import UTC, date, datetime, timedelta
 from math import ceil
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import psycopg
 from pydantic import BaseModel
 
 from chartline.soundcharts import endpoints
 from chartline.warehouse import usage
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import quota
 from chartline.warehouse.reads.quota import Left, Spent
 
-Connection = psycopg.Connection[Any]
 Key = TypeVar("Key", bound=Hashable)
 
 RATE_DAYS = 7

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-import psycopg
 from pydantic import BaseModel
 
 from chartline.cascade.audience import RefreshAsk
@@ -26,11 +25,10 @@ from chartline.domain.run_ids import refresh_run_id
 from chartline.errors import BadInput, NotAllowed
 from chartline.settings import Settings
 from chartline.warehouse import bookings
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import series
 from chartline.warehouse.reads.entities import Kind
 from chartline.warehouse.reads.series import Known
-
-Connection = psycopg.Connection[Any]
 
 DAG_ID = "audience_refresh"
 State = Literal["not_needed", "offered", "not_allowed", "running", "started", "put_off"]

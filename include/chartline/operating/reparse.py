@@ -97,7 +97,7 @@ def _in_a_process(_: Callable[[], object]) -> None:
     here = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH", "")]))
     subprocess.run(
-        ["sh", "-c", '"$0" -m chartline.schedules.reparse </dev/null >/dev/null 2>&1 &', sys.executable],
+        ["sh", "-c", '"$0" -m chartline.operating.reparse </dev/null >/dev/null 2>&1 &', sys.executable],
         start_new_session=True, env={**os.environ, "PYTHONPATH": path}, check=True,
     )  # fmt: skip
 

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
-import psycopg
 from pydantic import BaseModel
 
 from chartline.domain.read_schedule import ReadSchedule
@@ -20,12 +19,11 @@ from chartline.operating.standing import Followed, State
 from chartline.schedules import service, version
 from chartline.settings import Settings
 from chartline.warehouse import schedules
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import charts as charts_read
 from chartline.warehouse.reads import executions as executions_read
 from chartline.warehouse.reads import schedules as schedules_read
 from chartline.warehouse.reads.charts import Wanted
-
-Connection = psycopg.Connection[Any]
 
 FollowedState = Literal["active", "overdue", "paused", "quarantined"]
 RECENT = 10

@@ -12,16 +12,15 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any, Literal, Self
 
-import psycopg
 from pydantic import BaseModel, ConfigDict, Field
 
 from chartline.domain.platforms import AIRPLAY
 from chartline.errors import BadInput
 from chartline.operating.refresh import Age, Refresh
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import series
 from chartline.warehouse.reads.series import Plays, Value
 
-Connection = psycopg.Connection[Any]
 Resolution = Literal["day", "week", "month"]
 
 DAY = timedelta(days=1)

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, partial
-from typing import Any, Literal
-
-import psycopg
+from typing import Literal
 
 from chartline.domain.read_schedule import ReadSchedule
 from chartline.domain.schedule import Schedule
@@ -16,6 +14,7 @@ from chartline.gaps import audit as gap
 from chartline.gaps.audit import Overdue
 from chartline.settings import Settings
 from chartline.warehouse import schedules
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import gaps, health
 from chartline.warehouse.reads.health import Standing
 
@@ -42,7 +41,7 @@ class Followed:
 
 
 def followed(
-    conn: psycopg.Connection[Any], settings: Settings, now: datetime, slugs: Sequence[str] | None = None
+    conn: Connection, settings: Settings, now: datetime, slugs: Sequence[str] | None = None
 ) -> dict[str, Followed]:
     """The followed charts, or those of `slugs`, by slug. Three queries, however many there are."""
     if slugs is not None and not slugs:

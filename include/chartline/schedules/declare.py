@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import psycopg
 import yaml
 
 from chartline.domain.read_schedule import ReadSchedule
@@ -22,6 +21,7 @@ from chartline.domain.schedule import ScheduleSettings, default_frequency
 from chartline.errors import BadInput, UnknownChart
 from chartline.schedules import service
 from chartline.warehouse import changes, schedules
+from chartline.warehouse.connect import Connection
 
 Action = Literal["add", "change", "remove"]
 
@@ -77,7 +77,7 @@ def read(text: str, name: str) -> dict[str, dict[str, Any]]:
 
 
 def apply(
-    conn: psycopg.Connection[Any],
+    conn: Connection,
     declared: Mapping[str, Mapping[str, Any]],
     *,
     name: str = "charts.yaml",
@@ -129,7 +129,7 @@ def apply(
     return sorted(differences, key=lambda difference: difference.slug)
 
 
-def export(conn: psycopg.Connection[Any]) -> str:
+def export(conn: Connection) -> str:
     """The schedules as a file that `read` and `apply` take: only what is not a default is said.
 
     Raises BadInput for rows that are wrong; mend these first.

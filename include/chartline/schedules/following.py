@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-import psycopg
-
 from chartline.costs.estimate import estimate_schedule
 from chartline.costs.model import Estimate
 from chartline.domain.schedule import Schedule
@@ -19,8 +17,7 @@ from chartline.schedules.declare import Difference
 from chartline.schedules.service import Client
 from chartline.settings import Settings
 from chartline.warehouse import schedules
-
-Connection = psycopg.Connection[Any]
+from chartline.warehouse.connect import Connection
 
 
 def proposed(conn: Connection, slug: str, settings: Mapping[str, Any], client: Client | None = None) -> Schedule:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import psycopg
 from pydantic import ValidationError
 
 from chartline.cascade import ranking
@@ -22,6 +21,7 @@ from chartline.soundcharts import endpoints, models
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse import calls, changes, charts, schedules
 from chartline.warehouse.charts import ChartRow
+from chartline.warehouse.connect import Connection
 
 Client = Callable[[], SoundchartsClient]
 
@@ -33,7 +33,7 @@ TIMING = ("sync_frequency", "custom_interval_hours", "cron")
 
 
 def add(
-    conn: psycopg.Connection[Any],
+    conn: Connection,
     slug: str,
     settings: Mapping[str, Any] | None = None,
     *,
@@ -63,7 +63,7 @@ def add(
 
 
 def change(
-    conn: psycopg.Connection[Any],
+    conn: Connection,
     slug: str,
     settings: Mapping[str, Any],
     *,
@@ -105,7 +105,7 @@ def past_asked(before: Mapping[str, Any], after: Mapping[str, Any], *, held: boo
     return {"history_asked_at": datetime.now(UTC), "history_held": held}
 
 
-def release_history(conn: psycopg.Connection[Any], slug: str, *, by: str = "") -> Schedule:
+def release_history(conn: Connection, slug: str, *, by: str = "") -> Schedule:
     """Let the past that was held come, from the interval that is the latest complete one now. Raises BadInput."""
     released = {"history_held": False, "history_asked_at": datetime.now(UTC)}
     with conn.transaction():
@@ -118,7 +118,7 @@ def release_history(conn: psycopg.Connection[Any], slug: str, *, by: str = "") -
     return _stored(conn, slug)
 
 
-def remove(conn: psycopg.Connection[Any], slug: str, *, by: str = "", seen: Collection[str] | None = None) -> None:
+def remove(conn: Connection, slug: str, *, by: str = "", seen: Collection[str] | None = None) -> None:
     """Follow a chart no longer; its rankings and executions stay. Raises BadInput when it is not followed, and as
     `change` for `seen`."""
     with conn.transaction():
@@ -170,7 +170,7 @@ def with_timing(before: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[
     return {**settings, **timing}
 
 
-def find_chart(conn: psycopg.Connection[Any], slug: str, client: Client | None = None) -> ChartRow:
+def find_chart(conn: Connection, slug: str, client: Client | None = None) -> ChartRow:
     """The chart of that slug, asked of the API when the warehouse does not know it (one call, recorded, and kept for
     whoever fetches the latest ranking; the chart is stored). Raises UnknownChart, and the errors of the account."""
     if not is_whole(SLUG, slug, MAX_SLUG):
@@ -204,7 +204,7 @@ def not_followed(slug: str) -> NotFollowed:
     )
 
 
-def _ask(conn: psycopg.Connection[Any], slug: str, client: Client) -> None:
+def _ask(conn: Connection, slug: str, client: Client) -> None:
     """The API has no look-up of a chart; the first page of its latest ranking tells of the chart too, and is kept: who
     fetches that ranking next goes on from there."""
     endpoint, now = endpoints.RANKING_LATEST, datetime.now(UTC)
@@ -227,7 +227,7 @@ def _columns(schedule: Schedule) -> dict[str, Any]:
     return {name: getattr(schedule, name) for name in ScheduleSettings.model_fields}
 
 
-def _stored(conn: psycopg.Connection[Any], slug: str) -> Schedule:
+def _stored(conn: Connection, slug: str) -> Schedule:
     schedule = schedules.get(conn, slug)
     if schedule is None:
         raise not_followed(slug)  # removed by someone else at this moment

@@ -10,13 +10,13 @@ from collections.abc import Collection, Mapping
 from hashlib import blake2b
 from typing import Any
 
-import psycopg
 from pydantic_core import to_jsonable_python
 
 from chartline.domain.schedule import ScheduleSettings
 from chartline.errors import ChangedMeanwhile
 from chartline.warehouse import changes
 from chartline.warehouse.changes import Change
+from chartline.warehouse.connect import Connection
 
 LOOK_AT = 50
 """Changes that are looked at for those since a version; of older ones only the newest is told."""
@@ -28,7 +28,7 @@ def of(row: Mapping[str, Any]) -> str:
     return blake2b(json.dumps(settings, sort_keys=True).encode(), digest_size=8).hexdigest()
 
 
-def must_be(conn: psycopg.Connection[Any], row: Mapping[str, Any], seen: Collection[str] | None) -> None:
+def must_be(conn: Connection, row: Mapping[str, Any], seen: Collection[str] | None) -> None:
     """Raises ChangedMeanwhile, with who changed what, unless the row is of a version that was `seen`. None: any."""
     now = of(row)
     if seen is None or now in seen:
@@ -43,7 +43,7 @@ def must_be(conn: psycopg.Connection[Any], row: Mapping[str, Any], seen: Collect
     )
 
 
-def _since(conn: psycopg.Connection[Any], row: Mapping[str, Any], seen: Collection[str]) -> list[Change]:
+def _since(conn: Connection, row: Mapping[str, Any], seen: Collection[str]) -> list[Change]:
     """The changes after what was seen, the newest first: each is undone in thought until it is met."""
     found, _ = changes.listed(conn, action="schedule", subject=row["slug"], limit=LOOK_AT)
     settings, since = dict(row), []

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 
+from chartline.domain import addresses, ranges
+from chartline.domain.addresses import Address
+from chartline.domain.ranges import Range
 from chartline.errors import NotConfigured
 from chartline.settings import settings
-from chartline.soundcharts import addresses, ranges
-from chartline.soundcharts.addresses import Address
-from chartline.soundcharts.ranges import Range
 
 CONNECTION = "soundcharts"
 ENVIRONMENT = "AIRFLOW_CONN_SOUNDCHARTS"

@@ -12,8 +12,9 @@ from typing import Any, Protocol
 import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 
+from chartline.domain import ranges
 from chartline.errors import ChartlineError, CredentialsRefused, CutAnswer, NotConfigured, RateLimited
-from chartline.soundcharts import policy, ranges
+from chartline.soundcharts import policy
 from chartline.soundcharts.account import CONNECTION, ApiAccount
 from chartline.soundcharts.redaction import hide
 from chartline.soundcharts.transport import Reply, Timeout, exchange, without_secrets

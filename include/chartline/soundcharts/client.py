@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode, urlsplit
 import requests
 from pydantic import ValidationError
 
+from chartline.domain import ranges
 from chartline.errors import (
     ChartlineError,
     ContractBroken,
@@ -25,7 +26,7 @@ from chartline.errors import (
 from chartline.sessions import Session
 from chartline.settings import Settings
 from chartline.settings import settings as settings_of_process
-from chartline.soundcharts import drift, policy, ranges
+from chartline.soundcharts import drift, policy
 from chartline.soundcharts.account import ApiAccount
 from chartline.soundcharts.auth import login_of
 from chartline.soundcharts.calls import Answer, Call

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from chartline.domain import ranges
 from chartline.errors import NotConfigured, RateLimited, WarehouseUnavailable
-from chartline.soundcharts import ranges
 from chartline.soundcharts.policy import LONGEST_WAIT
 
 WINDOW = 60.0  # seconds: what the API counts in

@@ -27,11 +27,11 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from chartline.domain.ranges import DATES, DAYS, KEY_LENGTH, LISTED, TOTAL, WHOLE, within
 from chartline.errors import ChartlineError, ContractBroken, Moved, NotFound, storable
 from chartline.soundcharts import drift
 from chartline.soundcharts.calls import Answer
 from chartline.soundcharts.lenient import ESSENTIAL, Each, at, read
-from chartline.soundcharts.ranges import DATES, DAYS, KEY_LENGTH, LISTED, TOTAL, WHOLE, within
 
 # -- values --------------------------------------------------------------------------------------------------
 

@@ -14,6 +14,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from chartline.domain import ranges
+from chartline.domain.ranges import Range
 from chartline.errors import (
     ChartlineError,
     CredentialsRefused,
@@ -30,9 +32,7 @@ from chartline.errors import (
     ServerTrouble,
     UnsupportedPlatform,
 )
-from chartline.soundcharts import ranges
 from chartline.soundcharts.account import CONNECTION
-from chartline.soundcharts.ranges import Range
 from chartline.soundcharts.redaction import redact
 
 log = logging.getLogger(__name__)

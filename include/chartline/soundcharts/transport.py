@@ -13,8 +13,8 @@ from requests import exceptions as http
 from requests.auth import AuthBase
 from requests.structures import CaseInsensitiveDict
 
+from chartline.domain import ranges
 from chartline.errors import ChartlineError, NetworkTrouble, NotConfigured, RequestRefused
-from chartline.soundcharts import ranges
 from chartline.soundcharts.account import CONNECTION
 from chartline.soundcharts.redaction import redact_body
 

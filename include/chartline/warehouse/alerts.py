@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, LiteralString
 
-import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-Connection = psycopg.Connection[Any]
+from chartline.warehouse.connect import Connection
 
 LOCK = 0x43480A1E
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
-
-import psycopg
 
 from chartline.soundcharts.models import Artist, ArtistLight
 from chartline.warehouse import genres
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.merge import Merged, merge
 from chartline.warehouse.tables import ARTIST, ARTIST_GENRE
-
-Connection = psycopg.Connection[Any]
 
 LIGHT = ("uuid", "slug", "name", "app_url", "image_url")
 FULL = (

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any
 
-import psycopg
 from psycopg import sql
 
 from chartline.soundcharts.models import (
@@ -21,11 +20,11 @@ from chartline.soundcharts.models import (
     LocatedPlot,
     SongAudienceItem,
 )
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.merge import MergeTable, merge, replace
 from chartline.warehouse.partitions import ensure_months
 from chartline.warehouse.tables import ARTIST_AUDIENCE, ARTIST_CITY_AUDIENCE, RADIO, TRACK_AIRPLAY, TRACK_AUDIENCE
 
-Connection = psycopg.Connection[Any]
 Rows = list[dict[str, Any]]
 
 COUNTERS = {  # metric: the API's counter

@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-import psycopg
-
-Connection = psycopg.Connection[Any]
+from chartline.warehouse.connect import Connection
 
 LOCK = 0x43480006
 

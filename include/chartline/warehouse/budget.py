@@ -13,7 +13,7 @@ from psycopg import errors as pg
 
 from chartline.errors import SchemaMismatch, WarehouseUnavailable
 from chartline.soundcharts.limiter import LONGEST_PAUSE, Pace, SlotLimiter
-from chartline.warehouse.connect import connect, limit_statements
+from chartline.warehouse.connect import Connection, connect, limit_statements
 
 SECONDS = 10  # that handing out slots may take
 
@@ -58,7 +58,7 @@ class PostgresBank:
     def __init__(self, dsn: str, account: str, per_minute: int, pace: Pace) -> None:
         self._dsn, self._pace = dsn, pace
         self._who = {"account": account, "per_minute": per_minute}
-        self._connection: psycopg.Connection[Any] | None = None
+        self._connection: Connection | None = None
 
     def take(self, slots: int) -> tuple[float, float]:
         """One atomic statement. Raises `WarehouseUnavailable`, `SchemaMismatch`."""
@@ -97,7 +97,7 @@ class PostgresBank:
                 ) from older
         return None
 
-    def _connected(self) -> psycopg.Connection[Any]:
+    def _connected(self) -> Connection:
         if self._connection is None:
             conn = connect(self._dsn, application="chartline limiter")
             conn.autocommit = True

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
-
-import psycopg
 
 from chartline.soundcharts.calls import Call
 from chartline.warehouse import partitions
+from chartline.warehouse.connect import Connection
 
 
-def record(conn: psycopg.Connection[Any], calls: Iterable[Call], execution_id: int | None) -> None:
+def record(conn: Connection, calls: Iterable[Call], execution_id: int | None) -> None:
     """Store the call records in the caller's transaction."""
     made = list(calls)
     partitions.ensure_months(conn, "api_call", {call.at.date() for call in made})

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import psycopg
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 from pydantic_core import to_jsonable_python
 
-Connection = psycopg.Connection[Any]
+from chartline.warehouse.connect import Connection
+
 Values = Mapping[str, Any] | None
 
 

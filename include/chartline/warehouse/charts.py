@@ -7,15 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
 from chartline.soundcharts.models import ChartLight, Platform
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.merge import Merged, Rule, merge
 from chartline.warehouse.tables import CHART, PLATFORM
-
-Connection = psycopg.Connection[Any]
 
 SERVES = ("ranks_charts", "serves_artist_audience", "serves_artist_listening")
 # A chart names its platform by code alone: enough for a row, not for overwriting a name.

@@ -14,11 +14,13 @@ from psycopg.conninfo import conninfo_to_dict
 
 from chartline.errors import NotConfigured, WarehouseUnavailable
 
+Connection = psycopg.Connection[Any]
+
 CONNECT_SECONDS = 5
 ADVICE = "Check that PostgreSQL runs there and that the warehouse connection is right, then try again."
 
 
-def connect(dsn: str, *, seconds: int = CONNECT_SECONDS, application: str = "chartline") -> psycopg.Connection:
+def connect(dsn: str, *, seconds: int = CONNECT_SECONDS, application: str = "chartline") -> Connection:
     """Opens a connection whose clock is UTC. Its search path is the schema `chartline` where no pooler stands between.
 
     dsn: `postgresql://user:password@host:port/database`; seconds: how long to wait for it; application: its name in
@@ -94,6 +96,6 @@ def _read(dsn: str) -> dict[str, Any]:
     return place
 
 
-def sibling(conn: psycopg.Connection) -> psycopg.Connection:
+def sibling(conn: psycopg.Connection) -> Connection:
     """A second connection to the database of `conn`, for work that must not be part of its transaction."""
     return connect(psycopg.conninfo.make_conninfo(conn.info.dsn, password=conn.info.password))

@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg
 from psycopg.rows import class_row
 
 from chartline.warehouse import schema
-from chartline.warehouse.connect import connect
+from chartline.warehouse.connect import Connection, connect
 from chartline.warehouse.merge import Rule
 from chartline.warehouse.tables import MERGED
-
-Connection = psycopg.Connection[Any]
 
 HEAD = """\
 # The warehouse

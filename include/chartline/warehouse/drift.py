@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, LiteralString
+from typing import Literal, LiteralString
 
-import psycopg
 from psycopg.rows import class_row
 
 from chartline.soundcharts.drift import Seen
+from chartline.warehouse.connect import Connection
 
-Connection = psycopg.Connection[Any]
 Kind = Literal["appeared", "gone", "type", "unread", "in_part", "refused"]
 
 LOCK = 0x43480007

@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any, LiteralString
 
-import psycopg
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from chartline.warehouse import ledger
-from chartline.warehouse.reads.gaps import Connection, Unclosed
+from chartline.warehouse.connect import Connection
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ _EXECUTION: LiteralString = "id, chart_slug, dag_id, run_id, status, started_at,
 
 
 def open_execution(
-    conn: psycopg.Connection[Any],
+    conn: Connection,
     *,
     dag_id: str,
     run_id: str,
@@ -103,7 +102,7 @@ def open_execution(
     return execution
 
 
-def fix_settings(conn: psycopg.Connection[Any], execution: Execution, settings: dict[str, Any]) -> Execution:
+def fix_settings(conn: Connection, execution: Execution, settings: dict[str, Any]) -> Execution:
     """What the run is asked to do, by which all its steps work."""
     conn.execute(
         "update chartline.chart_sync_execution set settings = %s where id = %s", (Jsonb(settings), execution.id)
@@ -111,7 +110,7 @@ def fix_settings(conn: psycopg.Connection[Any], execution: Execution, settings: 
     return replace(execution, settings=settings)
 
 
-def find(conn: psycopg.Connection[Any], dag_id: str, run_id: str) -> Execution | None:
+def find(conn: Connection, dag_id: str, run_id: str) -> Execution | None:
     """The row of an Airflow run; None when its first task never got so far."""
     row = conn.execute(
         f"select {_EXECUTION} from chartline.chart_sync_execution where dag_id = %s and run_id = %s",
@@ -120,9 +119,7 @@ def find(conn: psycopg.Connection[Any], dag_id: str, run_id: str) -> Execution |
     return Execution(*row) if row else None
 
 
-def link_rankings(
-    conn: psycopg.Connection[Any], execution_id: int, ranking_ids: Iterable[int], *, its_chart: bool = True
-) -> None:
+def link_rankings(conn: Connection, execution_id: int, ranking_ids: Iterable[int], *, its_chart: bool = True) -> None:
     """Note that this run handles the rankings, stored by it or before. `its_chart`: their chart is the run's."""
     ids = list(ranking_ids)
     conn.execute(
@@ -138,9 +135,7 @@ def link_rankings(
     )
 
 
-def note_days(
-    conn: psycopg.Connection[Any], execution_id: int, *, absent: Iterable[date] = (), left: Iterable[date] = ()
-) -> None:
+def note_days(conn: Connection, execution_id: int, *, absent: Iterable[date] = (), left: Iterable[date] = ()) -> None:
     """Add to the days that the source does not have, and to those that could not be had."""
     conn.execute(
         """update chartline.chart_sync_execution set
@@ -151,7 +146,7 @@ def note_days(
     )
 
 
-def days(conn: psycopg.Connection[Any], execution_id: int) -> tuple[list[date], list[date]]:
+def days(conn: Connection, execution_id: int) -> tuple[list[date], list[date]]:
     """The run's days that the source does not have, and those that could not be had."""
     row = conn.execute(
         "select days_absent, days_left from chartline.chart_sync_execution where id = %s", (execution_id,)
@@ -160,7 +155,7 @@ def days(conn: psycopg.Connection[Any], execution_id: int) -> tuple[list[date], 
     return row[0], row[1]
 
 
-def asked_early(conn: psycopg.Connection[Any], execution_id: int) -> int:
+def asked_early(conn: Connection, execution_id: int) -> int:
     """Count one more call for a ranking that was not published yet; how many the run has made of them now."""
     row = conn.execute(
         "update chartline.chart_sync_execution set asked_early = asked_early + 1 where id = %s returning asked_early",
@@ -179,7 +174,7 @@ OF_THE_PRESENT: LiteralString = """
 was followed only the latest does."""
 
 
-def tracks(conn: psycopg.Connection[Any], execution_id: int, *, audience: bool = False) -> list[str]:
+def tracks(conn: Connection, execution_id: int, *, audience: bool = False) -> list[str]:
     """The distinct tracks of the run's rankings, or (`audience`) of those that bring audience, sorted."""
     rows = conn.execute(
         f"""select distinct e.track::text from chartline.chart_sync_execution x
@@ -192,7 +187,7 @@ def tracks(conn: psycopg.Connection[Any], execution_id: int, *, audience: bool =
     return [uuid for (uuid,) in rows]
 
 
-def artists(conn: psycopg.Connection[Any], execution_id: int, *, audience: bool = False) -> list[str]:
+def artists(conn: Connection, execution_id: int, *, audience: bool = False) -> list[str]:
     """The distinct artists of those tracks, sorted."""
     rows = conn.execute(
         f"""select distinct a.artist::text from chartline.chart_sync_execution x
@@ -206,7 +201,7 @@ def artists(conn: psycopg.Connection[Any], execution_id: int, *, audience: bool 
     return [uuid for (uuid,) in rows]
 
 
-def ranking_count(conn: psycopg.Connection[Any], execution_id: int) -> int:
+def ranking_count(conn: Connection, execution_id: int) -> int:
     """How many rankings the run handles."""
     row = conn.execute(
         "select count(*) from chartline.execution_ranking where execution_id = %s", (execution_id,)
@@ -214,7 +209,7 @@ def ranking_count(conn: psycopg.Connection[Any], execution_id: int) -> int:
     return int(row[0]) if row else 0
 
 
-def add_counts(conn: psycopg.Connection[Any], execution_id: int, counts: Counts) -> None:
+def add_counts(conn: Connection, execution_id: int, counts: Counts) -> None:
     """Add to the run's counts. Call it last in a transaction: side-by-side batches of a run share this row."""
     changed = {name: value for name in counts.__dataclass_fields__ if (value := getattr(counts, name))}
     if changed:
@@ -225,7 +220,7 @@ def add_counts(conn: psycopg.Connection[Any], execution_id: int, counts: Counts)
         )
 
 
-def take_up_deferred(conn: psycopg.Connection[Any], execution_id: int, count: int) -> None:
+def take_up_deferred(conn: Connection, execution_id: int, count: int) -> None:
     """Take back what this run put off before; what another run put off was never on its row."""
     conn.execute(
         """update chartline.chart_sync_execution set deferred = greatest(deferred - %s, 0)
@@ -234,7 +229,7 @@ def take_up_deferred(conn: psycopg.Connection[Any], execution_id: int, count: in
     )
 
 
-def add_failures(conn: psycopg.Connection[Any], execution_id: int, failures: Iterable[ItemFailure]) -> None:
+def add_failures(conn: Connection, execution_id: int, failures: Iterable[ItemFailure]) -> None:
     """Record what could not be had. An item has one row a run, its last reason."""
     for f in failures:
         forget_failures(conn, execution_id, f.resource, [(f.entity, f.facet)])
@@ -245,9 +240,7 @@ def add_failures(conn: psycopg.Connection[Any], execution_id: int, failures: Ite
         )
 
 
-def forget_failures(
-    conn: psycopg.Connection[Any], execution_id: int, resource: str, items: Iterable[tuple[str, str]]
-) -> None:
+def forget_failures(conn: Connection, execution_id: int, resource: str, items: Iterable[tuple[str, str]]) -> None:
     """Take back the failures of items that are being tried again."""
     pairs = list(items)
     conn.execute(
@@ -258,7 +251,7 @@ def forget_failures(
 
 
 def note_left_behind(
-    conn: psycopg.Connection[Any],
+    conn: Connection,
     execution_id: int,
     resources: Iterable[str],
     facets: Iterable[str],
@@ -288,7 +281,7 @@ def note_left_behind(
     )
 
 
-def note_error(conn: psycopg.Connection[Any], execution_id: int, error: str) -> None:
+def note_error(conn: Connection, execution_id: int, error: str) -> None:
     """Keep the latest reason why the run as a whole cannot go on."""
     conn.execute("update chartline.chart_sync_execution set error = %s where id = %s", (error, execution_id))
 
@@ -302,7 +295,7 @@ class Spent:
     failures: dict[str, int]
 
 
-def spent(conn: psycopg.Connection[Any], execution_id: int) -> Spent:
+def spent(conn: Connection, execution_id: int) -> Spent:
     """The sums of a run from its call records and failures."""
     row = conn.execute(
         """select (select count(*) from chartline.api_call where execution_id = x.id), x.deferred,
@@ -316,7 +309,7 @@ def spent(conn: psycopg.Connection[Any], execution_id: int) -> Spent:
     return Spent(*row)
 
 
-def close(conn: psycopg.Connection[Any], execution_id: int, status: str, error: str | None) -> dict[str, Any]:
+def close(conn: Connection, execution_id: int, status: str, error: str | None) -> dict[str, Any]:
     """End the run: its status, calls spent and failures by kind. `error` counts where no earlier reason was noted.
 
     Reasons of trouble that passed are forgotten. Returns the row.
@@ -340,15 +333,16 @@ def close(conn: psycopg.Connection[Any], execution_id: int, status: str, error: 
     return dict(row)
 
 
-def close_lost(conn: Connection, execution: Unclosed, reason: str) -> bool:
-    """Close an execution whose run is no more, and free what it had leased. False when it has closed by itself."""
+def close_lost(conn: Connection, execution_id: int, owner: str, reason: str) -> bool:
+    """Close an execution whose run is no more, and free what it had leased as `owner`. False when it has closed by
+    itself."""
     with conn.transaction():
         closed = conn.execute(
             """update chartline.chart_sync_execution set status = 'lost', finished_at = now(), error = %s,
                    calls = (select count(*) from chartline.api_call where execution_id = %s)
                where id = %s and status = 'running'""",
-            [reason, execution.id, execution.id],
+            [reason, execution_id, execution_id],
         ).rowcount
         if closed:
-            ledger.release(conn, execution.owner)
+            ledger.release(conn, owner)
     return bool(closed)

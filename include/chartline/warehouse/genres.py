@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
-
-import psycopg
 
 from chartline.soundcharts.models import Genre
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.merge import MergeTable, merge, replace
 from chartline.warehouse.tables import GENRE
-
-Connection = psycopg.Connection[Any]
 
 
 def link(conn: Connection, table: MergeTable, owner: str, genres: Mapping[str, Sequence[Genre]]) -> None:

@@ -14,9 +14,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, LiteralString
 from uuid import UUID, uuid4
 
-import psycopg
-
 from chartline.errors import CameShort
+from chartline.warehouse.connect import Connection
 
 Outcome = Literal["ok", "empty", "absent", "unsupported", "failed", "deferred"]
 
@@ -115,7 +114,7 @@ _CLAIM: LiteralString = """
 
 
 def claim(
-    conn: psycopg.Connection[Any],
+    conn: Connection,
     resource: str,
     wants: Iterable[Want],
     *,
@@ -154,7 +153,7 @@ def new_token() -> str:
     return str(uuid4())
 
 
-def assign(conn: psycopg.Connection[Any], resource: str, token: str, wants: Sequence[Want]) -> None:
+def assign(conn: Connection, resource: str, token: str, wants: Sequence[Want]) -> None:
     """Give `wants` (leased before by the caller) a token of their own: how a claim is cut into batches."""
     conn.execute(
         """update chartline.fetch_ledger l set lease_token = %s
@@ -164,7 +163,7 @@ def assign(conn: psycopg.Connection[Any], resource: str, token: str, wants: Sequ
     )
 
 
-def take_up(conn: psycopg.Connection[Any], token: str, owner: str, lease: timedelta) -> list[Item]:
+def take_up(conn: Connection, token: str, owner: str, lease: timedelta) -> list[Item]:
     """What is left of a batch, leased to `owner` again. Empty when all is settled or others took it over."""
     # Locked in the order in which claims go through the table, so that the two never wait for each other.
     rows = conn.execute(
@@ -183,7 +182,7 @@ def take_up(conn: psycopg.Connection[Any], token: str, owner: str, lease: timede
     return [Item(entity, facet, *rest) for _, facet, entity, *rest in sorted(rows, key=lambda row: row[:3])]
 
 
-def renew(conn: psycopg.Connection[Any], token: str, lease: timedelta) -> None:
+def renew(conn: Connection, token: str, lease: timedelta) -> None:
     """Keep the lease of a batch's open items for another `lease`; failed ones stay free."""
     conn.execute(
         "update chartline.fetch_ledger set lease_until = now() + %s where lease_token = %s and lease_until is not null",
@@ -191,7 +190,7 @@ def renew(conn: psycopg.Connection[Any], token: str, lease: timedelta) -> None:
     )
 
 
-def settle(conn: psycopg.Connection[Any], resource: str, settled: Iterable[Settled]) -> None:
+def settle(conn: Connection, resource: str, settled: Iterable[Settled]) -> None:
     """Write the ends of fetches, in the caller's transaction with the data they brought.
 
     A failure leaves what is known of the last good fetch untouched and is due at once, by the database's own clock;
@@ -246,7 +245,7 @@ _SETTLE: LiteralString = """
 """
 
 
-def held_by_others(conn: psycopg.Connection[Any], resource: str, entities: Sequence[str], owner: str) -> int:
+def held_by_others(conn: Connection, resource: str, entities: Sequence[str], owner: str) -> int:
     """How many of `entities` someone else is fetching at this moment."""
     row = conn.execute(
         """select count(*) from chartline.fetch_ledger
@@ -256,7 +255,7 @@ def held_by_others(conn: psycopg.Connection[Any], resource: str, entities: Seque
     return int(row[0]) if row else 0
 
 
-def find(conn: psycopg.Connection[Any], resource: str, entity: str, facets: Iterable[str]) -> dict[str, Entry]:
+def find(conn: Connection, resource: str, entity: str, facets: Iterable[str]) -> dict[str, Entry]:
     """What is known of those of an entity's `facets` that the ledger has."""
     rows = conn.execute(
         """select facet, outcome, fetched_at, nullif(due_at, '-infinity'), covered_from, covered_to
@@ -267,7 +266,7 @@ def find(conn: psycopg.Connection[Any], resource: str, entity: str, facets: Iter
     return {facet: Entry(*rest) for facet, *rest in rows}
 
 
-def release(conn: psycopg.Connection[Any], owner: str, resource: str | None = None) -> int:
+def release(conn: Connection, owner: str, resource: str | None = None) -> int:
     """End the leases of `owner` (of one resource, or all) without settling: others can have them at once."""
     return conn.execute(
         """update chartline.fetch_ledger set lease_owner = null, lease_until = null

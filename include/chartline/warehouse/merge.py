@@ -16,12 +16,10 @@ import psycopg
 from psycopg import sql
 from psycopg.pq import TransactionStatus
 
-from chartline.warehouse.connect import is_pooled
+from chartline.warehouse.connect import Connection, is_pooled
 from chartline.warehouse.partitions import PARTITIONED
 
 Row = Mapping[str, Any]
-Connection = psycopg.Connection[Any]
-
 
 REFUSED = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimitExceeded)
 """What PostgreSQL says to a value that it cannot hold."""

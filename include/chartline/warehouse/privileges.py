@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
-import psycopg
 from psycopg import sql
 
-Connection = psycopg.Connection[Any]
+from chartline.warehouse.connect import Connection
 
 READER = "chartline_reader"
 """The role of those who query and change nothing. An installation makes it; `migrate` gives it what it may read."""

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-import psycopg
 from psycopg.rows import class_row
 
 from chartline.errors import RankingIncomplete
 from chartline.soundcharts.entries import Entries
 from chartline.soundcharts.models import RankingItem, RankingPage
 from chartline.warehouse import charts, tracks
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.merge import merge, replace
 from chartline.warehouse.tables import CHART_CALENDAR, CHART_RANKING, CHART_RANKING_ENTRY
-
-Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True)

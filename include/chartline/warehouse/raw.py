@@ -7,11 +7,9 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-import psycopg
 
 from chartline.soundcharts.calls import Answer
+from chartline.warehouse.connect import Connection
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class RawAnswer:
         return Answer(self.endpoint, self.path, json.loads(self.body), self.body, (), self.fetched_at)
 
 
-def keep(conn: psycopg.Connection[Any], answers: Iterable[RawAnswer], execution_id: int | None) -> None:
+def keep(conn: Connection, answers: Iterable[RawAnswer], execution_id: int | None) -> None:
     """Store the answers in the caller's transaction."""
     with (
         conn.cursor() as cursor,
@@ -57,7 +55,7 @@ def keep(conn: psycopg.Connection[Any], answers: Iterable[RawAnswer], execution_
             )
 
 
-def latest(conn: psycopg.Connection[Any], resource: str, entity: str, facet: str) -> list[RawAnswer]:
+def latest(conn: Connection, resource: str, entity: str, facet: str) -> list[RawAnswer]:
     """The parts of the newest kept fetch, in order; empty when none is kept."""
     rows = conn.execute(
         """select part, endpoint, path, fetched_at, body from chartline.raw_answer
@@ -73,7 +71,7 @@ def latest(conn: psycopg.Connection[Any], resource: str, entity: str, facet: str
     ]
 
 
-def set_aside(conn: psycopg.Connection[Any], resource: str, entity: str, facet: str, name: str) -> None:
+def set_aside(conn: Connection, resource: str, entity: str, facet: str, name: str) -> None:
     """File the newest kept fetch under the resource `name` instead: kept for a look, taken for an answer no more."""
     conn.execute(
         """update chartline.raw_answer set resource = %s
@@ -84,7 +82,7 @@ def set_aside(conn: psycopg.Connection[Any], resource: str, entity: str, facet: 
     )
 
 
-def facets(conn: psycopg.Connection[Any], resource: str, entity: str, since: datetime | None = None) -> list[str]:
+def facets(conn: Connection, resource: str, entity: str, since: datetime | None = None) -> list[str]:
     """The facets of which answers (fetched after `since`) are kept, sorted."""
     rows = conn.execute(
         """select distinct facet from chartline.raw_answer
@@ -94,7 +92,7 @@ def facets(conn: psycopg.Connection[Any], resource: str, entity: str, since: dat
     return [facet for (facet,) in rows]
 
 
-def times(conn: psycopg.Connection[Any], resource: str, entity: str, facets: Iterable[str]) -> dict[str, datetime]:
+def times(conn: Connection, resource: str, entity: str, facets: Iterable[str]) -> dict[str, datetime]:
     """When the newest kept fetch of each of `facets` was made; those of which none is kept are left out."""
     rows = conn.execute(
         """select facet, max(fetched_at) from chartline.raw_answer
@@ -104,7 +102,7 @@ def times(conn: psycopg.Connection[Any], resource: str, entity: str, facets: Ite
     return dict(rows.fetchall())
 
 
-def prune(conn: psycopg.Connection[Any], days: int, batch: int = 5000) -> int:
+def prune(conn: Connection, days: int, batch: int = 5000) -> int:
     """Remove answers older than `days`, a batch to a transaction so that no lock is held for long; how many."""
     removed = 0
     while True:

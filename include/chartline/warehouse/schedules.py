@@ -1,4 +1,4 @@
-"""Schedules as rows. Their meaning is checked by `chartline.schedules.model`, not here: a row that was made invalid
+"""Schedules as rows. Their meaning is checked by `chartline.domain.schedule`, not here: a row that was made invalid
 by hand must still be readable."""
 
 from __future__ import annotations
@@ -8,15 +8,13 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any, LiteralString
 
-import psycopg
 from psycopg import sql
 from psycopg.rows import dict_row
 
 from chartline.domain.delay import NEWEST, learned_delay
 from chartline.domain.grid import FRIDAY, Grid, own_month_day, own_weekday
 from chartline.domain.schedule import DAG_PREFIX, Schedule
-from chartline.warehouse.connect import connect
-from chartline.warehouse.reads.schedules import Connection
+from chartline.warehouse.connect import Connection, connect
 
 SNAPSHOT_SECONDS = 2
 
@@ -38,7 +36,7 @@ _ROWS: LiteralString = """
     ) seen"""
 
 
-def rows(conn: psycopg.Connection[Any], slugs: Iterable[str] | None = None) -> list[dict[str, Any]]:
+def rows(conn: Connection, slugs: Iterable[str] | None = None) -> list[dict[str, Any]]:
     """The schedules of `slugs`, or all, as they stand, by slug: the keys are the fields of `Schedule`.
 
     What the newest days of a chart's calendar tell of it, its own day and its publication delay, is worked out here.
@@ -52,7 +50,7 @@ def rows(conn: psycopg.Connection[Any], slugs: Iterable[str] | None = None) -> l
     return [_learned(row) for row in found]
 
 
-def get(conn: psycopg.Connection[Any], slug: str) -> Schedule | None:
+def get(conn: Connection, slug: str) -> Schedule | None:
     """The schedule of a chart, None when it is not followed. Raises BadInput, one line a field, for a wrong row."""
     found = rows(conn, [slug])
     return Schedule.of(found[0]) if found else None
@@ -72,7 +70,7 @@ def snapshot_rows(dsn: str) -> list[dict[str, Any]]:
         return [*rows(conn), *({"slug": slug, "left": True} for slug in left(conn))]
 
 
-def left(conn: psycopg.Connection[Any]) -> list[str]:
+def left(conn: Connection) -> list[str]:
     """Charts that are not followed any more and whose own runs may be at work: those that say so, and all that were
     removed lately, whose runs may not have begun."""
     found = conn.execute(
@@ -91,12 +89,12 @@ def left(conn: psycopg.Connection[Any]) -> list[str]:
     return [slug for (slug,) in found]
 
 
-def lock(conn: psycopg.Connection[Any]) -> None:
+def lock(conn: Connection) -> None:
     """Until the transaction ends, nobody else changes a schedule: what was read is what is changed."""
     conn.execute("lock table chartline.chart_sync_schedule in share row exclusive mode")
 
 
-def add(conn: psycopg.Connection[Any], chart_id: int, settings: Mapping[str, Any], created_by: str) -> bool:
+def add(conn: Connection, chart_id: int, settings: Mapping[str, Any], created_by: str) -> bool:
     """Follow the chart. False when it is followed already: nothing is changed then."""
     names = [*settings, "chart_id", "created_by"]
     statement = sql.SQL(
@@ -106,7 +104,7 @@ def add(conn: psycopg.Connection[Any], chart_id: int, settings: Mapping[str, Any
     return conn.execute(statement, values).rowcount == 1
 
 
-def change(conn: psycopg.Connection[Any], chart_id: int, settings: Mapping[str, Any]) -> bool:
+def change(conn: Connection, chart_id: int, settings: Mapping[str, Any]) -> bool:
     """Set the settings of a followed chart. False when it is not followed."""
     pairs = [sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in settings]
     statement = sql.SQL(
@@ -115,7 +113,7 @@ def change(conn: psycopg.Connection[Any], chart_id: int, settings: Mapping[str, 
     return conn.execute(statement, _values(settings) | {"chart_id": chart_id}).rowcount == 1
 
 
-def remove(conn: psycopg.Connection[Any], chart_id: int) -> bool:
+def remove(conn: Connection, chart_id: int) -> bool:
     """Follow the chart no longer; what was stored of it stays. False when it was not followed."""
     return conn.execute("delete from chartline.chart_sync_schedule where chart_id = %s", (chart_id,)).rowcount == 1
 

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import psycopg
-
 from chartline.soundcharts.models import Label, Song, SongLight
 from chartline.warehouse import artists, genres
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.merge import Merged, merge, replace
 from chartline.warehouse.tables import AUDIO, LABEL, TRACK, TRACK_ARTIST, TRACK_CREDIT, TRACK_GENRE, TRACK_LABEL
-
-Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True)

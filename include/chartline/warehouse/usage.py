@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any, LiteralString
 
-import psycopg
-
-Connection = psycopg.Connection[Any]
+from chartline.warehouse.connect import Connection
 
 AGAIN = 2
 """Days that are summed up once more, for calls that were recorded late."""

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-import psycopg
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Context
 from airflow.sdk.execution_time.hitl import HITLUser
@@ -24,6 +23,7 @@ from chartline.costs.shown import rows
 from chartline.errors import AskPerson, SkipItem, StopRun
 from chartline.settings import settings
 from chartline.warehouse import schema
+from chartline.warehouse.connect import Connection
 from chartline_airflow.dagbuild import docs, runtime
 from chartline_airflow.notifier import Question, QuestionNotifier, answered
 
@@ -111,7 +111,7 @@ def config(context: Context) -> dict[str, Any]:
 
 
 def by_config(
-    read: Callable[[dict[str, Any]], Ask], cost: Callable[[psycopg.Connection[Any], Ask], Estimate]
+    read: Callable[[dict[str, Any]], Ask], cost: Callable[[Connection, Ask], Estimate]
 ) -> Callable[[Context], Estimate | None]:
     """The `estimate` of a gate before a run by hand: what `cost` makes of its config, as `read`. What is wrong with the
     config is for the first step to say, which leaves a row; a dry run has no such step, so there it is raised."""

@@ -6,7 +6,6 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-import psycopg
 from airflow.sdk import DAG, Context, Param, TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException
 
@@ -20,6 +19,7 @@ from chartline.identifiers import SLUG, UUID, in_form
 from chartline.operating import refresh
 from chartline.operating.refresh import DAG_ID
 from chartline.settings import settings
+from chartline.warehouse.connect import Connection
 from chartline_airflow.dagbuild import docs, runtime
 from chartline_airflow.dagbuild.approval import XCOM, EstimateGate, by_config, config
 from chartline_airflow.dagbuild.cascade import DEFAULT_ARGS, add_form, failed_tasks, fetch_task, handles
@@ -87,13 +87,13 @@ PARAMS = {
 }
 
 
-def _make_ask(config: dict[str, Any], conn: psycopg.Connection[Any]) -> RefreshAsk:
+def _make_ask(config: dict[str, Any], conn: Connection) -> RefreshAsk:
     ask = RefreshAsk.from_config(config)
     audience.check(conn, ask)
     return ask
 
 
-def _cost(conn: psycopg.Connection[Any], ask: RefreshAsk) -> Estimate:
+def _cost(conn: Connection, ask: RefreshAsk) -> Estimate:
     return estimate_refresh(conn, ask, settings(), per_minute=runtime.per_minute())
 
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import psycopg
 from airflow.sdk import DAG, AssetAlias, Context, Param
 
 from chartline.cascade.run import Run
@@ -17,6 +15,7 @@ from chartline.domain.asks import STEPS, CascadeAsk
 from chartline.domain.schedule import MAX_HISTORY_DAYS
 from chartline.identifiers import MAX_SLUG, SLUG, in_form
 from chartline.settings import settings
+from chartline.warehouse.connect import Connection
 from chartline_airflow.dagbuild import docs, runtime
 from chartline_airflow.dagbuild.approval import EstimateGate, by_config, config
 from chartline_airflow.dagbuild.cascade import DAY_PARAMS, DEFAULT_ARGS, add_cascade, add_form
@@ -101,7 +100,7 @@ def open_run(context: Context) -> Iterator[Run]:
         yield run
 
 
-def _cost(conn: psycopg.Connection[Any], ask: CascadeAsk) -> Estimate:
+def _cost(conn: Connection, ask: CascadeAsk) -> Estimate:
     return estimate_cascade(conn, ask, settings(), look=runtime.api_client, per_minute=runtime.per_minute())
 
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-import psycopg
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.sdk import BaseHook, Context
 from airflow.sdk.exceptions import AirflowRuntimeError
@@ -25,7 +24,7 @@ from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse import executions, schema
 from chartline.warehouse.alerts import Alert
 from chartline.warehouse.budget import PostgresLimiter
-from chartline.warehouse.connect import connect
+from chartline.warehouse.connect import Connection, connect
 from chartline.warehouse.executions import Execution
 from chartline_airflow.hook import SoundchartsHook
 
@@ -35,7 +34,7 @@ Value = TypeVar("Value")
 
 WAREHOUSE = "chartline_warehouse"
 
-MakeAsk = Callable[[psycopg.Connection[Any]], BaseModel]
+MakeAsk = Callable[[Connection], BaseModel]
 """Makes what the run is asked for: a CascadeAsk or a RefreshAsk."""
 
 
@@ -93,7 +92,7 @@ def warehouse_dsn() -> str:
     )
 
 
-def _connect(dsn: str) -> psycopg.Connection[Any]:
+def _connect(dsn: str) -> Connection:
     """In autocommit: a step says itself where a transaction begins and ends, so no lease waits unseen for a commit."""
     conn = connect(dsn)
     conn.autocommit = True
@@ -101,13 +100,13 @@ def _connect(dsn: str) -> psycopg.Connection[Any]:
 
 
 @contextmanager
-def warehouse() -> Iterator[psycopg.Connection[Any]]:
+def warehouse() -> Iterator[Connection]:
     """A connection to the warehouse, in autocommit."""
     with _connect(warehouse_dsn()) as conn:
         yield conn
 
 
-def connector() -> Callable[[], psycopg.Connection[Any]]:
+def connector() -> Callable[[], Connection]:
     """Opens connections to the warehouse, in autocommit, from any thread."""
     dsn = warehouse_dsn()
     return lambda: _connect(dsn)

@@ -19,9 +19,8 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated
 
-import psycopg
 from fastapi import Depends, Request
 from fastapi.concurrency import run_in_threadpool
 from psycopg.pq import TransactionStatus
@@ -29,10 +28,8 @@ from psycopg.pq import TransactionStatus
 from chartline.errors import NotConfigured, WarehouseUnavailable
 from chartline.schedules.service import Client
 from chartline.warehouse import schema
-from chartline.warehouse.connect import connect, limit_statements, only_read
+from chartline.warehouse.connect import Connection, connect, limit_statements, only_read
 from chartline_airflow.dagbuild import runtime
-
-Connection = psycopg.Connection[Any]
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 """Methods that change nothing."""

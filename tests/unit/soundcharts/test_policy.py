@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from chartline.domain import ranges
 from chartline.errors import (
     ChartlineError,
     CredentialsRefused,
@@ -22,7 +23,7 @@ from chartline.errors import (
     ServerTrouble,
     UnsupportedPlatform,
 )
-from chartline.soundcharts import policy, ranges
+from chartline.soundcharts import policy
 
 MINUTE = "The maximum request count per minute has been reached."
 QUOTA = "Maximum quota reached."

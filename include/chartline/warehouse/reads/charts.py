@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal, LiteralString
 
-import psycopg
 from psycopg import sql
 from psycopg.rows import class_row
 
-Connection = psycopg.Connection[Any]
+from chartline.warehouse.connect import Connection
 
 NEWEST_RUNS = 20
 """Ended runs of a chart that its success rate is made of."""

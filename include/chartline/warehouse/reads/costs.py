@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-import psycopg
 from psycopg.rows import class_row
 
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.ledger import Item, Want
-
-Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any, Literal, LiteralString
 
-import psycopg
 from psycopg.rows import dict_row
 
-Connection = psycopg.Connection[Any]
+from chartline.warehouse.connect import Connection
+
 Row = dict[str, Any]
 Kind = Literal["tracks", "artists"]
 

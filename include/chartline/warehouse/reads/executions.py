@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, LiteralString
 
-import psycopg
 from psycopg.rows import class_row
 
 from chartline.warehouse import executions
-
-Connection = psycopg.Connection[Any]
+from chartline.warehouse.connect import Connection
 
 
 @dataclass(frozen=True)

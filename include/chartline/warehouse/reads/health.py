@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
 
-import psycopg
 from psycopg.rows import class_row
 
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads.gaps import Ended
-
-Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True)

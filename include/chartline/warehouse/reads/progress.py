@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, LiteralString
+from typing import LiteralString
 
-import psycopg
 from psycopg.rows import class_row
+
+from chartline.warehouse.connect import Connection
 
 
 @dataclass(frozen=True)
@@ -118,13 +119,13 @@ _HOLDINGS: LiteralString = f"""
 """
 
 
-def charts(conn: psycopg.Connection[Any]) -> list[ChartProgress]:
+def charts(conn: Connection) -> list[ChartProgress]:
     """Every active schedule, in the order in which they were added."""
     with conn.cursor(row_factory=class_row(ChartProgress)) as cursor:
         return cursor.execute(_CHARTS).fetchall()
 
 
-def look_ups(conn: psycopg.Connection[Any]) -> dict[str, int]:
+def look_ups(conn: Connection) -> dict[str, int]:
     """Slug -> calls that looked the chart up when it was followed: no run's own, but the first takes what came."""
     found = conn.execute(
         "select entity, count(*) from chartline.api_call"
@@ -133,19 +134,19 @@ def look_ups(conn: psycopg.Connection[Any]) -> dict[str, int]:
     return dict(found.fetchall())
 
 
-def work(conn: psycopg.Connection[Any]) -> list[Work]:
+def work(conn: Connection) -> list[Work]:
     """The ledger by resource: how much is done of all that was ever planned."""
     with conn.cursor(row_factory=class_row(Work)) as cursor:
         return cursor.execute(_WORK).fetchall()
 
 
-def holdings(conn: psycopg.Connection[Any]) -> dict[str, Holding]:
+def holdings(conn: Connection) -> dict[str, Holding]:
     """By slug, for the active schedules that have a ranking. Counts all their audience: not for a loop."""
     with conn.cursor(row_factory=class_row(Holding)) as cursor:
         return {holding.slug: holding for holding in cursor.execute(_HOLDINGS).fetchall()}
 
 
-def is_untouched(conn: psycopg.Connection[Any]) -> bool:
+def is_untouched(conn: Connection) -> bool:
     """Whether no run was ever opened in this warehouse."""
     return conn.execute("select from chartline.chart_sync_execution limit 1").fetchone() is None
 
@@ -165,7 +166,7 @@ _PAID_FOR: LiteralString = f"""
 """
 
 
-def paid_for(conn: psycopg.Connection[Any], endpoint: str) -> list[tuple[str, str]]:
+def paid_for(conn: Connection, endpoint: str) -> list[tuple[str, str]]:
     """Pairs of charts: runs of the first called `endpoint` for something that the second one's newest ranking has too.
 
     `endpoint`: one whose entities are tracks or artists.

@@ -7,11 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, LiteralString
 
-import psycopg
-
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.usage import SUMS, between, summed
-
-Connection = psycopg.Connection[Any]
 
 
 @dataclass(frozen=True)

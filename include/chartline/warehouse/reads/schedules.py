@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import psycopg
 from psycopg.rows import class_row
 
-Connection = psycopg.Connection[Any]
+from chartline.warehouse.connect import Connection
 
 
 def slug_of(conn: Connection, key: str) -> str | None:

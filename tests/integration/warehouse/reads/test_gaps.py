@@ -108,13 +108,13 @@ def test_a_lost_execution_is_closed_once_and_frees_its_work(warehouse: psycopg.C
     ledger.claim(warehouse, "ranking", [Want("demo-daily", "2026-11-01")], owner=execution.owner, lease=LEASE)
     ledger.claim(warehouse, "ranking", [Want("demo-daily", "2026-11-02")], owner="someone", lease=LEASE)
     (found,) = gaps.unclosed(warehouse)
-    assert warehouse_executions.close_lost(warehouse, found, "Its run ended as failed.")
+    assert warehouse_executions.close_lost(warehouse, found.id, found.owner, "Its run ended as failed.")
     assert gaps.leased_days(warehouse, "demo-daily") == {day("2026-11-02")}
     row = warehouse.execute(
         "select status, error, finished_at <= %s from chart_sync_execution", [datetime.now(UTC)]
     ).fetchone()
     assert row == ("lost", "Its run ended as failed.", True)
-    assert not warehouse_executions.close_lost(warehouse, found, "again")
+    assert not warehouse_executions.close_lost(warehouse, found.id, found.owner, "again")
 
 
 def test_an_execution_that_closed_by_itself_meanwhile_keeps_its_status(
@@ -123,5 +123,5 @@ def test_an_execution_that_closed_by_itself_meanwhile_keeps_its_status(
     execution = opened(warehouse, "one")
     (found,) = gaps.unclosed(warehouse)
     executions.close(warehouse, execution.id, "complete", None)
-    assert not warehouse_executions.close_lost(warehouse, found, "gone")
+    assert not warehouse_executions.close_lost(warehouse, found.id, found.owner, "gone")
     assert warehouse.execute("select status, error from chart_sync_execution").fetchone() == ("complete", None)
