@@ -8,19 +8,17 @@ is stored in one transaction: data, raw answers, ledger rows, call records.
 from __future__ import annotations
 
 import logging
-import queue
-import threading
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import psycopg
 
 from chartline.cascade import observing, storing
 from chartline.cascade.fetching import Fetched, Fetcher
 from chartline.cascade.resources import EARLY, RESOURCES, SHORT_AGAIN, Metadata, Resource, Series
+from chartline.cascade.side_by_side import SideBySide
 from chartline.errors import (
     CameShort,
     ChartlineError,
@@ -109,8 +107,6 @@ class Engine:
         log.info("%s", report)
         return report
 
-    # -- fetching: worker threads --------------------------------------------------------------------------------
-
     def _drain(
         self,
         conn: Connection,
@@ -121,82 +117,16 @@ class Engine:
         left: set[Item],
     ) -> ChartlineError | None:
         """Work off the requests; returns why it stopped early, None when all is done."""
-        todo: queue.SimpleQueue[list[Item]] = queue.SimpleQueue()
-        for request in requests:
-            todo.put(request)
-        done: queue.SimpleQueue[tuple[Fetched, threading.Event] | BaseException | None] = queue.SimpleQueue()
-        halt = threading.Event()
-
-        def work() -> None:
-            try:
-                while not halt.is_set():
-                    try:
-                        items = todo.get_nowait()
-                    except queue.Empty:
-                        return
-                    stored = threading.Event()
-                    done.put((fetcher.fetch(items), stored))
-                    stored.wait()
-            except BaseException as trouble:
-                done.put(trouble)
-            finally:
-                done.put(None)
-
-        count = min(self._connections, len(requests))
-        threads = [threading.Thread(target=work, name=f"fetch-{n}", daemon=True) for n in range(count)]
-        for thread in threads:
-            thread.start()
-        try:
-            return self._settle_all(conn, batch, RESOURCES[batch.resource], done, halt, count, report, left)
-        finally:
-            halt.set()
-            unstored: list[Fetched] = []
-            for thread in threads:
-                while thread.is_alive():
-                    unstored += _wake(done)  # after a failed store nobody else does
-                    thread.join(0.1)
-            unstored += _wake(done)
-            if unstored:
-                self._book(conn, unstored)
-
-    # -- storing: this thread ------------------------------------------------------------------------------------
-
-    def _settle_all(
-        self,
-        conn: Connection,
-        batch: Batch,
-        resource: Resource,
-        done: queue.SimpleQueue[tuple[Fetched, threading.Event] | BaseException | None],
-        halt: threading.Event,
-        workers: int,
-        report: Report,
-        left: set[Item],
-    ) -> ChartlineError | None:
+        resource = RESOURCES[batch.resource]
         stop: ChartlineError | None = None
-        trouble: BaseException | None = None
         away = 0  # requests in a row that found the API away
         renewed = datetime.now(UTC)
-        waiting: list[threading.Event] = []
-        try:
-            while workers:
-                gathered: list[Fetched] = []
-                handed: list[tuple[Fetched, threading.Event] | BaseException | None] = [done.get()]
-                with suppress(queue.Empty):
-                    while True:
-                        handed.append(done.get_nowait())
-                for one in handed:
-                    if one is None:
-                        workers -= 1
-                    elif isinstance(one, BaseException):
-                        trouble = trouble or one
-                        halt.set()
-                    else:
-                        gathered.append(one[0])
-                        waiting.append(one[1])
-                if gathered:
-                    self._store(conn, resource, gathered, report)
-                    left.difference_update(item for got in gathered for item in got.ended)
+        with SideBySide(fetcher.fetch, requests, self._connections, lambda got: self._book(conn, got)) as work:
+            for handed in work.gather():
+                gathered = [got for _, got in handed]
+                self._store(conn, resource, gathered, report)
                 for got in gathered:
+                    left -= got.ended
                     stop = stop or got.stop
                     unanswered = len(got.errors) if got.found_api_away else 0
                     report.unanswered += unanswered
@@ -204,18 +134,10 @@ class Engine:
                 if away >= 2 * self._connections:
                     stop = stop or _api_away(away)
                 if stop is not None:
-                    halt.set()
+                    work.halt()
                 if datetime.now(UTC) - renewed > self._lease / 3:
                     ledger.renew(conn, batch.token, self._lease)
                     renewed = datetime.now(UTC)
-                while waiting:
-                    waiting.pop().set()
-        finally:
-            halt.set()
-            for event in waiting:
-                event.set()
-        if trouble is not None:
-            raise trouble
         return stop
 
     def _store(self, conn: Connection, resource: Resource, gathered: Sequence[Fetched], report: Report) -> None:
@@ -342,18 +264,6 @@ def _less(got: Fetched, trouble: Exception) -> Fetched | None:
         errors = [*(e for e in got.errors if e[0] != item), (item, storing.named(trouble))]
         return replace(got, values=[], errors=errors, covered={})
     return replace(got, raws=[]) if got.raws else None
-
-
-def _wake(done: queue.SimpleQueue[Any]) -> list[Fetched]:
-    """Let those go on who handed in what nobody will store; what they handed in."""
-    handed_in = []
-    with suppress(queue.Empty):
-        while True:
-            handed = done.get_nowait()
-            if isinstance(handed, tuple):
-                handed[1].set()
-                handed_in.append(handed[0])
-    return handed_in
 
 
 def _api_away(requests: int) -> ServerTrouble:

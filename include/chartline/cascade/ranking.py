@@ -415,38 +415,45 @@ class _Fetch:
         client, slug = self.client, self.slug
         kept = set(raw.facets(self.conn, BEGUN, slug, self.run.now() - calendar.GOES_ON))
         had = {day: self._begun(day.isoformat()) for day in stamps if day.isoformat() in kept}
-        work = SideBySide(
-            lambda day: client.ranking(slug, stamps[day], begun=had.get(day, ())),
-            sorted(stamps, reverse=True),
-            client.account.connections,
-        )
+
+        def ask(day: date) -> RankingPages | ChartlineError:
+            try:
+                return client.ranking(slug, stamps[day], begun=had.get(day, ()))
+            except Exception as error:
+                return storing.named(error)
+
         stop: ChartlineError | None = None
         away = 0  # days in a row for which the API was away
         alike = Refusals()
         renewed = time.monotonic()
-        for day, got in work:
-            away = away + 1 if isinstance(got, TryLater) else 0
-            failure = self._kept(got) if isinstance(got, RankingPages) else got
-            if failure is None:
-                have.add(day)
-                alike.good()
-            elif isinstance(failure, OF_ALL):
-                self._note_failure(day.isoformat(), failure)
-                stop = stop or failure
-            elif isinstance(failure, NotFound):
-                self._note_absent(day, failure)
-            else:
-                self._note_failure(day.isoformat(), failure)
-                self.failed[day] = failure
-                alike.note(failure)
-                broken = sum(isinstance(error, ContractBroken) for error in self.failed.values())
-                if away >= 2 * client.account.connections or alike.last() or (broken >= BROKEN_AT_ONCE and not have):
+        with SideBySide(ask, sorted(stamps, reverse=True), client.account.connections) as work:
+            for day, got in work:
+                away = away + 1 if isinstance(got, TryLater) else 0
+                failure = self._kept(got) if isinstance(got, RankingPages) else got
+                if failure is None:
+                    have.add(day)
+                    alike.good()
+                elif isinstance(failure, OF_ALL):
+                    self._note_failure(day.isoformat(), failure)
                     stop = stop or failure
-            if stop is not None:
-                work.halt()
-            if time.monotonic() - renewed > LEASE.total_seconds() / 3:
-                self._lease(set(stamps) - have - set(self.failed) - self.absent)
-                renewed = time.monotonic()
+                elif isinstance(failure, NotFound):
+                    self._note_absent(day, failure)
+                else:
+                    self._note_failure(day.isoformat(), failure)
+                    self.failed[day] = failure
+                    alike.note(failure)
+                    broken = sum(isinstance(error, ContractBroken) for error in self.failed.values())
+                    if (
+                        away >= 2 * client.account.connections
+                        or alike.last()
+                        or (broken >= BROKEN_AT_ONCE and not have)
+                    ):
+                        stop = stop or failure
+                if stop is not None:
+                    work.halt()
+                if time.monotonic() - renewed > LEASE.total_seconds() / 3:
+                    self._lease(set(stamps) - have - set(self.failed) - self.absent)
+                    renewed = time.monotonic()
         if isinstance(stop, TryLater) and not isinstance(stop, WarehouseUnavailable):
             for day in set(stamps) - have - self.absent:
                 self.failed.setdefault(day, stop)

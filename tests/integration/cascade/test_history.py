@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chartline.cascade import calendar, ranking, report, side_by_side, tracks
+from chartline.cascade import calendar, ranking, report, tracks
 from chartline.errors import BadInput, CredentialsRefused, NotYet, TryLater
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse import ledger
@@ -310,14 +310,6 @@ def test_a_kill_in_the_middle_loses_what_was_under_way_and_no_more(
     extra = sum(by_day(cascade).values()) - 2 * len(days)
     assert extra <= 2 * cascade.settings.connections
     assert all(by_day(cascade)[day] == 2 for day in stored)
-
-
-def test_threads_that_nobody_listens_to_any_more_end() -> None:
-    gate = threading.Event()
-    work = side_by_side.SideBySide(lambda n: gate.wait(5) or n, range(20), 3)
-    gate.set()
-    assert len([item for item, _ in zip(work, range(2), strict=False)]) == 2
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fetch-")]
 
 
 def test_the_calendar_is_asked_for_one_page_when_that_proves_the_rest(cascade: Cascade) -> None:
