@@ -1,9 +1,10 @@
-"""Whether requirements*.txt still pin all that requirements*.in ask for: names and versions, no network."""
+"""Whether requirements*.txt still pin what pyproject.toml and requirements*.in ask for; asks no network."""
 
 from __future__ import annotations
 
 import re
 import sys
+import tomllib
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -13,10 +14,14 @@ ROOT = Path(__file__).resolve().parents[1]
 PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^]]*\])?==([^\s;]+)")
 
 
-def asked(path: Path) -> list[Requirement]:
-    """The requirements of an .in file."""
-    lines = (line.split("#")[0].strip() for line in path.read_text().splitlines())
-    return [Requirement(line) for line in lines if line and not line.startswith("-")]
+def asked(name: str) -> list[Requirement]:
+    """What `<name>.txt` is made from: its .in file, and for Chartline itself pyproject.toml."""
+    lines = [line.split("#")[0].strip() for line in (ROOT / f"{name}.in").read_text().splitlines()]
+    lines = [line for line in lines if line and not line.startswith("-")]
+    if name == "requirements":
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        lines += [*project["dependencies"], *project["optional-dependencies"]["local"]]
+    return [Requirement(line) for line in lines]
 
 
 def pinned(path: Path) -> dict[str, list[str]]:
@@ -42,7 +47,7 @@ def problems() -> list[str]:
     uv = pinned(ROOT / "requirements-uv.txt")
     for name, pins in (("requirements", main), ("requirements-dev", main | dev), ("requirements-uv", uv)):
         found += [f"{name}.txt has no hash of {line}" for line in without_hash(ROOT / f"{name}.txt")]
-        for wanted in asked(ROOT / f"{name}.in"):
+        for wanted in asked(name):
             versions = pins.get(canonicalize_name(wanted.name), [])
             if not any(wanted.specifier.contains(version, prereleases=True) for version in versions):
                 found.append(f"{name}.txt does not pin {wanted}")

@@ -28,10 +28,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from chartline.local.airflow_env import REPOSITORY
 from chartline.local.ports import free_port
 from chartline.local.postgres import binaries
 from chartline.local.processes import last_words
+from chartline.places import REPOSITORY
 
 pytestmark = pytest.mark.timeout(900)
 

@@ -23,8 +23,9 @@ FIELDS = get_provider_info()["connection-types"][0]["conn-fields"]
 def test_its_name_and_version_are_those_of_the_project() -> None:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     found = metadata.distribution("chartline")
-    assert (found.metadata["Name"], found.version) == (project["name"], project["version"])
-    assert found.version == chartline.__version__
+    assert (found.metadata["Name"], found.version) == (project["name"], chartline.__version__)
+    points = {point.name: point.value for point in found.entry_points if point.group == "apache_airflow_provider"}
+    assert points == project["entry-points"]["apache_airflow_provider"]
     assert found.metadata["Summary"] == project["description"]
     assert Path(str(found.locate_file(""))) == REPOSITORY / "plugins"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chartline import cli
+from chartline import cli, places
 from chartline.cli import common, docs
 from chartline.domain.schedule import ScheduleSettings
 
@@ -156,7 +156,7 @@ def test_generated_pages_are_written_then_up_to_date_then_stale(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     pages = {"text": "one"}
-    monkeypatch.setattr(docs, "ROOT", tmp_path)
+    monkeypatch.setattr(places, "REPOSITORY", tmp_path)
     monkeypatch.setattr(docs, "GENERATORS", {"page": lambda: ("docs/page.md", pages["text"])})
     assert cli.main(["docs", "--check"]) == 1
     assert "Not up to date: docs/page.md. Write them with: chartline docs" in capsys.readouterr().err

@@ -17,7 +17,7 @@ import pytest
 
 from chartline.cli import main
 from chartline.local import access
-from chartline.local.airflow_env import REPOSITORY
+from chartline.places import REPOSITORY
 
 PASSWORD = "S3cret-of-the-warehouse"  # pragma: allowlist secret
 TOKEN = "T0ken-of-airflow"

@@ -13,8 +13,8 @@ import pytest
 import typer
 
 from chartline.cli import app
-from chartline.local.airflow_env import REPOSITORY
 from chartline.local.up import HELP
+from chartline.places import REPOSITORY
 from chartline.settings import Settings
 
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("**/*.md"))]

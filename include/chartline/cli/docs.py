@@ -11,10 +11,10 @@ from typing import Annotated
 
 import typer
 
+from chartline import places
 from chartline.domain import platforms
 from chartline.domain.schedule import ScheduleSettings
-
-ROOT = Path(__file__).parents[3]
+from chartline.errors import NotConfigured
 
 Generator = Callable[[], tuple[str, str]]
 """Gives the page's path, from the repository's root, and its text."""
@@ -82,10 +82,12 @@ def docs(
     check: Annotated[bool, typer.Option("--check", help="write nothing; fail if a page is not up to date")] = False,
 ) -> None:
     """Write the generated pages of the documentation."""
+    if places.INSTALLED:
+        raise NotConfigured("The documentation is written in a checkout of the repository.", advice="Call it there.")
     stale = []
     for generate in GENERATORS.values():
         name, text = generate()
-        page = ROOT / name
+        page = places.REPOSITORY / name
         if page.is_file() and page.read_text(encoding="utf-8") == text:
             continue
         stale.append(name)

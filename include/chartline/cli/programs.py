@@ -18,6 +18,7 @@ from psycopg.conninfo import conninfo_to_dict
 from chartline.cli import common
 from chartline.errors import BadInput, NetworkTrouble, NotConfigured
 from chartline.files import UMASK, private_folder, write_private
+from chartline.places import state_folder
 from chartline.proxies import LOOPBACK
 from chartline.sessions import Session
 
@@ -90,15 +91,14 @@ def token(
     lines = [f'header = "Authorization: Bearer {own}"', "silent", "show-error"]
     if any(f"//{host}" in url for host in LOOPBACK):
         lines.append(f'noproxy = "{",".join(LOOPBACK)}"')
-    path = private_folder(_home() / "secrets") / f"curl-{user}"
+    path = private_folder(state_folder() / "secrets") / f"curl-{user}"
     write_private(path, "\n".join(lines) + "\n")
     typer.echo(path)
 
 
 def _password(user: str) -> str:
-    path = Path(
-        os.environ.get("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE") or _home() / "secrets/airflow-logins.json"
-    )
+    file = os.environ.get("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE")
+    path = Path(file or state_folder() / "secrets" / "airflow-logins.json")
     try:
         logins: dict[str, str] = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -109,10 +109,6 @@ def _password(user: str) -> str:
     if user not in logins:
         raise BadInput(f"user: {user!r} is not a user.", field="user", advice=f"There are {', '.join(sorted(logins))}.")
     return logins[user]
-
-
-def _home() -> Path:
-    return Path(os.environ.get("CHARTLINE_HOME") or Path(__file__).parents[3] / ".chartline")
 
 
 def _libpq(url: str) -> dict[str, str]:

@@ -12,7 +12,8 @@ from psycopg.conninfo import conninfo_to_dict
 from chartline import proxies
 from chartline.errors import NotConfigured
 from chartline.files import write_private
-from chartline.local.airflow_env import REPOSITORY, inherited, take_literally
+from chartline.local.airflow_env import inherited, take_literally
+from chartline.places import REPOSITORY
 
 READER, OWNER = "chartline", "chartline_owner"
 """Names in `pg_service.conf`."""

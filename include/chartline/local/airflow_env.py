@@ -16,8 +16,8 @@ from chartline import proxies
 from chartline.errors import BadInput
 from chartline.local.ports import LOOPBACK
 from chartline.local.secrets import Secrets
+from chartline.places import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 LOGINS = "admin:admin,viewer:viewer"  # user:role
 
 TUNING = {

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from chartline import places
 from chartline.errors import AskPerson
 from chartline.files import private
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 STATE = ("postgres", "airflow", "run", "logs", "secrets", "schedules.jsonl")
 """All but the Python environment."""
 
@@ -31,8 +31,8 @@ class AlreadyRunning(AskPerson):
 
 
 def state_folder(env: Mapping[str, str] = os.environ) -> Path:
-    """`CHARTLINE_HOME`, else `.chartline` in the repository, by its one real name."""
-    return Path(env.get("CHARTLINE_HOME") or REPOSITORY / ".chartline").resolve()
+    """By its one real name."""
+    return places.state_folder(env).resolve()
 
 
 def check(home: Path) -> None:

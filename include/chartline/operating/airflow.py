@@ -11,6 +11,7 @@ from typing import Any
 
 import requests
 
+from chartline.places import state_folder
 from chartline.sessions import Session
 
 SECONDS = 10
@@ -30,8 +31,8 @@ class Airflow:
     @classmethod
     def from_environment(cls, env: Mapping[str, str] = os.environ) -> Airflow:
         """By `AIRFLOW__API__BASE_URL` and the file of logins that `bin/up` and Docker use."""
-        home = Path(env.get("CHARTLINE_HOME") or Path(__file__).parents[3] / ".chartline")
-        file = env.get("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE") or home / "secrets" / "airflow-logins.json"
+        default = state_folder(env) / "secrets" / "airflow-logins.json"
+        file = env.get("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE") or default
         try:
             logins = json.loads(Path(file).read_text())
         except (OSError, ValueError):

@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib import metadata
-from pathlib import Path
 from typing import Any, Literal
 
 import psycopg
 import requests
 from packaging.requirements import InvalidRequirement, Requirement
 
-from chartline import proxies
+from chartline import places, proxies
 from chartline.errors import ChartlineError, CredentialsRefused, NotInPlan, QuotaSpent, TryLater
-from chartline.operating import airflow_work, drift, quota, reparse
+from chartline.operating import airflow_work, drift, quota
 from chartline.operating.airflow import SECONDS, TROUBLES, Airflow
 from chartline.operating.airflow_work import ParseWatch
 from chartline.sessions import Session
@@ -43,7 +42,7 @@ POSTGRES = 15
 PYTHON = ((3, 11), (3, 14))
 LATE, WRONG = 5.0, 60.0
 """Seconds that clocks may differ: above the first a warning, above the second a problem."""
-REQUIREMENTS = Path(__file__).parents[3] / "requirements.txt"
+REQUIREMENTS = places.REPOSITORY / "requirements.txt"
 
 
 @dataclass(frozen=True)
@@ -106,6 +105,10 @@ def _versions() -> Iterator[Line]:
         "python", OK if good else PROBLEM, f"Python {platform.python_version()}.",
         "" if good else f"Use {PYTHON[0][0]}.{PYTHON[0][1]} to {PYTHON[1][0]}.{PYTHON[1][1]}.",
     )  # fmt: skip
+    if places.INSTALLED:
+        airflow = metadata.version("apache-airflow-core")
+        yield Line("packages", OK, f"Installed as a package, beside Airflow {airflow}: pip check compares versions.")
+        return
     differing = _differing()
     if differing is None:
         yield Line("packages", WARNING, f"{REQUIREMENTS} names no version, so none was compared.")
@@ -352,7 +355,7 @@ def _work(airflow: Airflow, watch: ParseWatch) -> Iterator[Line]:
 
 
 def _dag_files() -> Iterator[Line]:
-    folder = reparse.dags_folder()
+    folder = places.dags_folder()
     if not folder.is_dir():
         return  # on a host without Airflow
     if late := airflow_work.ahead(folder, datetime.now(UTC)):

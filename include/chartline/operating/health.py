@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
+from chartline import places
 from chartline.domain.schedule import DAG_PREFIX
 from chartline.errors import ChartlineError, CredentialsRefused, NotConfigured, NotInPlan, QuotaSpent, StopRun
-from chartline.operating import airflow_work, drift, quota, reparse, standing
+from chartline.operating import airflow_work, drift, quota, standing
 from chartline.operating.airflow_work import ParseWatch, Seen
 from chartline.operating.reparse import AskApi
 from chartline.operating.standing import Followed
@@ -237,7 +238,7 @@ class AirflowProbe:
 def of_airflow(seen: Seen, watch: ParseWatch, now: datetime) -> list[Check]:
     """What is to be said of what Airflow does."""
     waiting = [Subject(chart=run.dag_id.removeprefix(DAG_PREFIX), detail=run.text) for run in seen.waiting]
-    again, late = watch.saw(seen.parsed_at, now), airflow_work.ahead(reparse.dags_folder(), now)
+    again, late = watch.saw(seen.parsed_at, now), airflow_work.ahead(places.dags_folder(), now)
     files = Check(name="dag_files", status="ok", detail="The DAG files are parsed now and then.")
     if late:
         detail = f"The time of DAG files lies ahead of the clock: {airflow_work.listed(late)}."

@@ -21,6 +21,7 @@ from typing import Any
 
 from chartline.domain.schedule import DAG_PREFIX
 from chartline.operating.airflow import TROUBLES, Airflow
+from chartline.places import dags_folder
 
 DAG_FILE = "chart_sync.py"
 AGAIN_AFTER = 5.0
@@ -30,11 +31,6 @@ AT_LEAST = "Airflow shows it when it next parses its DAG files."
 
 AskApi = Callable[..., Any]
 """Asks Airflow's REST API: method, path below `/api/v2/`, and `params`; the JSON of the answer."""
-
-
-def dags_folder() -> Path:
-    """Where this process finds the DAG files."""
-    return Path(os.environ.get("AIRFLOW__CORE__DAGS_FOLDER") or Path(__file__).parents[3] / "dags")
 
 
 def ask_by(api: AskApi) -> bool:

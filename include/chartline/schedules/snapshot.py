@@ -22,6 +22,7 @@ from chartline.domain.read_schedule import ReadSchedule
 from chartline.domain.schedule import DAG_PREFIX
 from chartline.errors import ChartlineError, NotConfigured
 from chartline.files import private
+from chartline.places import state_folder
 from chartline.warehouse import schedules
 
 VERSION = 1
@@ -32,8 +33,7 @@ log = logging.getLogger(__name__)
 
 def default_path() -> Path:
     """`schedules.jsonl` in the state folder."""
-    home = os.environ.get("CHARTLINE_HOME") or Path(__file__).parents[3] / ".chartline"
-    return Path(home) / "schedules.jsonl"
+    return state_folder() / "schedules.jsonl"
 
 
 def refresh(path: Path, url: str, max_age: float = MAX_AGE) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import runpy
 from datetime import UTC, date, datetime, time, timedelta
 
-from chartline.local.home import REPOSITORY
+from chartline.places import REPOSITORY
 
 month_end = runpy.run_path(str(REPOSITORY / ".ci" / "month_end.py"))["month_end"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from chartline.local.home import REPOSITORY
+from chartline.places import REPOSITORY
 
 
 @pytest.fixture

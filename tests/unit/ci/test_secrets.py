@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from chartline.local.home import REPOSITORY
+from chartline.places import REPOSITORY
 
 SEARCH = REPOSITORY / ".ci" / "secrets.py"
 

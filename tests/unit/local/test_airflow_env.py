@@ -10,8 +10,9 @@ import httpx
 import pytest
 
 from chartline.errors import BadInput
-from chartline.local.airflow_env import REPOSITORY, TUNING, airflow_env, pools, warehouse_env
+from chartline.local.airflow_env import TUNING, airflow_env, pools, warehouse_env
 from chartline.local.secrets import Secrets
+from chartline.places import REPOSITORY
 from chartline.proxies import between as proxies_of_requests
 
 SECRETS = Secrets()

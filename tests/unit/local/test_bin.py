@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from chartline.local.home import REPOSITORY
+from chartline.places import REPOSITORY
 
 SCRIPTS = sorted(path for path in [*(REPOSITORY / "bin").iterdir(), REPOSITORY / ".ci" / "run"] if path.is_file())
 BASH = shutil.which("bash") or "/bin/bash"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chartline.local.home import REPOSITORY
+from chartline.places import REPOSITORY
 
 GOOD, BAD = "def test_it(): pass\n", "def test_it(): raise ValueError\n"
 DAY = "from datetime import UTC, datetime\ndef test_it(): assert datetime.now(UTC).date().isoformat() == '2028-02-29'\n"

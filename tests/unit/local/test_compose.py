@@ -14,10 +14,11 @@ import psycopg
 import pytest
 import yaml
 
-from chartline.local.airflow_env import REPOSITORY, TUNING, airflow_env
+from chartline.local.airflow_env import TUNING, airflow_env
 from chartline.local.postgres import LocalPostgres, binaries
 from chartline.local.prepare import LOGINS
 from chartline.local.secrets import Secrets
+from chartline.places import REPOSITORY
 from chartline.proxies import LOOPBACK
 from chartline.warehouse import privileges, schema
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from chartline.local.home import REPOSITORY, STATE, AlreadyRunning, NotOurs, alone, clear, state_folder
+from chartline.local.home import STATE, AlreadyRunning, NotOurs, alone, clear, state_folder
+from chartline.places import REPOSITORY
 
 
 def test_where_it_is(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ import pytest
 
 from chartline.errors import BadInput
 from chartline.local import up
-from chartline.local.home import REPOSITORY, alone
+from chartline.local.home import alone
 from chartline.local.stack import Ports
+from chartline.places import REPOSITORY
 
 
 @pytest.fixture
