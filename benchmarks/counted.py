@@ -59,4 +59,4 @@ class Counted:
 
 def count() -> None:
     """From now on connections count. For good: of this process alone."""
-    psycopg.connection.Cursor = Cursor  # type: ignore[misc, assignment]
+    psycopg.connection.Cursor = Cursor  # type: ignore[attr-defined]

@@ -83,7 +83,8 @@ def odd_answers(world: World, now: datetime, weekly: str, share: float) -> Odd:
     """Each shape at `share`; those of charts and days at what is named."""
     first, other = (world.days(slug, now) for slug in (DAILY, OTHER))
     every = max(2, round(1 / share))
-    return dict.fromkeys(SHAPES, share) | {
+    shares: Odd = dict.fromkeys(SHAPES, share)
+    return shares | {
         "row-twice-total-distinct": [f"{DAILY} {day}" for day in first[::every]],
         "row-twice-total-rows": [f"{OTHER} {day}" for day in other[::every]],
         "renamed-chart": [OTHER],
@@ -198,10 +199,10 @@ def learn(stack: Stack) -> None:
     run(stack, CASCADE, {"chart": BEFORE})
     with connect(stack.warehouse_url) as conn:
         for name in LEARNED:
-            conn.execute(f"update {name} set first_seen_at = first_seen_at - interval '2 days'")  # type: ignore[call-overload]
+            conn.execute(f"update {name} set first_seen_at = first_seen_at - interval '2 days'")
         conn.execute("update answer_field set always = came >= 0.99 * objects")
         forgotten = ", ".join(sorted({*MERGED, *OWN} - {*LEARNED, "platform"}))
-        conn.execute(f"truncate {forgotten}")  # type: ignore[call-overload]
+        conn.execute(f"truncate {forgotten}")
     stack.simulator_api("POST", "/_control/reset")
 
 

@@ -147,7 +147,7 @@ class Ran:
 def airflow_rows(stack: Stack, query: str, *values: Any) -> list[tuple[Any, ...]]:
     """Rows of Airflow's own database: the web API hands out a hundred instances at a time."""
     with psycopg.connect(stack.postgres.url("airflow", "airflow", stack.secrets.airflow_database)) as conn:
-        return conn.execute(query, values).fetchall()  # type: ignore[call-overload,no-any-return]
+        return conn.execute(query, values).fetchall()
 
 
 def instances(stack: Stack, dag_ids: str) -> list[Ran]:

@@ -40,7 +40,7 @@ def floor(conn: Warehouse) -> dict[str, int]:
 def served() -> FastAPI:
     """What the server serves."""
     counted.count()
-    airflow_app._AuthManagerState.instance = Anybody()
+    airflow_app._AuthManagerState.instance = Anybody()  # type: ignore[no-untyped-call]
     own = create_app()
     own.add_api_route(FLOOR, floor)
     outer = FastAPI()

@@ -7,12 +7,13 @@ then each task's function is exchanged for one that only hands on what the next 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, cast
 
-from airflow.sdk import DAG, Asset, BaseSensorOperator, BaseXCom, Param, PokeReturnValue, get_current_context
+from airflow.sdk import DAG, Asset, BaseSensorOperator, BaseXCom, Context, Param, PokeReturnValue, get_current_context
 from airflow.sdk.exceptions import DownstreamTasksSkipped
 
+from chartline.cascade.run import Run
 from chartline_airflow.dagbuild.cascade import DEFAULT_ARGS, add_cascade
 
 PLANNERS = {  # task: the mapped task whose batches it plans
@@ -25,7 +26,7 @@ PLANNERS = {  # task: the mapped task whose batches it plans
 
 def idle(*_: Any, **__: Any) -> list[str]:
     """The other tasks."""
-    get_current_context()["batch_label"] = "nothing"
+    cast("dict[str, Any]", get_current_context())["batch_label"] = "nothing"
     return []
 
 
@@ -60,6 +61,11 @@ def waiting(plan: Callable[..., Any]) -> Callable[..., PokeReturnValue]:
     return poke
 
 
+def no_run(context: Context) -> AbstractContextManager[Run]:
+    """What the first task would open."""
+    raise NotImplementedError
+
+
 dag = DAG(
     "benchmark_empty",
     schedule=None,
@@ -68,8 +74,9 @@ dag = DAG(
     params={mapped: Param(1, type="integer", minimum=0) for mapped in PLANNERS.values()},
     is_paused_upon_creation=False,
 )
-add_cascade(dag, lambda context: nullcontext(), Asset("benchmark_empty"))
-for task_id, operator in dag.task_dict.items():
+add_cascade(dag, no_run, Asset("benchmark_empty"))
+operators: dict[str, Any] = dag.task_dict  # their types do not say that mapped ones have a function too
+for task_id, operator in operators.items():
     work: Callable[..., Any] = planner(PLANNERS[task_id]) if task_id in PLANNERS else idle
     if task_id == "fetch_ranking":
         work = first

@@ -36,9 +36,11 @@ class NewestFirst(PriorityWeightStrategy):
 
     def get_weight(self, ti: TaskInstance) -> int:
         """The task's own weight, altered by what kind of run and of task it is."""
-        weight: int = ti.task.priority_weight
+        task = ti.task
+        assert task is not None
+        weight: int = task.priority_weight
         if not is_past(ti.run_id):
-            return weight if ti.task.task_id in BULK else weight + NEW
-        if ti.task.task_id == "fetch_ranking":
+            return weight if task.task_id in BULK else weight + NEW
+        if task.task_id == "fetch_ranking":
             return LAST + (window_day(ti.run_id) or date.max.toordinal())
-        return weight + NO_POOL if ti.task.pool == "default_pool" else weight
+        return weight + NO_POOL if task.pool == "default_pool" else weight

@@ -141,7 +141,7 @@ def add_cascade(dag: DAG, open_run: OpenRun, asset: Asset | AssetAlias) -> None:
             _emit(context["outlet_events"], asset, row)
 
         days = fetch_ranking()
-        track_batches = upsert_tracks(days)
+        track_batches = upsert_tracks(cast("list[str]", days))  # what it is when the task runs
         track_metadata = fetch_task("track_metadata", 80).expand(batch=track_batches)
         artist_batches = dedupe_artists()
         [track_batches, track_metadata] >> artist_batches
@@ -172,7 +172,7 @@ def fetch_task(name: str, priority: int) -> Any:
     def fetch(batch: dict[str, Any]) -> None:
         context = get_current_context()
         handle = Batch.from_dict(batch)
-        context["batch_label"] = handle.label
+        cast("dict[str, Any]", context)["batch_label"] = handle.label
         with runtime.found_run(context) as found:
             run = _needed(found)
             with run.client() as client:

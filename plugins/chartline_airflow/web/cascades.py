@@ -13,13 +13,13 @@ from chartline.domain.schedule import DAG_PREFIX, dag_id
 from chartline.schedules import service
 from chartline.warehouse import changes, schedules
 from chartline.warehouse import schedules as warehouse_schedules
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import charts
 from chartline_airflow.web import starting
 from chartline_airflow.web.access import Person
 from chartline_airflow.web.airflow_api import Airflow
 from chartline_airflow.web.problems import Problem
 from chartline_airflow.web.starting import TRIGGER, Run
-from chartline_airflow.web.warehouse import Connection
 
 ON_DEMAND = "chart_cascade"
 GAP_AUDIT = "gap_audit"
@@ -79,10 +79,10 @@ def heal(conn: Connection, airflow: Airflow, chart_id: int, slug: str, person: P
         raise service.not_followed(slug)
     with conn.transaction():
         warehouse_schedules.lock_triggers(conn, slug)
-        for run in starting.at_work(airflow, GAP_AUDIT):
-            conf = run.get("conf") or {}
+        for open_run in starting.at_work(airflow, GAP_AUDIT):
+            conf = open_run.get("conf") or {}
             if conf.get("chart") in (slug, None) and conf.get("heal", True) and not conf.get("dry_run"):
-                raise starting.under_way(slug, GAP_AUDIT, run)
+                raise starting.under_way(slug, GAP_AUDIT, open_run)
         run = _start(conn, airflow, GAP_AUDIT, {"chart": slug, "heal": True}, HEAL, slug, person)
     return _told(conn, chart_id, run, "to find and fetch what is missing")
 

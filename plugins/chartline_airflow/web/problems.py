@@ -145,7 +145,7 @@ def of(error: ChartlineError) -> Problem:
 
 def add_to(app: FastAPI) -> None:
     """Have every error of the app told this way."""
-    app.add_exception_handler(Problem, lambda _, error: error.response)  # type: ignore[attr-defined]
+    app.add_exception_handler(Problem, lambda _, error: error.response)
     app.add_exception_handler(ChartlineError, _chartline)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)

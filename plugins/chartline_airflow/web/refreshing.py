@@ -20,6 +20,7 @@ from chartline.operating.refresh import DAG_ID, Asker, Refresh, Start
 from chartline.operating.series import Resolution, Span
 from chartline.settings import settings
 from chartline.warehouse import changes
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import entities
 from chartline.warehouse.reads.entities import Kind
 from chartline_airflow.web import starting
@@ -27,7 +28,6 @@ from chartline_airflow.web.access import Person
 from chartline_airflow.web.airflow_api import Airflow
 from chartline_airflow.web.paging import Day, PageQuery, Text
 from chartline_airflow.web.problems import Problem, unknown
-from chartline_airflow.web.warehouse import Connection
 
 log = logging.getLogger(__name__)
 

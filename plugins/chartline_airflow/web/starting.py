@@ -14,10 +14,10 @@ from chartline.operating.airflow_work import is_ahead
 from chartline.schedules import service
 from chartline.warehouse import changes, schedules
 from chartline.warehouse import schedules as warehouse_schedules
+from chartline.warehouse.connect import Connection
 from chartline_airflow.web.access import Person
 from chartline_airflow.web.airflow_api import ACTIVE, Airflow
 from chartline_airflow.web.problems import Problem
-from chartline_airflow.web.warehouse import Connection
 
 TRIGGER = "run.trigger"
 LOOK_AT = 100

@@ -187,11 +187,10 @@ def listed(query: Annotated[ChartQuery, Query()], conn: Warehouse, _: Reader) ->
 @router.get("/facets/")
 def facets(conn: Warehouse, _: Reader) -> Facets:
     """Platforms, countries and frequencies of the catalogue, with how many charts have each."""
-    by = {
-        name: [Facet(**vars(one)) for one in charts_read.facets(conn, of)]
-        for name, of in (("platforms", "platform"), ("countries", "country"), ("frequencies", "frequency"))
-    }
-    return Facets(**by)
+    platforms, countries, frequencies = (
+        [Facet(**vars(one)) for one in charts_read.facets(conn, of)] for of in ("platform", "country", "frequency")
+    )
+    return Facets(platforms=platforms, countries=countries, frequencies=frequencies)
 
 
 @router.get("/{chart}/")

@@ -13,12 +13,12 @@ from chartline.operating.health import AirflowProbe, ApiProbe, Check, Health, Re
 from chartline.settings import settings
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.soundcharts.limiter import NoLimiter
+from chartline.warehouse.connect import Connection
 from chartline_airflow.hook import SoundchartsHook
 from chartline_airflow.web import warehouse
 from chartline_airflow.web.access import Reader
 from chartline_airflow.web.airflow_api import AirflowApi
 from chartline_airflow.web.problems import Problem
-from chartline_airflow.web.warehouse import Connection
 
 router = APIRouter(prefix="/health", tags=["health"])
 

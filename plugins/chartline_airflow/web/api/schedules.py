@@ -17,6 +17,7 @@ from chartline.operating import schedules as views
 from chartline.operating.schedules import FollowedState, ScheduleDetail, ScheduleLine
 from chartline.schedules import following, service
 from chartline.settings import settings
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads.charts import Wanted
 from chartline_airflow.web import problems, starting, versions
 from chartline_airflow.web.access import Editor, Person, Reader
@@ -24,7 +25,7 @@ from chartline_airflow.web.airflow_api import Airflow, AirflowApi
 from chartline_airflow.web.paging import Page, PageQuery, Text
 from chartline_airflow.web.problems import Problem, ProblemBody
 from chartline_airflow.web.versions import IfMatch, Seen
-from chartline_airflow.web.warehouse import Account, Connection, Soundcharts, Warehouse
+from chartline_airflow.web.warehouse import Account, Soundcharts, Warehouse
 
 router = APIRouter(prefix="/sync/schedules", tags=["schedules"])
 
@@ -40,7 +41,7 @@ Key = Annotated[str, Path(description="the chart's slug or id", max_length=250)]
 
 def _optional(field: FieldInfo) -> Any:
     """A setting that may be left out, with the model's own limits."""
-    kind = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
+    kind: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
     return kind | None, Field(None, description=field.description)
 
 
