@@ -69,7 +69,7 @@ def test_a_chart_of_that_name_has_a_page_without_a_link(name: str) -> None:
 def test_a_question_to_a_person_holds_no_link(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(approval, "headline", lambda _: "https://evil.example: 5 calls")
     monkeypatch.setattr(approval, "rows", lambda _: [("Charts", "of www.evil.example")])
-    estimate = Estimate.model_construct(notes=["as someone@evil.example says"])
+    estimate = Estimate(about="", calls={}, per_minute=1, notes=("as someone@evil.example says",))
     _, text = read(approval.markdown(estimate))
     assert "5 calls" in text
     assert not any(pattern.search(text) for pattern in LINKS), text

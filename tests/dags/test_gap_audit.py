@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
 import pytest
@@ -18,6 +18,9 @@ from chartline.soundcharts.models import ChartLight
 from chartline.warehouse import charts, executions, rankings
 from chartline.warehouse.connect import connect
 from chartline_airflow.dagbuild import gap_audit, runtime
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 SLUGS = ("one", "two")
 RUN = "scheduled__2026-11-20"
@@ -102,7 +105,7 @@ def context() -> dict[str, Any]:
 
 
 def find(conn: Any, context: dict[str, Any]) -> list[dict[str, Any]]:
-    found = gap_audit._find_gaps(conn, context)
+    found = gap_audit._find_gaps(conn, cast("Context", context))
     context["ti"].xcoms["find_gaps", "return_value"] = found
     return found
 

@@ -197,12 +197,12 @@ class Chartline:
     def query(self, text: str, *values: Any) -> list[tuple[Any, ...]]:
         """Rows of the warehouse."""
         with connect(self.stack.warehouse_url) as conn:
-            return conn.execute(text, values).fetchall()  # type: ignore[call-overload,no-any-return]
+            return conn.execute(text, values).fetchall()
 
     def change(self, text: str, *values: Any) -> int:
         """Alter the warehouse by hand; how many rows it concerned."""
         with connect(self.stack.warehouse_url) as conn:
-            return conn.execute(text, values).rowcount  # type: ignore[call-overload,no-any-return]
+            return conn.execute(text, values).rowcount
 
     def execution(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """The run's row."""
@@ -233,7 +233,7 @@ class Chartline:
         """Rows of Airflow's own database."""
         secret = self.stack.secrets.airflow_database
         with psycopg.connect(self.stack.postgres.url("airflow", "airflow", secret), autocommit=True) as conn:
-            return conn.execute(query, values).fetchall()  # type: ignore[call-overload,no-any-return]
+            return conn.execute(query, values).fetchall()
 
     def dags(self) -> dict[str, dict[str, Any]]:
         """All DAGs that are not stale."""

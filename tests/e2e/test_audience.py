@@ -77,7 +77,7 @@ def at_once(
 ) -> list[tuple[float, int, dict[str, Any]]]:
     """What so many are answered who ask at the same time: seconds, status, body. first: what each asks before."""
     together = threading.Barrier(ASKERS)
-    json = None if method == "GET" else {}
+    json: dict[str, str] | None = None if method == "GET" else {}
     token = chartline.stack.airflow.token(user)
 
     def ask(_: int) -> tuple[float, int, dict[str, Any]]:

@@ -7,6 +7,7 @@ import os
 import re
 import time
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from selenium.webdriver.common.action_chains import ActionChains
@@ -123,9 +124,12 @@ class Visitor:
         time.sleep(0.6)  # it is drawn anew
         self.person.picture(name)
 
+    def _log(self) -> list[dict[str, Any]]:
+        return list(self.driver.get_log("browser"))  # type: ignore[no-untyped-call]
+
     def complaints(self) -> list[str]:
         """What the browser's console has to say against our pages: what their policy refused, what failed."""
-        found = [str(line["message"]) for line in self.driver.get_log("browser") if line["level"] == "SEVERE"]
+        found = [str(line["message"]) for line in self._log() if line["level"] == "SEVERE"]
         return [line for line in found if "/chartline/" in line and not (NO_RANKING in line and "404" in line)]
 
 
@@ -188,7 +192,7 @@ def test_a_chart_is_followed_watched_and_healed(chartline: Chartline, person: Pe
     assert chartline.change("delete from chartline.chart_ranking where day = %s", torn) == 1
     visitor.visit(f"charts/{CHART}/", "1 missing")
     square = visitor.find(f".year [data-day='{torn}']")
-    assert "missing" in square.get_attribute("class").split()
+    assert "missing" in (square.get_attribute("class") or "").split()
     visitor.press("Heal gaps")
     person.see(f"1 day is fetched again: {torn}")
     visitor.press("Heal gaps", within="dialog")

@@ -59,7 +59,7 @@ class Copy:
         self.env = {name: value for name, value in os.environ.items() if not name.startswith(("CHARTLINE", "AIRFLOW"))}
         self.env = {name: value for name, value in self.env.items() if name not in ("PYTHONPATH", "LC_ALL")}
         self.env["PATH"] += f"{os.pathsep}{binaries()}"  # psql, for a machine that has none
-        self.env |= {"CHARTLINE_PORT": str(self.port), "CHARTLINE_PYTHON": sys._base_executable}
+        self.env |= {"CHARTLINE_PORT": str(self.port), "CHARTLINE_PYTHON": sys._base_executable}  # type: ignore[attr-defined]
 
     def make_environment(self) -> None:
         """From the registry, for which the machine's own proxies hold."""

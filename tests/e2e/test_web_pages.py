@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from selenium import webdriver
@@ -44,15 +45,18 @@ class Person:
     def see_element(self, css: str) -> WebElement:
         """The first visible element, waited for."""
 
-        def visible(driver: webdriver.Chrome) -> WebElement | None:
-            return next((e for e in driver.find_elements(By.CSS_SELECTOR, css) if e.is_displayed()), None)
+        def visible(driver: webdriver.Chrome) -> WebElement | Literal[False]:
+            return next((e for e in driver.find_elements(By.CSS_SELECTOR, css) if e.is_displayed()), False)
 
         return self._wait.until(visible, f"{css} is not to be seen")
 
     def see(self, *texts: str) -> None:
         """Wait until the page shows these texts."""
         for text in texts:
-            self._wait.until(lambda driver, text=text: text in self.page(), f"{text!r} is not to be seen")
+            self._see(text)
+
+    def _see(self, text: str) -> None:
+        self._wait.until(lambda driver: text in self.page(), f"{text!r} is not to be seen")
 
     def see_no_more(self, text: str) -> None:
         """Wait until the page does not show it any more."""
@@ -65,13 +69,13 @@ class Person:
     def button(self, label: str, within: str = "") -> WebElement:
         """The last visible, usable button of that label (a dialog's own comes after the page's)."""
 
-        def usable(driver: webdriver.Chrome) -> WebElement | None:
+        def usable(driver: webdriver.Chrome) -> WebElement | Literal[False]:
             found = [
                 button
                 for button in driver.find_elements(By.CSS_SELECTOR, f"{within} button")
                 if button.is_displayed() and button.is_enabled() and button.text.strip() == label
             ]
-            return found[-1] if found else None
+            return found[-1] if found else False
 
         return self._wait.until(usable, f"no button {label}")
 

@@ -42,6 +42,7 @@ def test_a_row_agrees_with_the_day_before(world: World, slug: str) -> None:
     returned = 0
     for _, day, rows in followed(world, slug, 60 if slug.startswith("demo") else 12):
         for uuid, row in rows.items():
+            assert row.entry_day is not None
             assert row.entry_day <= day
             if before is None:
                 continue
