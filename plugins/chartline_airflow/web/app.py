@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import Depends, FastAPI, Request
+from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -67,9 +68,12 @@ def create_app() -> FastAPI:
         redoc_url=None,
         openapi_url="/api/openapi.json",
         redirect_slashes=False,  # see slashes.py
-        generate_unique_id_function=lambda route: f"{(route.tags or ['chartline'])[0]}_{route.name}",
+        generate_unique_id_function=lambda route: route.name,
     )
     for router in ROUTERS:
+        for route in router.routes:
+            if isinstance(route, APIRoute):  # a route's function is called by what the route does: one name for both
+                route.summary = route.name.replace("_", " ").capitalize()
         below = [Depends(access.reader), Depends(known_parameters)]
         app.include_router(router, prefix="/api", dependencies=below, responses=problems.SCHEMAS)
     app.include_router(pages.router, include_in_schema=False)

@@ -96,5 +96,38 @@ def test_routes_are_described_with_their_refusals(own: FastAPI) -> None:
         for method, said in methods.items():
             assert {"401", "403", "422"} <= set(said["responses"]), (method, path)
             assert said["security"], (method, path)
-    ids = [said["operationId"] for methods in described["paths"].values() for said in methods.values()]
-    assert len(ids) == len(set(ids))
+
+
+VERBS = {
+    *("change", "check", "estimate", "follow", "get", "heal", "list"),
+    *("refresh", "replace", "retry", "search", "send", "stop", "trigger"),
+}
+"""How the summary of a route may begin: with what the route does."""
+
+
+def badly_named(described: dict[str, Any]) -> list[str]:
+    """Routes whose name does not say what they do, or that share it with another one."""
+    names = [said["operationId"] for methods in described["paths"].values() for said in methods.values()]
+    return [
+        f"{method.upper()} {path}: {said['operationId']}, {said['summary']}"
+        for path, methods in described["paths"].items()
+        for method, said in methods.items()
+        if names.count(said["operationId"]) > 1
+        or not re.fullmatch(r"[a-z]+(_[a-z]+)+", said["operationId"])
+        or said["summary"] != said["operationId"].replace("_", " ").capitalize()
+        or said["summary"].split()[0].lower() not in VERBS
+        or not said.get("description")
+    ]
+
+
+def test_every_route_is_named_by_what_it_does(own: FastAPI) -> None:
+    assert badly_named(own.openapi()) == []
+
+
+@pytest.mark.parametrize("name", ["Look", "One chart", "Find alerts", "List charts"])
+def test_a_route_with_another_name_is_found(own: FastAPI, name: str) -> None:
+    described = own.openapi()
+    described["paths"]["/api/x/"] = {
+        "get": {"operationId": name.lower().replace(" ", "_"), "summary": name, "description": "So."}
+    }
+    assert [line.split(":")[0] for line in badly_named(described)][-1] == "GET /api/x/"

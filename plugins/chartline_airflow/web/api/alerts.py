@@ -69,28 +69,28 @@ class AlertQuery(PageQuery):
 
 
 class DeliveryQuery(PageQuery):
-    """Which attempts."""
+    """Which deliveries."""
 
     alert: int | None = Field(None, ge=1, le=2**62, description="of this alert; default: all, tests too")
 
 
 @router.get("/alerts/")
-def find(query: Annotated[AlertQuery, Query()], conn: Warehouse, _: Reader) -> Page[Alert]:
-    """Alerts, open ones first, then the newest."""
+def list_alerts(query: Annotated[AlertQuery, Query()], conn: Warehouse, _: Reader) -> Page[Alert]:
+    """All alerts: the open ones first, then the newest."""
     found, total = alerts.page(conn, query.state, query.kind, query.limit, query.offset)
     return Page[Alert].of([Alert.model_validate(vars(one)) for one in found], total, query)
 
 
 @router.get("/alerts/deliveries/")
-def deliveries(query: Annotated[DeliveryQuery, Query()], conn: Warehouse, _: Reader) -> Page[Delivery]:
-    """Attempts to tell somebody, the newest first."""
+def list_deliveries(query: Annotated[DeliveryQuery, Query()], conn: Warehouse, _: Reader) -> Page[Delivery]:
+    """Every attempt to send an alert, the newest first."""
     found, total = alerts.deliveries(conn, query.alert, query.limit, query.offset)
     return Page[Delivery].of([Delivery.model_validate(vars(one)) for one in found], total, query)
 
 
 @router.post("/alerts/test/")
-def test(conn: Warehouse, person: Editor) -> list[Tested]:
-    """Send a test on every channel, once, and say how each went. An empty list: no channel is set."""
+def send_test_alert(conn: Warehouse, person: Editor) -> list[Tested]:
+    """Sends a test over every channel, once, and says how each went. An empty list: no channel is set."""
     outcomes = telling.send_test(conn, channels(settings()), person.name, base_url())
     return [
         Tested(channel=name, ok=one.ok, status=one.status, ms=one.ms, error=one.error) for name, one in outcomes.items()

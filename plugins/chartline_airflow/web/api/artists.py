@@ -30,15 +30,15 @@ class ArtistsQuery(PageQuery):
 
 
 @router.get("/")
-def artists(query: Annotated[ArtistsQuery, Query()], conn: Warehouse) -> Page[ArtistLine]:
-    """Artists by name."""
+def search_artists(query: Annotated[ArtistsQuery, Query()], conn: Warehouse) -> Page[ArtistLine]:
+    """Artists whose names hold words that begin with those of `name`."""
     found, total = entities.artists(conn, name=query.name, limit=query.limit, offset=query.offset)
     return Page.of(found, total, query)
 
 
 @router.get("/{uuid}/")
-def artist(uuid: UUID, conn: Warehouse) -> Artist:
-    """An artist: metadata and genres."""
+def get_artist(uuid: UUID, conn: Warehouse) -> Artist:
+    """All that is known of an artist: metadata and genres."""
     found = entities.artist(conn, str(uuid))
     if found is None:
         raise refreshing.missing("artists", uuid)
@@ -46,16 +46,17 @@ def artist(uuid: UUID, conn: Warehouse) -> Artist:
 
 
 @router.get("/{uuid}/tracks/")
-def tracks(uuid: UUID, query: Annotated[PageQuery, Query()], conn: Warehouse) -> Page[TrackLine]:
-    """The tracks that name the artist, by name."""
+def list_artist_tracks(uuid: UUID, query: Annotated[PageQuery, Query()], conn: Warehouse) -> Page[TrackLine]:
+    """The tracks that name the artist, sorted by name."""
     refreshing.known(conn, "artists", uuid)
     found, total = entities.tracks_of_artist(conn, str(uuid), limit=query.limit, offset=query.offset)
     return Page.of(found, total, query)
 
 
 @router.get("/{uuid}/positions/")
-def positions(uuid: UUID, query: Annotated[PositionsQuery, Query()], conn: Warehouse) -> Page[Stood]:
-    """Where the artist's best track stood, day by day, on every followed chart: up to a year, by default 90 days."""
+def list_artist_positions(uuid: UUID, query: Annotated[PositionsQuery, Query()], conn: Warehouse) -> Page[Stood]:
+    """The best position of any of the artist's tracks, day by day, on every followed chart: up to a year, by default 90
+    days."""
     refreshing.known(conn, "artists", uuid)
     span = Span.of(query.first, query.last, "day", datetime.now(UTC).date())
     found, total = entities.positions(
@@ -65,21 +66,24 @@ def positions(uuid: UUID, query: Annotated[PositionsQuery, Query()], conn: Wareh
 
 
 @router.get("/{uuid}/audience/")
-def audience(uuid: UUID, query: Annotated[AudienceQuery, Query()], conn: Warehouse, person: Reader) -> ArtistAudience:
-    """The artist's metrics by platform, monthly listeners among them: raw, filled, with what each period gained.
+def get_artist_audience(
+    uuid: UUID, query: Annotated[AudienceQuery, Query()], conn: Warehouse, person: Reader
+) -> ArtistAudience:
+    """The artist's metrics by platform, monthly listeners among them: the values as they came, the values
+    with days in between filled in, and what each period gained.
 
-    What is stored, how old it is, and where it is stale what a refresh costs: to look starts none.
+    Says how old it is and, where it is stale, what a refresh would cost. Starts no refresh.
     """
     return refreshing.artist_audience(conn, uuid, query, person)
 
 
 @router.post("/{uuid}/refresh/", status_code=202)
-def refresh(
+def refresh_artist_audience(
     uuid: UUID, body: RefreshBody, conn: Warehouse, airflow: AirflowApi, person: Spender, response: Response
 ) -> Refresh:
-    """Refresh what is due of the artist's audience; with `force` all. By whoever may edit DAGs, and by others where
-    CHARTLINE_REFRESH_CALLS_VIEWER lets them; within the person's calls of a day. 200 when nothing is due, 409 while a
-    run is at it."""
+    """Fetches what is due of the artist's audience; with `force` all of it. Allowed to whoever may edit DAGs, and to
+    others where CHARTLINE_REFRESH_CALLS_VIEWER lets them, within the calls that the person may spend in a day. 200 when
+    nothing is due, 409 while a run is fetching it."""
     told = refreshing.start(conn, airflow, "artists", uuid, body, person)
     if told.state == "not_needed":
         response.status_code = 200

@@ -39,7 +39,7 @@ class ChangeLine(BaseModel):
 
 
 @router.get("/")
-def listed(query: Annotated[ChangeQuery, Query()], conn: Warehouse, _: Reader) -> Page[ChangeLine]:
-    """The changes that people made, the newest first."""
+def list_changes(query: Annotated[ChangeQuery, Query()], conn: Warehouse, _: Reader) -> Page[ChangeLine]:
+    """Who changed what and when, the newest first."""
     found, total = changes.listed(conn, **query.model_dump())
     return Page[ChangeLine].of([ChangeLine(**vars(one)) for one in found], total, query)

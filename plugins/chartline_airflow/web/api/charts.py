@@ -47,17 +47,17 @@ class ChartQuery(PageQuery):
     state: State | None = None
     followed: bool | None = None
     text: Text = Field("", description="each word must be in the slug, the name, the country or the city")
-    sort: Text = Field("name", description=f"{', '.join(SORTS)}; with - before it the other way round")
+    sort: Text = Field("name", description=f"{', '.join(SORTS)}; with - before it in reverse order")
 
 
 class RankingQuery(PageQuery):
-    """Which part of a ranking: of its places, and of who left."""
+    """Which part of a ranking: of its entries, and of the tracks that left."""
 
     limit: int = Field(200, ge=1, le=500, description="how many at most, of either")
 
 
 class YearQuery(BaseModel):
-    """The year; default: this one."""
+    """Which year; default: this one."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -65,7 +65,7 @@ class YearQuery(BaseModel):
 
 
 class EstimateQuery(BaseModel):
-    """Settings of the schedule to be estimated; what is not given stays as it is, or has its default."""
+    """Settings of the schedule whose cost is estimated; one that is not given stays as it is, or has its default."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -80,8 +80,8 @@ class EstimateQuery(BaseModel):
     fetch_artist_metadata: bool | None = None
     fetch_track_audience: bool | None = None
     fetch_artist_audience: bool | None = None
-    track_platforms: list[Text] | None = Field(None, max_length=50, description="one empty text is none of them")
-    artist_platforms: list[Text] | None = Field(None, max_length=50, description="one empty text is none of them")
+    track_platforms: list[Text] | None = Field(None, max_length=50, description="an empty text: no platform")
+    artist_platforms: list[Text] | None = Field(None, max_length=50, description="an empty text: no platform")
 
     @field_validator("track_platforms", "artist_platforms", mode="before")
     @classmethod
@@ -94,9 +94,9 @@ assert set(EstimateQuery.model_fields) == set(ScheduleSettings.model_fields)
 
 
 class CascadeBody(BaseModel):
-    """What to fetch: one day or some, else the latest ranking; the steps after it, the platforms, how far back a series
-    goes the first time. What is not given is as the chart's schedule says, or has its default. `force`: fetch again
-    what is fresh."""
+    """What to fetch: one day or several, else the latest ranking; the steps after it, the platforms, how far back a
+    series goes the first time. What is not given is as the chart's schedule says, or has its default. `force`: fetch
+    again what is still fresh."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -116,7 +116,7 @@ class ChartPage(Page[ChartLine]):
     """A part of the charts."""
 
 
-class Facet(BaseModel):
+class FilterValue(BaseModel):
     """A value to filter by, and how many charts have it."""
 
     value: str
@@ -124,16 +124,17 @@ class Facet(BaseModel):
     charts: int
 
 
-class Facets(BaseModel):
+class ChartFilters(BaseModel):
     """What the catalogue can be filtered by."""
 
-    platforms: list[Facet]
-    countries: list[Facet]
-    frequencies: list[Facet]
+    platforms: list[FilterValue]
+    countries: list[FilterValue]
+    frequencies: list[FilterValue]
 
 
 class Costs(BaseModel):
-    """What following the chart so would cost. `needs_approval`: its past would wait for a person."""
+    """What following the chart with these settings would cost. `needs_approval`: its history would wait for
+    approval."""
 
     chart: str
     followed: bool
@@ -144,7 +145,7 @@ class Costs(BaseModel):
 
 
 class ChartStatus(BaseModel):
-    """How a chart is doing: `run` is the one at work, else its newest; `progress` is that run's, None before the
+    """The state of a chart. `run`: the run that is running, else the newest; `progress`: of that run, None before the
     first."""
 
     chart: str
@@ -162,8 +163,8 @@ class ChartStatus(BaseModel):
 
 
 @router.get("/")
-def listed(query: Annotated[ChartQuery, Query()], conn: Warehouse, _: Reader) -> ChartPage:
-    """The catalogue, followed or not, with state, frequency, last and next sync and completeness."""
+def list_charts(query: Annotated[ChartQuery, Query()], conn: Warehouse, _: Reader) -> ChartPage:
+    """The charts of the catalogue, followed or not, with state, frequency, last and next sync, and completeness."""
     wanted = Wanted(
         text=query.text,
         platform=query.platform,
@@ -185,26 +186,27 @@ def listed(query: Annotated[ChartQuery, Query()], conn: Warehouse, _: Reader) ->
 
 
 @router.get("/facets/")
-def facets(conn: Warehouse, _: Reader) -> Facets:
-    """Platforms, countries and frequencies of the catalogue, with how many charts have each."""
+def list_chart_filters(conn: Warehouse, _: Reader) -> ChartFilters:
+    """The platforms, countries and frequencies that charts can be filtered by, with how many charts have each."""
     platforms, countries, frequencies = (
-        [Facet(**vars(one)) for one in charts_read.facets(conn, of)] for of in ("platform", "country", "frequency")
+        [FilterValue(**vars(one)) for one in charts_read.facets(conn, of)]
+        for of in ("platform", "country", "frequency")
     )
-    return Facets(platforms=platforms, countries=countries, frequencies=frequencies)
+    return ChartFilters(platforms=platforms, countries=countries, frequencies=frequencies)
 
 
 @router.get("/{chart}/")
-def one(chart: Key, conn: Warehouse, _: Reader) -> Chart:
-    """One chart of the catalogue."""
+def get_chart(chart: Key, conn: Warehouse, _: Reader) -> Chart:
+    """A chart of the catalogue with its state, the days that are known of it, and the tracks of its newest ranking."""
     return views.one(conn, schedules.slug_of(conn, chart), settings(), datetime.now(UTC))
 
 
 @router.get("/{chart}/estimate/")
-def estimate(
+def estimate_chart(
     chart: Key, query: Annotated[EstimateQuery, Query()], conn: Warehouse, account: Soundcharts, _: Reader
 ) -> Costs:
-    """What following the chart costs with these settings, from what is known; makes no call. The ranges are wide for a
-    chart of which nothing is here: POST /sync/schedules/estimate/ asks the source."""
+    """What following the chart would cost with these settings, from what the warehouse knows. Makes no call, so the
+    ranges are wide for a chart of which nothing is stored: POST /sync/schedules/estimate/ asks Soundcharts."""
     slug = schedules.slug_of(conn, chart)
     given = query.model_dump(mode="json", exclude_unset=True, exclude_none=True)
     service.check(given)
@@ -230,8 +232,8 @@ def trigger_cascade(
     person: Editor,
     body: CascadeBody | None = None,
 ) -> Started:
-    """Fetch the chart's ranking with its tracks, artists and audience, followed or not. A chart that the catalogue does
-    not know is asked of Soundcharts (one call). 409 with the run while one is under way."""
+    """Fetches the chart's ranking with its tracks, artists and audience, whether the chart is followed or not. A chart
+    that is not in the catalogue is looked up in Soundcharts (one call). 409, naming the run, while one is running."""
     asked = body or CascadeBody()
     config = asked.model_dump(mode="json", exclude_none=True, exclude_unset=True)
     if not config.get("force"):
@@ -244,8 +246,8 @@ def trigger_cascade(
 
 
 @router.get("/{chart}/status/")
-def status(chart: Key, conn: Warehouse, _: Reader) -> ChartStatus:
-    """How the chart is doing, and how far its run is: in percent, and by step."""
+def get_chart_status(chart: Key, conn: Warehouse, _: Reader) -> ChartStatus:
+    """The state of the chart, and the progress of its run: in percent, and by step."""
     slug, own = schedules.slug_of(conn, chart), settings()
     follow = standing.followed(conn, own, datetime.now(UTC), [slug]).get(slug)
     row = executions.newest(conn, slug)
@@ -263,14 +265,15 @@ def status(chart: Key, conn: Warehouse, _: Reader) -> ChartStatus:
 
 
 @router.get("/{chart}/rankings/{day}/")
-def ranking(
+def get_ranking(
     chart: Key,
     day: Annotated[Day | Literal["latest"], Path(description="YYYY-MM-DD, or latest")],
     query: Annotated[RankingQuery, Query()],
     conn: Warehouse,
     _: Reader,
 ) -> Ranking:
-    """The stored ranking of a day, with what moved, what is new or back, and who left since the stored one before."""
+    """The stored ranking of a day: which tracks moved, are new or came back, and which left since the stored ranking
+    before."""
     slug = schedules.slug_of(conn, chart)
     wanted = None if day == "latest" else day
     found = views.ranking(conn, slug, wanted, limit=query.limit, offset=query.offset)
@@ -281,20 +284,21 @@ def ranking(
 
 
 @router.get("/{chart}/calendar/")
-def calendar(chart: Key, query: Annotated[YearQuery, Query()], conn: Warehouse, _: Reader) -> Calendar:
-    """A year of the chart: which days are stored, short, missing, or absent at the source."""
+def get_chart_days(chart: Key, query: Annotated[YearQuery, Query()], conn: Warehouse, _: Reader) -> Calendar:
+    """A year of the chart: which days are stored, short, missing, or absent from the calendar."""
     year = query.year or views.this_year(datetime.now(UTC))
     return views.calendar(conn, schedules.slug_of(conn, chart), year)
 
 
 @router.get("/{chart}/completeness/")
-def completeness(chart: Key, conn: Warehouse, _: Reader) -> Completeness:
-    """What is here of the chart against what the source is known to have, by month."""
+def get_completeness(chart: Key, conn: Warehouse, _: Reader) -> Completeness:
+    """How many days of the calendar are stored, by month."""
     return views.completeness(conn, schedules.slug_of(conn, chart), settings(), datetime.now(UTC))
 
 
 @router.post("/{chart}/heal/", status_code=202)
-def heal(chart: Key, conn: Warehouse, airflow: AirflowApi, person: Editor) -> Started:
-    """Have the chart's gaps found and fetched. 404 where nobody follows it, 409 with the run while one is at it."""
+def heal_gaps(chart: Key, conn: Warehouse, airflow: AirflowApi, person: Editor) -> Started:
+    """Starts a run that finds and fetches the chart's gaps. 404 when the chart is not followed, 409, naming the run,
+    while one is running."""
     slug = schedules.slug_of(conn, chart)
     return cascades.heal(conn, airflow, views.known(conn, slug).id, slug, person)

@@ -18,19 +18,19 @@ router = APIRouter(prefix="/drift", tags=["drift"])
 
 
 class DriftQuery(PageQuery):
-    """Which of it."""
+    """Which differences."""
 
     endpoint: Text = Field("", description="such as song, ranking_latest, artist_audience")
-    kind: list[Kind] = Field([], description="only these; may be given again")
+    kind: list[Kind] = Field([], description="only these; may be given several times")
     since: AwareDatetime | None = Field(None, description="seen, or gone, after this moment")
 
 
 class DriftLine(BaseModel):
-    """One thing. `kind`: appeared (a field that is new), gone (one that always came and is missing in most answers),
-    type (one of a new type), unread (optional and left out, as it cannot be read), in_part (a date of which only the
-    year or month is told), refused (the item was not stored for it). `path`: such as `items[].song.name`; `found`: type
-    and shape of what came, letters as a and digits as 9; `seen`: how often, null where it is gone; `example`: the path
-    of the last such request."""
+    """One difference. `kind`: appeared (a field that is new), gone (one that always came and is missing in most
+    answers), type (one of a new type), unread (optional and left out, as it cannot be read), in_part (a date of which
+    only the year or month is given), refused (the item was not stored for it). `path`: such as `items[].song.name`;
+    `found`: type and shape of what came, letters as a and digits as 9; `seen`: how often, null where it is gone;
+    `example`: the path of the last such request."""
 
     endpoint: str
     path: str
@@ -43,7 +43,7 @@ class DriftLine(BaseModel):
 
 
 @router.get("/")
-def listed(query: Annotated[DriftQuery, Query()], conn: Warehouse, _: Reader) -> Page[DriftLine]:
-    """What of the API's answers is not as it was, or not as agreed; what was noticed last stands first."""
+def list_drift(query: Annotated[DriftQuery, Query()], conn: Warehouse, _: Reader) -> Page[DriftLine]:
+    """How the API's answers differ from what they were or from what was agreed, the latest difference first."""
     found, total = drift.listed(conn, **query.model_dump())
     return Page[DriftLine].of([DriftLine(**vars(one)) for one in found], total, query)

@@ -53,7 +53,7 @@ class ActivityQuery(BaseModel):
 
 
 class ActivityOfDay(BaseModel):
-    """The runs that began on a UTC day, by how they ended (`other`: at work, or put off), and what they stored."""
+    """The runs that began on a UTC day, by how they ended (`other`: running, or deferred), and what they stored."""
 
     day: date
     good: int
@@ -64,7 +64,7 @@ class ActivityOfDay(BaseModel):
 
 
 class Activity(BaseModel):
-    """What was done, by day, in order of time; days without a run are left out."""
+    """What runs did, by day, the oldest first; days without a run are left out."""
 
     first: date
     last: date
@@ -76,7 +76,7 @@ class ExecutionPage(Page[ExecutionLine]):
 
 
 class Retried(BaseModel):
-    """The run that asks again. `items`: failed items that it is for; `config`: what it is asked."""
+    """The run that fetches again. `items`: how many failed items it is for; `config`: what it is asked to do."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -92,8 +92,8 @@ class Retried(BaseModel):
 
 
 @router.get("/")
-def listed(query: Annotated[ExecutionQuery, Query()], conn: Warehouse, _: Reader) -> ExecutionPage:
-    """The runs, the newest first."""
+def list_executions(query: Annotated[ExecutionQuery, Query()], conn: Warehouse, _: Reader) -> ExecutionPage:
+    """All runs of Chartline's DAGs as they were recorded, the newest first."""
     wanted = Wanted(
         chart=query.chart,
         dag_id=query.dag_id,
@@ -115,8 +115,8 @@ def listed(query: Annotated[ExecutionQuery, Query()], conn: Warehouse, _: Reader
 
 
 @router.get("/activity/")
-def activity(query: Annotated[ActivityQuery, Query()], conn: Warehouse, _: Reader) -> Activity:
-    """Runs by the day on which they began."""
+def get_activity(query: Annotated[ActivityQuery, Query()], conn: Warehouse, _: Reader) -> Activity:
+    """How many runs began on each day, how they ended, and what they stored."""
     last = datetime.now(UTC).date()
     first = last - timedelta(days=query.days - 1)
     items = [ActivityOfDay(**vars(one)) for one in executions.activity(conn, first, last)]
@@ -124,8 +124,10 @@ def activity(query: Annotated[ActivityQuery, Query()], conn: Warehouse, _: Reade
 
 
 @router.get("/{execution}/")
-def one(execution: Id, query: Annotated[FailuresQuery, Query()], conn: Warehouse, _: Reader) -> ExecutionDetail:
-    """One run: its progress by step, a page of its failed items with their reasons, its calls by endpoint."""
+def get_execution(
+    execution: Id, query: Annotated[FailuresQuery, Query()], conn: Warehouse, _: Reader
+) -> ExecutionDetail:
+    """One run: its progress by step, a page of its failed items with their reasons, and its calls by endpoint."""
     found = views.detail(
         conn,
         execution,
@@ -141,15 +143,15 @@ def one(execution: Id, query: Annotated[FailuresQuery, Query()], conn: Warehouse
 
 
 @router.post("/{execution}/retry/", status_code=202)
-def retry(execution: Id, conn: Warehouse, airflow: AirflowApi, person: Editor) -> Retried:
-    """Ask again for what the run failed to get, by a new run of its own. 409 while the run is at work, while the retry
-    is under way, or where there is nothing to be had by asking again."""
+def retry_execution(execution: Id, conn: Warehouse, airflow: AirflowApi, person: Editor) -> Retried:
+    """Starts a new run that fetches only what this one failed to fetch. 409 while the run or its retry is running, and
+    when asking again could bring nothing."""
     row = executions.get(conn, execution)
     if row is None:
         raise problems.unknown("execution", f"There is no execution {execution}.")
     if row.status == "running":
         told = {"chart": row.chart_slug, "dag_id": row.dag_id, "run_id": row.run_id, "state": "running"}
-        raise Problem(409, "The run is still at work.", kind="runs_already", advice="Wait for its end.", run=told)
+        raise Problem(409, "The run is still running.", kind="runs_already", advice="Wait until it ends.", run=told)
     followed = cascades.may_use_own_dag(conn, row.chart_slug, row.dag_id)
     try:
         asked = views.retry(conn, row, followed=followed)

@@ -23,7 +23,7 @@ from chartline_airflow.web.problems import Problem
 router = APIRouter(prefix="/health", tags=["health"])
 
 SECONDS = 5.0
-"""For an answer of the API: whoever looks at health waits for it."""
+"""How long an answer of the API is waited for: whoever asks for health waits as long."""
 
 probe = ApiProbe()
 airflow_probe = AirflowProbe()
@@ -31,10 +31,11 @@ airflow_probe = AirflowProbe()
 
 
 @router.get("/")
-def look(airflow: AirflowApi, _: Reader) -> Health:
-    """Warehouse, schema, API (its free call, at most once a minute), credentials, quarantined, overdue and failing
-    charts, the last success, the quota, runs held for a date to come, DAG files that are parsed
-    without end. Always 200 where Airflow answers: `status` is the worst of the checks."""
+def check_health(airflow: AirflowApi, _: Reader) -> Health:
+    """Checks the warehouse, its schema, the API (by its free call, at most once a minute), the credentials,
+    quarantined, overdue and failing charts, the last success, the quota, runs that Airflow holds until a date in the
+    future, and DAG files that are parsed again and again. Always 200 when Airflow answers: `status` is the worst of the
+    checks."""
     hook = SoundchartsHook()
     with ExitStack() as held:
 
@@ -58,6 +59,6 @@ def _has_account(hook: SoundchartsHook) -> bool:
 
 
 def _client(hook: SoundchartsHook) -> SoundchartsClient:
-    """Of few patience: it asks once."""
+    """A client that does not wait long, and asks once."""
     own = settings().model_copy(update={"connect_timeout": SECONDS, "read_timeout": SECONDS, "call_retries": 0})
     return SoundchartsClient(hook.account, limiter=NoLimiter(), session_factory=hook.get_conn, settings=own)

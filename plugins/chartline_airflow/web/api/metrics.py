@@ -18,6 +18,6 @@ MEDIA = "text/plain; version=0.0.4; charset=utf-8"
 
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {MEDIA: {}}, "description": "Metrics"}})
-def metrics(conn: Warehouse, _: Reader) -> Response:
-    """Everything that is worth a graph or an alarm, in Prometheus' text format. Scrape it with a token of Airflow."""
+def get_metrics(conn: Warehouse, _: Reader) -> Response:
+    """Chartline's numbers in Prometheus' text format. Scrape it with a token of Airflow."""
     return Response(views.text(conn, settings(), datetime.now(UTC)), media_type=MEDIA)

@@ -35,7 +35,7 @@ class ChartsQuery(PageQuery):
 
 
 class ChartSpent(BaseModel):
-    """What a chart's runs spent; `chart` is empty for what belongs to none."""
+    """The calls that a chart's runs made; `chart` is empty for calls that belong to no chart."""
 
     chart: str
     name: str | None
@@ -46,18 +46,18 @@ class ChartSpent(BaseModel):
 
 
 class SpentPage(Page[ChartSpent]):
-    """A part of the charts, the dearest first."""
+    """A part of the charts, the most expensive first."""
 
 
 @router.get("/")
-def look(query: Annotated[QuotaQuery, Query()], conn: Warehouse, _: Reader) -> Quota:
-    """What is left, what was spent by day, resource and chart, and the forecast to the month's end."""
+def get_quota(query: Annotated[QuotaQuery, Query()], conn: Warehouse, _: Reader) -> Quota:
+    """The calls left, the calls made by day, resource and chart, and the forecast to the month's end."""
     return views.look(conn, datetime.now(UTC), query.days)
 
 
 @router.get("/charts/")
-def charts(query: Annotated[ChartsQuery, Query()], conn: Warehouse, _: Reader) -> SpentPage:
-    """What each chart spent, all of them."""
+def list_calls_by_chart(query: Annotated[ChartsQuery, Query()], conn: Warehouse, _: Reader) -> SpentPage:
+    """How many calls the runs of each chart made."""
     today = datetime.now(UTC).date()
     found, total = quota.by_chart(
         conn, today - timedelta(days=query.days - 1), today, limit=query.limit, offset=query.offset

@@ -31,7 +31,7 @@ router = APIRouter(prefix="/sync/schedules", tags=["schedules"])
 
 MOST_AT_ONCE = 200
 VERSIONED = ("activate", "deactivate", "remove")
-"""Actions for several charts that change what is there."""
+"""Actions that change a schedule, and therefore take its version."""
 
 Key = Annotated[str, Path(description="the chart's slug or id", max_length=250)]
 
@@ -54,7 +54,7 @@ SettingsBody.__doc__ = "Settings of a schedule; what is not given has its defaul
 
 
 class FollowBody(SettingsBody):
-    """The chart to follow, by slug or id, and how. Without a frequency it is the chart's own."""
+    """The chart to follow, by slug or id, and its settings. Without a frequency it is the chart's own."""
 
     chart: Annotated[str, Field(min_length=1, max_length=250)] | Annotated[StrictInt, Field(ge=1, le=2**62)]
 
@@ -67,7 +67,7 @@ class ScheduleQuery(PageQuery):
     frequency: Text | None = Field(None, description="the chart's own")
     state: FollowedState | None = None
     text: Text = Field("", description="each word must be in the slug, the name, the country or the city")
-    sort: Text = Field("name", description=f"{', '.join(views.SORTS)}; with - before it the other way round")
+    sort: Text = Field("name", description=f"{', '.join(views.SORTS)}; with - before it in reverse order")
 
 
 class BulkBody(BaseModel):
@@ -82,7 +82,7 @@ class BulkBody(BaseModel):
         None,
         max_length=MOST_AT_ONCE,
         description="of charts that are activated, deactivated or removed: the version that was seen, by chart as in "
-        "`charts`; one that has another by now is left as it is",
+        "`charts`; one that was changed since is left as it is",
     )
 
 
@@ -96,7 +96,7 @@ class SchedulePage(Page[ScheduleLine]):
 
 
 class Changed(BaseModel):
-    """The schedule as it is now. `estimate`: what the past costs that was asked for, None where none was;
+    """The schedule as it is now. `estimate`: what the history that was asked for costs, None when none was asked for;
     `history_held`: it waits for a person's approval, as `message` says."""
 
     schedule: ScheduleLine
@@ -106,7 +106,8 @@ class Changed(BaseModel):
 
 
 class Costs(BaseModel):
-    """What following a chart so would cost; nothing was changed. `needs_approval`: its past would wait for a person."""
+    """What following a chart with these settings would cost; nothing was changed. `needs_approval`: its history would
+    wait for approval."""
 
     chart: str
     settings: dict[str, Any]
@@ -116,7 +117,7 @@ class Costs(BaseModel):
 
 
 class Outcome(BaseModel):
-    """What became of one chart: `done`, or `problem` says why not and nothing of it was changed."""
+    """How the action went for one chart: `done`, or `problem` says why not, and nothing of it was changed."""
 
     chart: str
     done: bool
@@ -138,7 +139,7 @@ class BulkAnswer(BaseModel):
 
 
 @router.get("/")
-def listed(query: Annotated[ScheduleQuery, Query()], conn: Warehouse, _: Reader) -> SchedulePage:
+def list_followed_charts(query: Annotated[ScheduleQuery, Query()], conn: Warehouse, _: Reader) -> SchedulePage:
     """The followed charts with their state, last and next sync, success rate and completeness."""
     wanted = Wanted(
         text=query.text, platform=query.platform, country=query.country, frequency=query.frequency, followed=True
@@ -161,7 +162,7 @@ def listed(query: Annotated[ScheduleQuery, Query()], conn: Warehouse, _: Reader)
 
 
 @router.post("/", status_code=201)
-def follow(
+def follow_chart(
     body: FollowBody,
     request: Request,
     response: Response,
@@ -170,7 +171,7 @@ def follow(
     airflow: AirflowApi,
     person: Editor,
 ) -> Changed:
-    """Follow a chart. One that the catalogue does not know is asked of Soundcharts (one call)."""
+    """Follows a chart. One that is not in the catalogue is looked up in Soundcharts (one call)."""
     slug = _slug_to_add(conn, str(body.chart))
     changed = _follow(conn, slug, _given(body), account, airflow, person)
     response.headers["ETag"] = versions.tag(changed.schedule.version)
@@ -179,9 +180,9 @@ def follow(
 
 
 @router.post("/estimate/")
-def estimate(body: FollowBody, conn: Warehouse, account: Soundcharts, _: Editor) -> Costs:
-    """What following a chart so would cost, or keeping it so where it is followed, before it is saved. Changes nothing;
-    may take a few calls to find out, which the first run then saves."""
+def estimate_schedule(body: FollowBody, conn: Warehouse, account: Soundcharts, _: Editor) -> Costs:
+    """What following a chart with these settings would cost, or changing them when it is followed already. Changes
+    nothing. May make a few calls to find out, which the first run then does not make again."""
     slug, given = _slug_to_add(conn, str(body.chart)), _given(body)
     service.check(given)
     proposed = following.proposed(conn, slug, given, account.client)
@@ -197,8 +198,11 @@ def estimate(body: FollowBody, conn: Warehouse, account: Soundcharts, _: Editor)
 
 
 @router.post("/bulk/")
-def bulk(body: BulkBody, conn: Warehouse, account: Soundcharts, airflow: AirflowApi, person: Editor) -> BulkAnswer:
-    """One action for several charts: each is done whole or not at all, whatever becomes of the others."""
+def change_several_charts(
+    body: BulkBody, conn: Warehouse, account: Soundcharts, airflow: AirflowApi, person: Editor
+) -> BulkAnswer:
+    """Does one action for several charts. For each it is done wholly or not at all; one that fails does not stop the
+    others."""
     if body.settings is not None and body.action != "add":
         raise problems.wrong("settings", "goes with the action add only")
     if body.versions is not None and body.action not in VERSIONED:
@@ -222,15 +226,15 @@ def bulk(body: BulkBody, conn: Warehouse, account: Soundcharts, airflow: Airflow
 
 
 @router.get("/{key}/")
-def one(key: Key, conn: Warehouse, _: Reader, response: Response) -> ScheduleDetail:
-    """One followed chart with its newest executions and what they came to. Its ETag is for If-Match."""
+def get_followed_chart(key: Key, conn: Warehouse, _: Reader, response: Response) -> ScheduleDetail:
+    """A followed chart with its newest executions and their totals. Send its ETag as If-Match when changing it."""
     found = views.detail(conn, views.slug_of(conn, key), settings(), datetime.now(UTC))
     response.headers["ETag"] = versions.tag(found.version)
     return found
 
 
 @router.put("/{key}/")
-def replace(
+def replace_settings(
     key: Key,
     body: SettingsBody,
     conn: Warehouse,
@@ -240,8 +244,8 @@ def replace(
     seen: IfMatch,
     response: Response,
 ) -> Changed:
-    """Set all settings: what is not given has its default. With If-Match only where they are as they were seen: else
-    412, with who changed what."""
+    """Sets all settings of a followed chart: one that is not given gets its default. With If-Match it is done only if
+    nobody has changed them since; otherwise 412 says who changed what."""
     slug = views.slug_of(conn, key)
     chart = service.find_chart(conn, slug)
     defaults = ScheduleSettings(sync_frequency=default_frequency(chart.frequency)).model_dump(mode="json")
@@ -249,7 +253,7 @@ def replace(
 
 
 @router.patch("/{key}/")
-def change(
+def change_settings(
     key: Key,
     body: SettingsBody,
     conn: Warehouse,
@@ -259,7 +263,7 @@ def change(
     seen: IfMatch,
     response: Response,
 ) -> Changed:
-    """Change some settings: what is not given stays. If-Match as for PUT."""
+    """Changes some settings of a followed chart: one that is not given stays. If-Match as for PUT."""
     slug, given = views.slug_of(conn, key), _given(body)
     if not given:
         raise problems.wrong("body", "names no setting")
@@ -267,8 +271,8 @@ def change(
 
 
 @router.delete("/{key}/", status_code=204)
-def remove(key: Key, conn: Warehouse, airflow: AirflowApi, person: Editor, seen: IfMatch) -> None:
-    """Follow the chart no longer. What was stored of it stays. If-Match as for PUT."""
+def stop_following_chart(key: Key, conn: Warehouse, airflow: AirflowApi, person: Editor, seen: IfMatch) -> None:
+    """Stops following a chart. What was stored of it stays. If-Match as for PUT."""
     service.remove(conn, views.slug_of(conn, key), by=person.name, seen=seen)
     _ask_reparse(airflow)
 
@@ -295,7 +299,7 @@ def _do(
         return Outcome(chart=slug, done=True, message="A run is started.", run_id=run.run_id)
     if action == "remove":
         service.remove(conn, slug, by=person.name, seen=seen)
-        return Outcome(chart=slug, done=True, message="Not followed any more; what was stored of it stays.")
+        return Outcome(chart=slug, done=True, message="No longer followed; what was stored of it stays.")
     active = action == "activate"
     service.change(conn, slug, {"is_active": active}, by=person.name, seen=seen)
     return Outcome(chart=slug, done=True, message="Runs by itself." if active else "Runs by hand only.")
@@ -343,15 +347,15 @@ def _changed(conn: Connection, schedule: Schedule, cost: Estimate | None, shown:
     message = f"{schedule.slug} is followed: {schedule.grid.text()}. {shown}".strip()
     if held:
         message += (
-            " Its new days come; its past waits for approval: trigger gap_audit in Airflow, or wait for its daily run, "
-            "and answer under Required actions."
+            " New days are fetched; its history waits for approval: trigger gap_audit in Airflow, or wait for its "
+            "daily run, and answer under Required actions."
         )
     line = views.line(conn, schedule.slug, settings(), datetime.now(UTC))
     return Changed(schedule=line, estimate=cost, history_held=held, message=message)
 
 
 def _slug_to_add(conn: Connection, key: str) -> str:
-    """The chart's slug; what the catalogue does not know is taken for one, which Soundcharts may know."""
+    """The chart's slug; a key that is not in the catalogue is taken for a slug, which Soundcharts may know."""
     try:
         return views.slug_of(conn, key)
     except UnknownChart:

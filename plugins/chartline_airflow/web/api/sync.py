@@ -27,7 +27,8 @@ router = APIRouter(prefix="/sync", tags=["sync"])
 
 
 class TriggerBody(BaseModel):
-    """The followed chart, by slug or id; one day or some, else the latest ranking. `force`: fetch what is fresh too."""
+    """The followed chart, by slug or id; one day or several, else the latest ranking. `force`: fetch again what is
+    still fresh."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -38,13 +39,13 @@ class TriggerBody(BaseModel):
 
     @property
     def config(self) -> dict[str, Any]:
-        """Of the Airflow run: only what was said."""
+        """The config of the Airflow run: only what was given."""
         asked = self.model_dump(mode="json", exclude={"chart"}, exclude_none=True)
         return asked if self.force else {name: value for name, value in asked.items() if name != "force"}
 
 
 class Status(BaseModel):
-    """How a chart is doing. `schedule` is None where nobody follows it; `progress`: of its newest execution."""
+    """The state of a chart. `schedule` is None when it is not followed; `progress`: of its newest execution."""
 
     chart: str
     followed: bool
@@ -55,16 +56,17 @@ class Status(BaseModel):
 
 
 @router.post("/trigger/", status_code=202)
-def trigger(body: TriggerBody, conn: Warehouse, airflow: AirflowApi, person: Editor) -> Run:
-    """Start a run of a followed chart. 409 with the run while one is under way. For others: the chart's own cascade."""
+def trigger_run(body: TriggerBody, conn: Warehouse, airflow: AirflowApi, person: Editor) -> Run:
+    """Starts a run of a followed chart. 409, naming the run, while one is running. For a chart that is not followed,
+    use POST /charts/{chart}/trigger-cascade/."""
     return starting.start(conn, airflow, views.slug_of(conn, body.chart), body.config, person)
 
 
 @router.get("/status/{chart}/")
-def status(
+def get_sync_status(
     chart: Annotated[str, Path(description="the chart's slug or id", max_length=250)], conn: Warehouse, _: Reader
 ) -> Status:
-    """How a chart is doing: its schedule, its newest execution, when it runs next, how far it is."""
+    """A chart's schedule, its newest execution with its progress, and when it runs next."""
     slug, now = views.slug_of(conn, chart), datetime.now(UTC)
     schedule = views.line_if_followed(conn, slug, settings(), now)
     newest = executions_read.newest(conn, slug)

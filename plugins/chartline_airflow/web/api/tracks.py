@@ -31,8 +31,8 @@ class TracksQuery(PageQuery):
 
 
 @router.get("/")
-def tracks(query: Annotated[TracksQuery, Query()], conn: Warehouse) -> Page[TrackLine]:
-    """Tracks by name."""
+def search_tracks(query: Annotated[TracksQuery, Query()], conn: Warehouse) -> Page[TrackLine]:
+    """Tracks whose names hold words that begin with those of `name`, or that have the ISRC."""
     found, total = entities.tracks(
         conn, name=query.name, isrc=query.isrc.replace("-", "").strip(), limit=query.limit, offset=query.offset
     )
@@ -40,8 +40,8 @@ def tracks(query: Annotated[TracksQuery, Query()], conn: Warehouse) -> Page[Trac
 
 
 @router.get("/{uuid}/")
-def track(uuid: UUID, conn: Warehouse) -> Track:
-    """A track: metadata, artists, genres, labels, credits."""
+def get_track(uuid: UUID, conn: Warehouse) -> Track:
+    """All that is known of a track: metadata, artists, genres, labels, credits."""
     found = entities.track(conn, str(uuid))
     if found is None:
         raise refreshing.missing("tracks", uuid)
@@ -49,8 +49,8 @@ def track(uuid: UUID, conn: Warehouse) -> Track:
 
 
 @router.get("/{uuid}/positions/")
-def positions(uuid: UUID, query: Annotated[PositionsQuery, Query()], conn: Warehouse) -> Page[Stood]:
-    """Where the track stood, day by day, on every followed chart: up to a year, by default 90 days."""
+def list_track_positions(uuid: UUID, query: Annotated[PositionsQuery, Query()], conn: Warehouse) -> Page[Stood]:
+    """The track's position, day by day, on every followed chart: up to a year, by default 90 days."""
     refreshing.known(conn, "tracks", uuid)
     span = Span.of(query.first, query.last, "day", datetime.now(UTC).date())
     found, total = entities.positions(
@@ -60,21 +60,24 @@ def positions(uuid: UUID, query: Annotated[PositionsQuery, Query()], conn: Wareh
 
 
 @router.get("/{uuid}/audience/")
-def audience(uuid: UUID, query: Annotated[AudienceQuery, Query()], conn: Warehouse, person: Reader) -> TrackAudience:
-    """The track's totals to date by platform: raw by identifier, summed and filled, with what each period gained.
+def get_track_audience(
+    uuid: UUID, query: Annotated[AudienceQuery, Query()], conn: Warehouse, person: Reader
+) -> TrackAudience:
+    """The track's totals to date by platform: by identifier as they came, the sums with days in between
+    filled in, and what each period gained.
 
-    What is stored, how old it is, and where it is stale what a refresh costs: to look starts none.
+    Says how old it is and, where it is stale, what a refresh would cost. Starts no refresh.
     """
     return refreshing.track_audience(conn, uuid, query, person)
 
 
 @router.post("/{uuid}/refresh/", status_code=202)
-def refresh(
+def refresh_track_audience(
     uuid: UUID, body: RefreshBody, conn: Warehouse, airflow: AirflowApi, person: Spender, response: Response
 ) -> Refresh:
-    """Refresh what is due of the track's audience; with `force` all. By whoever may edit DAGs, and by others where
-    CHARTLINE_REFRESH_CALLS_VIEWER lets them; within the person's calls of a day. 200 when nothing is due, 409 while a
-    run is at it."""
+    """Fetches what is due of the track's audience; with `force` all of it. Allowed to whoever may edit DAGs, and to
+    others where CHARTLINE_REFRESH_CALLS_VIEWER lets them, within the calls that the person may spend in a day. 200 when
+    nothing is due, 409 while a run is fetching it."""
     told = refreshing.start(conn, airflow, "tracks", uuid, body, person)
     if told.state == "not_needed":
         response.status_code = 200
