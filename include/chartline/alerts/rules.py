@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chartline.domain.schedule import dag_id
-from chartline.errors import CredentialsRefused, NotFollowed, QuotaSpent
+from chartline.errors import CredentialsRefused, QuotaSpent
 from chartline.operating import drift, quota, standing
 from chartline.operating.quota import Forecast
 from chartline.operating.standing import Followed
@@ -79,8 +79,7 @@ def failed_runs(conn: Connection, settings: Settings, now: datetime, open: Colle
     """Runs that failed and have not been made good since."""
     known = {alert.details.get("execution"): alert.subject for alert in open}
     ids = [id for id in known if id is not None]
-    ended = [run for run in failing.failed_runs(conn, ids) if _reason(run.error) != NotFollowed.kind]  # by a person
-    found = [failed_run(run) for run in ended if not of_account(run.error)]
+    found = [failed_run(run) for run in failing.failed_runs(conn, ids)]
     unknown = {known[id] for id in failing.unsettled(conn, ids)}
     bare = [alert for alert in open if alert.details.get("execution") is None]
     mended = failing.well_since(conn, [(str(alert.details["dag_id"]), alert.opened_at) for alert in bare])

@@ -37,7 +37,8 @@ class LastRun(BaseModel):
 class ChartLine(BaseModel):
     """A chart in a list. `state`: not_followed, quarantined (its schedule cannot be used; `reason` says why), paused,
     overdue (`reason` says what it owes), active. `completeness`: share of the days that the source has and the schedule
-    wants that are here, 0 to 1, None where nothing is known; `success_rate`: of the newest 20 runs that ended."""
+    wants that are here, 0 to 1, None where nothing is known; `success_rate`: the complete and
+    partial ones of the newest 20 runs that ended."""
 
     id: int
     slug: str

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel
 
 from chartline.cascade.report import NOT_THERE
 from chartline.domain.asks import MAX_DAYS, METADATA
 from chartline.domain.run_ids import is_past
+from chartline.domain.run_status import GOOD, Status
 from chartline.domain.schedule import DAG_PREFIX
 from chartline.errors import ChartlineError
 from chartline.operating import progress, refresh
@@ -20,8 +21,6 @@ from chartline.settings import Settings
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import executions, quota
 from chartline.warehouse.reads.executions import Row, Wanted
-
-Status = Literal["running", "complete", "partial", "deferred", "failed", "lost"]
 
 ON_DEMAND = "chart_cascade"
 STEP_OF = {
@@ -216,7 +215,7 @@ def _is_retryable(conn: Connection, row: Row) -> bool:
     if row.status == "running" or (_is_refresh(row) and not row.settings):
         return False
     return (
-        row.status not in progress.GOOD
+        row.status not in GOOD
         or bool(_ranking_days(conn, row))
         or bool(executions.retryable(conn, row.id, sorted(NOT_THERE)))
     )
@@ -239,7 +238,7 @@ def retry(conn: Connection, row: Row, *, followed: bool) -> Retry:
     asked = row.settings
     if _is_refresh(row):
         return _refresh(row, of_things, items or row.deferred)
-    if row.status not in progress.GOOD:
+    if row.status not in GOOD:
         return _as_it_was(conn, row, followed, items or row.deferred)
     past = asked.get("days") is not None or (asked.get("interval") is not None and not asked.get("current"))
     if past:
@@ -266,7 +265,7 @@ def _is_refresh(row: Row) -> bool:
 
 def _refresh(row: Row, failed: list[executions.Open], items: int) -> Retry:
     """Of the same tracks, artists and charts: what was asked by force is not asked again where it came today."""
-    asked, good = row.settings, row.status in progress.GOOD
+    asked, good = row.settings, row.status in GOOD
     if not asked or (good and not failed):
         raise _nothing()
     codes = sorted({one.facet for one in failed}) if good else asked.get("platforms")

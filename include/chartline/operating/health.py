@@ -294,7 +294,7 @@ def _failing(follows: dict[str, Followed]) -> Check:
     found = [
         Subject(
             chart=one.slug,
-            detail=f"{one.standing.failures} runs failed in a row: {_line(one.standing.last_error) or 'no reason'}",
+            detail=f"{one.standing.failures} runs failed in a row: {_line(one.standing.failed_with) or 'no reason'}",
         )
         for one in sorted(follows.values(), key=lambda one: -one.standing.failures)
         if one.standing.failures >= FAILING and one.state != "paused"

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from math import isinf, isnan
 from typing import Literal, get_args
 
+from chartline.domain.run_status import STATUSES
 from chartline.operating import quota as quotas
 from chartline.operating import standing
 from chartline.operating.standing import State
@@ -16,8 +17,6 @@ from chartline.settings import Settings
 from chartline.warehouse import usage
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import health, quota
-
-STATUSES = ("running", "complete", "partial", "deferred", "failed", "lost")
 
 
 @dataclass

@@ -19,6 +19,7 @@ from chartline.cascade.resources import (
 )
 from chartline.domain import platforms
 from chartline.domain.asks import STEPS, CascadeAsk
+from chartline.domain.run_status import GOOD
 from chartline.settings import Settings
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import executions
@@ -26,7 +27,6 @@ from chartline.warehouse.reads.executions import Part, Row
 
 WEIGHTS = {"ranking": 10, "track_metadata": 15, "artist_metadata": 15, "track_audience": 30, "artist_audience": 30}
 """What each step is of the whole, in percent, where all are asked for."""
-GOOD = ("complete", "partial")
 
 
 class Piece(BaseModel):

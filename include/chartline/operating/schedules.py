@@ -56,9 +56,11 @@ class ScheduleLine(ChartLine):
 
 
 class Statistics(BaseModel):
-    """What all executions of a chart came to. `success_rate`: of all that ended, 0 to 1."""
+    """What all executions of a chart came to. `good`: complete or partial; `failed`: or lost; `success_rate`: the good
+    ones of those that `ended`, 0 to 1."""
 
     runs: int
+    ended: int
     good: int
     failed: int
     running: int
@@ -156,11 +158,10 @@ def detail(conn: Connection, slug: str, settings: Settings, now: datetime) -> Sc
     """One followed chart with its runs. Raises NotFollowed."""
     one = line(conn, slug, settings, now)
     sums = schedules_read.sums(conn, slug)
-    ended = sums.good + sums.failed
     return ScheduleDetail(
         **one.model_dump(),
         executions=executions.find(conn, executions_read.Wanted(chart=slug), now, limit=RECENT)[0],
-        statistics=Statistics(**vars(sums), success_rate=round(sums.good / ended, 3) if ended else None),
+        statistics=Statistics(**vars(sums), success_rate=round(sums.good / sums.ended, 3) if sums.ended else None),
     )
 
 

@@ -158,6 +158,8 @@ def test_each_failed_run_has_one_alert_and_a_better_run_solves_them(conn: Connec
     ran(conn, "r1", error="x")
     ran(conn, "r2", status="lost", error="x")
     assert {subject for _, _, subject in look()} == {f"{DAG}/r1", f"{DAG}/r2"}
+    ran(conn, "deferred", status="deferred")
+    assert look() == []  # what it left is still owed
     ran(conn, "r3", status="partial", started_at=datetime.now(UTC))
     assert {event for event, _, _ in look()} == {"solved"}
 

@@ -127,12 +127,12 @@ class Story:
 
     def call(
         self, at: datetime, endpoint: str = "song", *, execution: int | None = None, status: int | None = 200,
-        left: int | None = None, times: int = 1,
+        left: int | None = None, error_kind: str | None = None, times: int = 1,
     ) -> None:  # fmt: skip
         partitions.ensure_months(self.conn, "api_call", [at.astimezone(UTC).date()])
         for _ in range(times):
             fields = {"at": at, "endpoint": endpoint, "status": status, "ms": 100, "bytes": 10, "quota_left": left}
-            self._insert("api_call", fields | {"execution_id": execution})
+            self._insert("api_call", fields | {"error_kind": error_kind, "execution_id": execution})
 
     def _has(self, slug: str, day: date) -> bool:
         found = self.conn.execute(

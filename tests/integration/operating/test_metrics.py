@@ -108,10 +108,11 @@ TRUTH: dict[str, Callable[[Conn], Samples]] = {
     "chartline_chart_failures": by(
         "chart",
         """select c.slug, count(x.id) from chartline.chart_sync_schedule s join chartline.chart c on c.id = s.chart_id
-           left join chartline.chart_sync_execution x on x.chart_slug = c.slug and x.status in ('failed', 'lost')
+           left join chartline.chart_sync_execution x on x.dag_id = 'chart_sync.' || c.slug
+               and x.status in ('failed', 'lost')
                and x.started_at > coalesce(
                    (select max(started_at) from chartline.chart_sync_execution
-                    where chart_slug = c.slug and status in ('complete', 'partial')), '-infinity')
+                    where dag_id = x.dag_id and status in ('complete', 'partial')), '-infinity')
            group by 1""",
     ),
 }

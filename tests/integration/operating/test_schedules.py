@@ -18,6 +18,7 @@ from chartline.soundcharts.models import ChartLight
 from chartline.warehouse import changes, charts
 from chartline.warehouse import changes as warehouse_changes
 from chartline.warehouse.connect import connect
+from chartline.warehouse.reads import executions
 from chartline.warehouse.reads.charts import Wanted
 
 Connection = psycopg.Connection[Any]
@@ -129,3 +130,15 @@ def test_what_did_not_change_is_not_kept(conn: Connection) -> None:
     warehouse_changes.note(conn, "ada", "thing.change", "x", {"a": 1, "b": 2}, {"a": 1, "b": 3, "c": 4})
     (kept,), _ = changes.listed(conn)
     assert (kept.before, kept.after) == ({"b": 2}, {"b": 3, "c": 4})
+
+
+def test_one_answer_has_one_success_rate_and_a_deferred_run_is_no_good_one(story: Any) -> None:
+    story.follow("day")
+    for status in ("complete", "partial", "failed", "deferred", "deferred", "running"):
+        story.run("day", status)
+    told = views.detail(story.conn, "day", OWN, story.now)
+    own = told.statistics
+    assert (own.runs, own.ended, own.good, own.failed, own.running) == (6, 5, 2, 1, 1)
+    assert told.success_rate == own.success_rate == 0.4
+    [today] = executions.activity(story.conn, story.ago(1), story.today)
+    assert (today.good, today.failed, today.other) == (2, 1, 3)

@@ -11,6 +11,7 @@ from psycopg import sql
 from psycopg.rows import class_row
 
 from chartline.warehouse.connect import Connection
+from chartline.warehouse.run_status import GOOD
 
 NEWEST_RUNS = 20
 """Ended runs of a chart that its success rate is made of."""
@@ -76,8 +77,8 @@ OF_RUNS: dict[str, LiteralString] = {
     "last_sync": """coalesce((
         select started_at from chartline.chart_sync_execution where chart_slug = c.slug
         order by started_at desc, id desc limit 1), '-infinity')""",
-    "success_rate": """coalesce((
-        select avg((status in ('complete', 'partial'))::int) from (
+    "success_rate": f"""coalesce((
+        select avg((status in {GOOD})::int) from (
             select status from chartline.chart_sync_execution where chart_slug = c.slug and status <> 'running'
             order by started_at desc, id desc limit %(runs)s) as newest), -1)""",
 }
@@ -130,8 +131,8 @@ _LINES: LiteralString = """
         where chart_slug = c.slug order by started_at desc, id desc limit 1
     ) last on true
     cross join lateral (
-        select count(*)::int as ended, (count(*) filter (where status in ('complete', 'partial')))::int as good,
-               max(finished_at) filter (where status in ('complete', 'partial')) as last_success
+        select count(*)::int as ended, (count(*) filter (where status in {good}))::int as good,
+               max(finished_at) filter (where status in {good}) as last_success
         from (
             select status, finished_at from chartline.chart_sync_execution
             where chart_slug = c.slug and status <> 'running' order by started_at desc, id desc limit %(runs)s
@@ -161,7 +162,10 @@ def lines(
     """A page of them. sort: one of `SORTS` or `OF_RUNS`; ties are in the order of slugs."""
     values = _values(wanted) | {"limit": limit, "offset": offset, "runs": NEWEST_RUNS}
     query = sql.SQL(_LINES).format(
-        sort=sql.SQL((SORTS | OF_RUNS)[sort]), way=sql.SQL("desc" if down else "asc"), from_=sql.SQL(_from(values))
+        sort=sql.SQL((SORTS | OF_RUNS)[sort]),
+        way=sql.SQL("desc" if down else "asc"),
+        from_=sql.SQL(_from(values)),
+        good=sql.SQL(GOOD),
     )
     with conn.cursor(row_factory=class_row(ListedChart)) as cursor:
         return cursor.execute(query, values).fetchall()

@@ -11,6 +11,7 @@ from psycopg.rows import class_row
 
 from chartline.warehouse import executions
 from chartline.warehouse.connect import Connection
+from chartline.warehouse.run_status import FAILED, GOOD
 
 
 @dataclass(frozen=True)
@@ -349,10 +350,10 @@ def activity(conn: Connection, first: date, last: date) -> list[Activity]:
     """By day, from `first` to `last`; days without a run are left out."""
     with conn.cursor(row_factory=class_row(Activity)) as cursor:
         return cursor.execute(
-            """select (started_at at time zone 'UTC')::date as day,
-                      (count(*) filter (where status in ('complete', 'partial')))::int as good,
-                      (count(*) filter (where status in ('failed', 'lost')))::int as failed,
-                      (count(*) filter (where status in ('running', 'deferred')))::int as other,
+            f"""select (started_at at time zone 'UTC')::date as day,
+                      (count(*) filter (where status in {GOOD}))::int as good,
+                      (count(*) filter (where status in {FAILED}))::int as failed,
+                      (count(*) filter (where status not in {GOOD} and status not in {FAILED}))::int as other,
                       sum(rankings_created)::int as rankings, sum(calls)::int as calls
                from chartline.chart_sync_execution
                where started_at >= %s::timestamptz and started_at < %s::timestamptz

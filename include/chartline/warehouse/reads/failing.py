@@ -10,6 +10,7 @@ from typing import LiteralString
 from psycopg.rows import class_row
 
 from chartline.warehouse.connect import Connection
+from chartline.warehouse.run_status import FAILED, GOOD, broke_down
 
 NEWS_DAYS = 2
 """What ended longer ago was never told and is no news."""
@@ -28,10 +29,10 @@ _RUN: LiteralString = """
                  from chartline.execution_failure where execution_id = x.id order by id limit 5) as reasons
     from chartline.chart_sync_execution as x left join chartline.chart as c on c.slug = x.chart_slug"""
 
-_GOOD_SINCE: LiteralString = """
+_GOOD_SINCE: LiteralString = f"""
     exists (select from chartline.chart_sync_execution as good
             where good.chart_slug = x.chart_slug and good.dag_id = x.dag_id and good.started_at > x.started_at
-              and good.status in ('complete', 'partial', 'deferred'))"""
+              and good.status in {GOOD})"""
 
 
 _KIND: LiteralString = r"""
@@ -58,16 +59,16 @@ class FailedRun:
 
 
 def failed_runs(conn: Connection, open_ids: Collection[int]) -> list[FailedRun]:
-    """Runs that failed lately, or that are told of already (`open_ids`, executions), and after which the same DAG has
-    done no better for the chart; the newest of them."""
+    """Runs that broke down lately, or that have an alert already (`open_ids`, executions), and after which no run of
+    the same DAG went well for the chart; the newest of them."""
     with conn.cursor(row_factory=class_row(FailedRun)) as cursor:
         return cursor.execute(
             f"""{_RUN}
                 where x.id in (
                     select id from chartline.chart_sync_execution
-                    where status in ('failed', 'lost') and finished_at > now() - make_interval(days => %(days)s)
+                    where status in {FAILED} and finished_at > now() - make_interval(days => %(days)s)
                     union select unnest(%(open)s::bigint[])
-                ) and x.status in ('failed', 'lost') and not {_GOOD_SINCE}
+                ) and {broke_down("x")} and not {_GOOD_SINCE}
                 order by x.finished_at desc limit %(most)s""",
             {"days": NEWS_DAYS, "open": list(open_ids), "most": MOST_RUNS},
         ).fetchall()
@@ -92,10 +93,10 @@ def unsettled(conn: Connection, execution_ids: Collection[int]) -> set[int]:
 def well_since(conn: Connection, asked: Collection[tuple[str, datetime]]) -> set[str]:
     """Of DAGs and times: the DAGs of which a run that began later did its work."""
     found = conn.execute(
-        """select d.dag_id from unnest(%s::text[], %s::timestamptz[]) as d (dag_id, at) where exists (
+        f"""select d.dag_id from unnest(%s::text[], %s::timestamptz[]) as d (dag_id, at) where exists (
                select from chartline.chart_sync_execution as x
                where x.dag_id = d.dag_id and x.started_at > d.at
-                 and x.status in ('complete', 'partial', 'deferred'))""",
+                 and x.status in {GOOD})""",
         [[dag_id for dag_id, _ in asked], [at for _, at in asked]],
     )
     return {dag_id for (dag_id,) in found}
@@ -176,11 +177,11 @@ def paces(conn: Connection, open_subjects: Collection[tuple[str, str, str]]) -> 
                     cross join lateral (
                         select * from chartline.chart_sync_execution as x
                         where x.chart_slug = o.slug and x.dag_id = o.dag and {kind} = o.kind
-                          and x.status in ('complete', 'partial')
+                          and x.status in {GOOD}
                         order by x.started_at desc, x.id desc limit 1
                     ) as x
                 ), looked as (
-                    select * from ran where status in ('running', 'complete', 'partial') union select * from again
+                    select * from ran where status = 'running' or status in {GOOD} union select * from again
                 )
                 select x.id, x.dag_id, x.run_id, x.chart_slug, c.name as chart_name, x.kind, x.at_work,
                        extract(epoch from coalesce(x.finished_at, now()) - {_begun("x")})::float8 as seconds,
@@ -195,7 +196,7 @@ def paces(conn: Connection, open_subjects: Collection[tuple[str, str, str]]) -> 
                     from (select e.calls, extract(epoch from e.finished_at - {_begun("e")})::float8 as seconds
                           from chartline.chart_sync_execution as e
                           where e.chart_slug = x.chart_slug and e.dag_id = x.dag_id and e.started_at < x.started_at
-                            and {_KIND.replace("{x}", "e")} = x.kind and e.status in ('complete', 'partial')
+                            and {_KIND.replace("{x}", "e")} = x.kind and e.status in {GOOD}
                           order by e.started_at desc, e.id desc limit %(usual)s) as last
                 ) as usual
                 order by x.started_at""",

@@ -8,25 +8,26 @@ from datetime import date, datetime
 
 from psycopg.rows import class_row
 
+from chartline.domain import run_status
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads.gaps import Ended
+from chartline.warehouse.run_status import GOOD, broke_down
 
 
 @dataclass(frozen=True)
 class Standing:
     """A followed chart. `here`: the day of its newest stored ranking; `listed`: the calendar's days from then on;
-    `last_*`: the newest run of its own DAG; `failures`: its runs that failed since one last went well, at most
-    `MOST`; `last_success`: when a run of it last went well."""
+    `last_*`: the newest run of its own DAG; `failures`: how many runs of that DAG broke down since one went well, of
+    the newest `MOST`; `failed_with`: the newest such run's error."""
 
     slug: str
     here: date | None
     listed: list[date]
-    last_id: int | None
     last_status: str | None
     last_started: datetime | None
     last_error: str | None
     failures: int
-    last_success: datetime | None
+    failed_with: str | None
 
     @property
     def last(self) -> Ended | None:
@@ -44,38 +45,35 @@ def standings(conn: Connection, slugs: Sequence[str] | None = None) -> list[Stan
     """The followed charts, or those of `slugs`, by slug. A look into an index for each fact, whatever is stored."""
     with conn.cursor(row_factory=class_row(Standing)) as cursor:
         return cursor.execute(
-            """select c.slug, here.day as here, listed.days as listed, last.id as last_id, last.status as last_status,
-                      last.started_at as last_started, last.error as last_error,
-                      coalesce(ended.failures, 0) as failures, ended.last_success
+            f"""select c.slug, here.day as here, listed.days as listed, last.status as last_status,
+                      last.started_at as last_started, last.error as last_error, ended.failures, ended.failed_with
                from chartline.chart_sync_schedule s
                join chartline.chart c on c.id = s.chart_id
                left join lateral (
                    select day from chartline.chart_ranking where chart_id = c.id order by day desc limit 1
                ) here on true
                cross join lateral (
-                   select coalesce(array_agg(day order by day), '{}') as days from (
+                   select coalesce(array_agg(day order by day), '{{}}') as days from (
                        (select day from chartline.chart_calendar where chart_id = c.id order by day desc limit 1)
                        union select day from chartline.chart_calendar where chart_id = c.id and day >= here.day
                    ) newer
                ) listed
                left join lateral (
-                   select id, status, started_at, error from chartline.chart_sync_execution
+                   select status, started_at, error from chartline.chart_sync_execution
                    where chart_slug = c.slug and dag_id like 'chart_sync.%%' order by started_at desc, id desc limit 1
                ) last on true
-               left join lateral (
-                   select max(finished_at) filter (where status in ('complete', 'partial')) as last_success,
-                          (count(*) filter (where status in ('failed', 'lost') and not passed))::int as failures
+               cross join lateral (
+                   select count(*)::int as failures,
+                          (array_agg(error order by started_at desc, id desc))[1] as failed_with
                    from (
-                       select status, finished_at,
-                              bool_or(status in ('complete', 'partial')) over (order by started_at desc, id desc)
-                                  as passed
+                       select x.*, bool_or(status in {GOOD}) over (order by started_at desc, id desc) as is_before_good
                        from (
-                           select id, status, started_at, finished_at from chartline.chart_sync_execution
-                           where chart_slug = c.slug and status <> 'running'
+                           select id, status, started_at, error from chartline.chart_sync_execution
+                           where chart_slug = c.slug and dag_id like 'chart_sync.%%' and status <> 'running'
                            order by started_at desc, id desc limit %(most)s
-                       ) newest
-                   ) seen
-               ) ended on true
+                       ) x
+                   ) x where not is_before_good and {broke_down("x")}
+               ) ended
                where %(slugs)s::text[] is null or c.slug = any(%(slugs)s)
                order by c.slug""",
             {"slugs": None if slugs is None else list(slugs), "most": MOST},
@@ -84,13 +82,9 @@ def standings(conn: Connection, slugs: Sequence[str] | None = None) -> list[Stan
 
 @dataclass(frozen=True)
 class Totals:
-    """Of the whole warehouse. `failed_day`: executions that failed in the last 24 hours."""
+    """Of the whole warehouse. `last_success`: when the newest good run ended."""
 
     charts: int
-    followed: int
-    active: int
-    running: int
-    failed_day: int
     last_success: datetime | None
 
 
@@ -99,16 +93,11 @@ def totals(conn: Connection) -> Totals:
     with conn.cursor(row_factory=class_row(Totals)) as cursor:
         found = cursor.execute(
             """select (select count(*) from chartline.chart)::int as charts,
-                      (select count(*) from chartline.chart_sync_schedule)::int as followed,
-                      (select count(*) from chartline.chart_sync_schedule where is_active)::int as active,
-                      (select count(*) from chartline.chart_sync_execution where status = 'running')::int as running,
-                      (select count(*) from chartline.chart_sync_execution
-                       where status in ('failed', 'lost') and started_at > now() - interval '1 day')::int as failed_day,
-                      greatest(
-                          (select finished_at from chartline.chart_sync_execution
-                           where status = 'complete' order by started_at desc, id desc limit 1),
-                          (select finished_at from chartline.chart_sync_execution
-                           where status = 'partial' order by started_at desc, id desc limit 1)) as last_success"""
+                      (select max(finished_at) from unnest(%(good)s::text[]) as good (status) cross join lateral (
+                           select finished_at from chartline.chart_sync_execution x
+                           where x.status = good.status order by started_at desc, id desc limit 1
+                       ) newest) as last_success""",
+            {"good": list(run_status.GOOD)},
         ).fetchone()
     assert found is not None
     return found

@@ -8,6 +8,7 @@ from typing import LiteralString
 
 from psycopg.rows import class_row
 
+from chartline.domain.run_status import GOOD
 from chartline.warehouse.connect import Connection
 
 
@@ -39,7 +40,7 @@ class ChartProgress:
     @property
     def is_filled(self) -> bool:
         """Whether its newest execution ended with everything stored, but for single items that cannot be had."""
-        return self.status in ("complete", "partial") and self.day is not None
+        return self.status in GOOD and self.day is not None
 
 
 @dataclass(frozen=True)

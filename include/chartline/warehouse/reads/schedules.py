@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from psycopg.rows import class_row
 
 from chartline.warehouse.connect import Connection
+from chartline.warehouse.run_status import FAILED, GOOD
 
 
 def slug_of(conn: Connection, key: str) -> str | None:
@@ -21,10 +22,11 @@ def slug_of(conn: Connection, key: str) -> str | None:
 
 @dataclass(frozen=True)
 class Sums:
-    """All executions of a chart together. `good`: complete, partial or deferred; `failed`: or lost; `median_seconds`:
-    that an ended one took."""
+    """All executions of a chart together. `ended`: all but those that are running; `median_seconds`: that an ended one
+    took."""
 
     runs: int
+    ended: int
     good: int
     failed: int
     running: int
@@ -36,9 +38,10 @@ def sums(conn: Connection, slug: str) -> Sums:
     """What the executions of a chart came to."""
     with conn.cursor(row_factory=class_row(Sums)) as cursor:
         found = cursor.execute(
-            """select count(*)::int as runs,
-                      (count(*) filter (where status in ('complete', 'partial', 'deferred')))::int as good,
-                      (count(*) filter (where status in ('failed', 'lost')))::int as failed,
+            f"""select count(*)::int as runs,
+                      (count(*) filter (where status <> 'running'))::int as ended,
+                      (count(*) filter (where status in {GOOD}))::int as good,
+                      (count(*) filter (where status in {FAILED}))::int as failed,
                       (count(*) filter (where status = 'running'))::int as running,
                       coalesce(sum(calls), 0)::bigint as calls,
                       extract(epoch from percentile_cont(0.5) within group (order by finished_at - started_at))::float8
