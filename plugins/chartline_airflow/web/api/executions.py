@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from chartline.domain.run_status import Status
 from chartline.operating import executions as views
-from chartline.operating.executions import ExecutionDetail, ExecutionLine, NothingToRetry, Status
+from chartline.operating.executions import ExecutionDetail, ExecutionLine, NothingToRetry
 from chartline.settings import settings
 from chartline.warehouse.reads import executions
 from chartline.warehouse.reads.executions import Wanted
