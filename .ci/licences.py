@@ -1,19 +1,21 @@
-"""Refuse packages that are under the GPL, or say nothing of their licence. Looks at what is installed.
+"""Refuse packages under the GPL, and those that say nothing of their licence: what is installed, and npm's lock.
 
-A licence that leaves the choice of another one is no hindrance, nor is the LGPL of a library that is used as it is;
-both are named in THIRD-PARTY.md, and here.
+A licence that leaves the choice of another one is no hindrance, nor is the LGPL of a library that is used as it is,
+where the table of THIRD-PARTY.md names the package so, and says what follows.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterator
 from importlib import metadata
+from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
 GNU = re.compile(r"\bA?GPL|\bLGPL|GNU ", re.IGNORECASE)
-LESSER = {"psycopg", "psycopg-binary", "psycopg2-binary"}  # LGPL: used as they are, from Python
-CHOICE = {"text-unidecode"}  # the Artistic License, or the GPL
+ROW = re.compile(r"^\| ([^|]+) \| ([^|]*(?:LGPL|choice is ours)[^|]*) \| [^|]+ \|$", re.MULTILINE)
 
 
 def licence(package: metadata.PackageMetadata) -> str:
@@ -23,22 +25,34 @@ def licence(package: metadata.PackageMetadata) -> str:
     kinds = [kind for kind in package.get_all("Classifier") or () if kind.startswith("License ::")]
     if kinds:
         return "; ".join(kind.rpartition(" :: ")[2] for kind in kinds)
-    text = (package.get("License") or "").strip().splitlines()
-    return text[0] if text and text[0] != "UNKNOWN" else ""
+    lines = (package.get("License") or "").splitlines()
+    said = [line.strip() for line in lines if line.strip() and not line.startswith(("Copyright", "UNKNOWN"))]
+    return said[0] if said else ""
+
+
+def named(text: str) -> set[str]:
+    """The packages that a text like THIRD-PARTY.md names with the LGPL, or with a choice, and with what follows."""
+    return {name.split("(")[0].strip() for row in ROW.findall(text) for name in row[0].split(", ")}
+
+
+def of_npm(lock: Path) -> Iterator[tuple[str, str]]:
+    """Name and licence of each package that npm's lock file names."""
+    for name, package in json.loads(lock.read_text())["packages"].items():
+        if name:
+            yield name.removeprefix("node_modules/"), package.get("license", "")
 
 
 def problems() -> Iterator[str]:
     """One line for each package that may not be here."""
-    seen = 0
-    for distribution in metadata.distributions():
-        seen += 1
-        name, found = distribution.metadata["Name"], licence(distribution.metadata)
+    fine = named((ROOT / "THIRD-PARTY.md").read_text())
+    here = [(one.metadata["Name"], licence(one.metadata)) for one in metadata.distributions()]
+    for name, found in [*here, *of_npm(ROOT / ".ci" / "node" / "package-lock.json")]:
         if not found:
             yield f"{name} says nothing of its licence"
-        elif GNU.search(found) and name not in LESSER | CHOICE:
+        elif GNU.search(found) and name not in fine:
             yield f"{name} is under: {found}"
-    if seen < 100:
-        yield f"only {seen} packages are here: this is not the environment of requirements.txt"
+    if len(here) < 100:
+        yield f"only {len(here)} packages are here: this is not the environment of requirements.txt"
 
 
 if __name__ == "__main__":

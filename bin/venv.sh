@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by the other commands: makes the Python environment of requirements.txt, once, and keeps it up to date.
 # For bash 3.2 (macOS) and later.
 set -euo pipefail
@@ -10,6 +11,16 @@ unset PYTHONDONTWRITEBYTECODE PYTHONHOME # without its bytecode Airflow starts h
 fail() {
     printf '%s\n' "$@" >&2
     exit 1
+}
+
+# need <what for> <Debian packages> <how else to get them>: installs as root on Debian, says how to elsewhere.
+need() {
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "Installing $2 for $1"
+        # shellcheck disable=SC2086 # several packages
+        apt-get update -qq && apt-get install -qq -y --no-install-recommends $2 >/dev/null && return
+    fi
+    fail "$1 needs something that is not here. Debian: sudo apt-get install $2$3"
 }
 
 # The state folder by its one real name, however it was written: home/, ./home, x/../home, a link to it.

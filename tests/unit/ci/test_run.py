@@ -19,13 +19,14 @@ def repository(tmp_path: Path) -> Path:
     folder = tmp_path / "repository"
     for name in (".ci", "bin"):
         shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for path in (REPOSITORY / "pyproject.toml", *REPOSITORY.glob("requirements*")):
+    for path in (REPOSITORY / "pyproject.toml", REPOSITORY / "THIRD-PARTY.md", *REPOSITORY.glob("requirements*")):
         shutil.copy(path, folder)
     for name in ("chartline", "simulator"):
         (folder / "include" / name).mkdir(parents=True)
         (folder / "include" / name / "__init__.py").touch()
     (folder / "include" / "chartline" / "cli.py").write_text('raise ImportError("on purpose")\n')
-    (folder / "bin" / "lock").write_text("#!/bin/sh\n")  # it would ask the package index
+    for name in ("bin/lock", ".ci/shell", ".ci/pages"):  # they would ask for packages
+        (folder / name).write_text("#!/bin/sh\n")
     subprocess.run(["git", "init", "--quiet", folder], check=True)
     return folder
 

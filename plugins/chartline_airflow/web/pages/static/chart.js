@@ -1,16 +1,37 @@
 // One chart: its state, days, rankings, runs and settings.
 
-import { Refused, get, mayEdit, page, part, send, subject } from "./api.js";
+import { get, mayEdit, page, part, Refused, send, subject } from "./api.js";
 import { byId, fill, h } from "./dom.js";
 import { day, duration, fromNow, number, time, words } from "./format.js";
-import { accept, action, artistLink, badge, bar, confirmed, empty, failure, load, paged, poll, rate, ready, refuse, table, tile, trackLink, whileBusy } from "./ui.js";
 import { runTable } from "./runtable.js";
 import { price, read, show, write } from "./settings.js";
+import {
+  accept,
+  action,
+  artistLink,
+  badge,
+  bar,
+  confirmed,
+  empty,
+  failure,
+  load,
+  paged,
+  poll,
+  rate,
+  ready,
+  refuse,
+  table,
+  tile,
+  trackLink,
+  whileBusy,
+} from "./ui.js";
 import { legend, mark, said, year } from "./year.js";
 
 const own = `charts/${part(subject)}/`;
 const form = byId("settings");
-let chart, schedule = null, shown = null;
+let chart,
+  schedule = null,
+  shown = null;
 
 // -- head ------------------------------------------------------------------------------------------------------
 
@@ -19,20 +40,38 @@ async function head() {
   document.title = `${chart.name} · Chartline`;
   fill("name", chart.name);
   const where = [chart.city_name, chart.country_name].filter(Boolean).join(", ") || "worldwide";
-  fill("state", badge(chart.state), " ", h("span.soft", {}, `${chart.platform}, ${where}, ${chart.frequency}, ${chart.slug}`), chart.reason && h("p.note.warn", {}, chart.reason));
-  fill("totals",
-    tile("Complete", rate(chart.completeness), chart.listed === null ? "" : `${number(chart.missing)} of ${number(chart.listed)} days missing`),
+  fill(
+    "state",
+    badge(chart.state),
+    " ",
+    h("span.soft", {}, `${chart.platform}, ${where}, ${chart.frequency}, ${chart.slug}`),
+    chart.reason && h("p.note.warn", {}, chart.reason),
+  );
+  fill(
+    "totals",
+    tile(
+      "Complete",
+      rate(chart.completeness),
+      chart.listed === null ? "" : `${number(chart.missing)} of ${number(chart.listed)} days missing`,
+    ),
     tile("Newest ranking", day(chart.newest), chart.entries === null ? "" : `${number(chart.entries)} places`),
     tile("Success", rate(chart.success_rate), `of ${number(chart.runs)} runs`),
-    tile("Last run", chart.last_run ? fromNow(chart.last_run.started_at) : "never", chart.last_run && badge(chart.last_run.status)),
-    tile("Next sync", fromNow(chart.next_sync), chart.next_sync ? `${time(chart.next_sync)} UTC` : ""));
+    tile(
+      "Last run",
+      chart.last_run ? fromNow(chart.last_run.started_at) : "never",
+      chart.last_run && badge(chart.last_run.status),
+    ),
+    tile("Next sync", fromNow(chart.next_sync), chart.next_sync ? `${time(chart.next_sync)} UTC` : ""),
+  );
 }
 
 function buttons() {
-  fill("actions",
+  fill(
+    "actions",
     schedule && action("Sync now", () => start("sync/trigger/", "Sync"), { kind: "primary" }),
     action("Fill cascade", cascade, { title: "Fetch the latest ranking with all tracks, artists and audience" }),
-    schedule && action("Heal gaps", heal, { title: "Fetch the days that the source has and the warehouse lacks" }));
+    schedule && action("Heal gaps", heal, { title: "Fetch the days that the source has and the warehouse lacks" }),
+  );
 }
 
 // -- doing -----------------------------------------------------------------------------------------------------
@@ -51,12 +90,17 @@ async function start(path, name, find) {
 }
 
 // The execution to look at, once there is one: a run has none before its first task begins.
-const first = async (params) => (await get("executions/", { chart: subject, limit: 1, ...params })).items[0]?.id ?? null;
+const first = async (params) =>
+  (await get("executions/", { chart: subject, limit: 1, ...params })).items[0]?.id ?? null;
 const byRun = (run) => first({ text: run });
 const since = (moment) => first({ since: moment, oldest_first: true });
 
 async function cascade() {
-  const said_ = h("p", {}, "The latest ranking is fetched with the metadata and audience of its tracks and artists. What is fresh is not fetched again.");
+  const said_ = h(
+    "p",
+    {},
+    "The latest ranking is fetched with the metadata and audience of its tracks and artists. What is fresh is not fetched again.",
+  );
   if (!(await confirmed("Fill cascade", said_, "Fill cascade"))) return "";
   return start(`${own}trigger-cascade/`, "Cascade");
 }
@@ -64,7 +108,11 @@ async function cascade() {
 async function heal() {
   const days = await gaps();
   if (!days.length) return "There is no gap to heal.";
-  const list = h("p", {}, `${number(days.length)} day${days.length > 1 ? "s are" : " is"} fetched again: ${days.slice(0, 12).join(", ")}${days.length > 12 ? " and more" : ""}.`);
+  const list = h(
+    "p",
+    {},
+    `${number(days.length)} day${days.length > 1 ? "s are" : " is"} fetched again: ${days.slice(0, 12).join(", ")}${days.length > 12 ? " and more" : ""}.`,
+  );
   if (!(await confirmed("Heal gaps", list, "Heal gaps"))) return "";
   return start(`${own}heal/`, "Healing", since);
 }
@@ -73,9 +121,15 @@ async function gaps() {
   const wanted = await get(`${own}completeness/`);
   const years = [...new Set(wanted.months.filter((m) => m.missing + m.short).map((m) => m.month.slice(0, 4)))];
   const calendars = await Promise.all(years.map((year) => get(`${own}calendar/`, { year })));
-  return calendars.flatMap(({ days }) => days)
-    .filter((one) => ["missing", "short"].includes(one.state) && (!wanted.wanted_first || (one.day >= wanted.wanted_first && one.day <= wanted.wanted_last)))
-    .map((one) => one.day).reverse();
+  return calendars
+    .flatMap(({ days }) => days)
+    .filter(
+      (one) =>
+        ["missing", "short"].includes(one.state) &&
+        (!wanted.wanted_first || (one.day >= wanted.wanted_first && one.day <= wanted.wanted_last)),
+    )
+    .map((one) => one.day)
+    .reverse();
 }
 
 const PATIENCE = 180;
@@ -94,7 +148,15 @@ function follow(name, find) {
       const run = id && (await get(`executions/${id}/`, { limit: 1 }));
       if (run?.status === "running") fill("work", steps(run));
       else if (run) fill("work", outcome(run));
-      else if (Date.now() - began > PATIENCE * 1000) fill("work", h("p.note.warn", {}, `No run has begun within ${PATIENCE / 60} minutes: there is nothing to do, or Airflow is busy.`));
+      else if (Date.now() - began > PATIENCE * 1000)
+        fill(
+          "work",
+          h(
+            "p.note.warn",
+            {},
+            `No run has begun within ${PATIENCE / 60} minutes: there is nothing to do, or Airflow is busy.`,
+          ),
+        );
       following = run?.status === "running" || (!run && Date.now() - began <= PATIENCE * 1000);
     } catch (error) {
       fill("work", failure(error));
@@ -104,18 +166,31 @@ function follow(name, find) {
   }, 1);
 }
 
-const steps = ({ id, progress, seconds }) => h("section", { ariaLabel: "Progress" },
-  bar(progress.percent / 100, `${progress.percent} %${progress.step ? `, ${words(progress.step)}` : ""}`),
-  h("p.soft", {}, `Running for ${duration(seconds)}. `, h("a", { href: page("runs", id) }, "Step by step")));
+const steps = ({ id, progress, seconds }) =>
+  h(
+    "section",
+    { ariaLabel: "Progress" },
+    bar(progress.percent / 100, `${progress.percent} %${progress.step ? `, ${words(progress.step)}` : ""}`),
+    h("p.soft", {}, `Running for ${duration(seconds)}. `, h("a", { href: page("runs", id) }, "Step by step")),
+  );
 
 function outcome(run) {
   const tone = run.status === "complete" ? "good" : run.status === "failed" || run.status === "lost" ? "bad" : "warn";
-  return h(`p.note.${tone}`, {}, `The run is ${run.status}: ${number(run.rankings_created)} rankings, ${number(run.entries_stored)} places, ${number(run.audience_points)} audience values, ${number(run.calls)} calls, ${duration(run.seconds)}. `,
-    run.error, " ", h("a", { href: page("runs", run.id) }, "Details"));
+  return h(
+    `p.note.${tone}`,
+    {},
+    `The run is ${run.status}: ${number(run.rankings_created)} rankings, ${number(run.entries_stored)} places, ${number(run.audience_points)} audience values, ${number(run.calls)} calls, ${duration(run.seconds)}. `,
+    run.error,
+    " ",
+    h("a", { href: page("runs", run.id) }, "Details"),
+  );
 }
 
 async function refresh() {
-  await load("totals", async () => { await head(); return [...byId("totals").childNodes]; });
+  await load("totals", async () => {
+    await head();
+    return [...byId("totals").childNodes];
+  });
   days.draw();
   ranking(null);
   runs.draw();
@@ -125,24 +200,63 @@ async function refresh() {
 
 const days = {
   year: null,
-  draw: () => load("days", async () => {
-    const [calendar, wanted] = await Promise.all([get(`${own}calendar/`, { year: days.year }), get(`${own}completeness/`)]);
-    days.year = calendar.year;
-    const [first, last] = [calendar.first, calendar.last].map((one) => Number((one ?? `${calendar.year}`).slice(0, 4)));
-    const move = (by) => () => { days.year += by; days.draw(); };
-    fill("years",
-      h("button", { type: "button", ariaLabel: "The year before", disabled: calendar.year <= first, onclick: move(-1) }, "‹"),
-      h("strong", {}, calendar.year),
-      h("button", { type: "button", ariaLabel: "The year after", disabled: calendar.year >= Math.max(last, calendar.year), onclick: move(1) }, "›"));
-    const unasked = ({ day: on, state }) => state === "missing" && wanted.wanted_first && (on < wanted.wanted_first || on > wanted.wanted_last);
-    const told = Object.fromEntries(calendar.days.map((one) => [one.day, unasked(one)
-      ? { state: "unasked", text: said("unasked") }
-      : { state: one.state, text: `${said(one.state)}${one.entries ? `, ${one.entries} places` : ""}` }]));
-    const { stored, short, missing, absent } = wanted.wanted ?? calendar.counts;
-    const of = wanted.wanted ? `Of what the settings ask for, ${wanted.wanted_first} to ${wanted.wanted_last}` : `Of ${calendar.year}`;
-    return [year(String(calendar.year), told, (chosen) => ranking(chosen), shown), legend(),
-      h("p.soft", {}, `${of}: ${number(stored)} days stored, ${number(short)} short, ${number(missing)} missing, ${number(absent)} not at the source.`)];
-  }),
+  draw: () =>
+    load("days", async () => {
+      const [calendar, wanted] = await Promise.all([
+        get(`${own}calendar/`, { year: days.year }),
+        get(`${own}completeness/`),
+      ]);
+      days.year = calendar.year;
+      const [first, last] = [calendar.first, calendar.last].map((one) =>
+        Number((one ?? `${calendar.year}`).slice(0, 4)),
+      );
+      const move = (by) => () => {
+        days.year += by;
+        days.draw();
+      };
+      fill(
+        "years",
+        h(
+          "button",
+          { type: "button", ariaLabel: "The year before", disabled: calendar.year <= first, onclick: move(-1) },
+          "‹",
+        ),
+        h("strong", {}, calendar.year),
+        h(
+          "button",
+          {
+            type: "button",
+            ariaLabel: "The year after",
+            disabled: calendar.year >= Math.max(last, calendar.year),
+            onclick: move(1),
+          },
+          "›",
+        ),
+      );
+      const unasked = ({ day: on, state }) =>
+        state === "missing" && wanted.wanted_first && (on < wanted.wanted_first || on > wanted.wanted_last);
+      const told = Object.fromEntries(
+        calendar.days.map((one) => [
+          one.day,
+          unasked(one)
+            ? { state: "unasked", text: said("unasked") }
+            : { state: one.state, text: `${said(one.state)}${one.entries ? `, ${one.entries} places` : ""}` },
+        ]),
+      );
+      const { stored, short, missing, absent } = wanted.wanted ?? calendar.counts;
+      const of = wanted.wanted
+        ? `Of what the settings ask for, ${wanted.wanted_first} to ${wanted.wanted_last}`
+        : `Of ${calendar.year}`;
+      return [
+        year(String(calendar.year), told, (chosen) => ranking(chosen), shown),
+        legend(),
+        h(
+          "p.soft",
+          {},
+          `${of}: ${number(stored)} days stored, ${number(short)} short, ${number(missing)} missing, ${number(absent)} not at the source.`,
+        ),
+      ];
+    }),
 };
 
 // -- ranking ---------------------------------------------------------------------------------------------------
@@ -157,7 +271,10 @@ function movement({ move, places }) {
   return h(`span${move === "up" ? ".up" : move === "down" ? ".down" : ".soft"}`, { ariaLabel: heard }, text);
 }
 
-const by = (one) => one.artists.length ? one.artists.flatMap(({ uuid, name }, i) => [i ? ", " : "", artistLink(uuid, name)]) : one.credit_name ?? "";
+const by = (one) =>
+  one.artists.length
+    ? one.artists.flatMap(({ uuid, name }, i) => [i ? ", " : "", artistLink(uuid, name)])
+    : (one.credit_name ?? "");
 
 async function ranking(asked) {
   await load("ranking", async () => {
@@ -172,20 +289,37 @@ async function ranking(asked) {
     }
     shown = found.day;
     byId("of-day").elements.day.value = found.day;
-    for (const [id, to] of [["before", found.before], ["after", found.after]]) {
+    for (const [id, to] of [
+      ["before", found.before],
+      ["after", found.after],
+    ]) {
       byId(id).disabled = !to;
       byId(id).onclick = () => ranking(to);
     }
     mark(document.querySelector(".year"), found.day);
     return [
-      !found.whole && h("p.note.warn", {}, `This ranking is short: ${number(found.total)} of ${number(found.source_total)} places are here. Heal gaps fetches it again.`),
+      !found.whole &&
+        h(
+          "p.note.warn",
+          {},
+          `This ranking is short: ${number(found.total)} of ${number(found.source_total)} places are here. Heal gaps fetches it again.`,
+        ),
       places(found),
-      found.left.length > 0 && h("details", {}, h("summary", {}, `${number(found.left_total)} left since ${found.before}`),
-        table("Tracks that left", [
-          { name: "Was", kind: "number", cell: (one) => number(one.position) },
-          { name: "Track", cell: (one) => trackLink(one.track, one.name) },
-          { name: "Artists", cell: by },
-        ], found.left)),
+      found.left.length > 0 &&
+        h(
+          "details",
+          {},
+          h("summary", {}, `${number(found.left_total)} left since ${found.before}`),
+          table(
+            "Tracks that left",
+            [
+              { name: "Was", kind: "number", cell: (one) => number(one.position) },
+              { name: "Track", cell: (one) => trackLink(one.track, one.name) },
+              { name: "Artists", cell: by },
+            ],
+            found.left,
+          ),
+        ),
     ];
   });
 }
@@ -194,30 +328,61 @@ function places(found) {
   const metric = found.items.some((one) => one.metric !== null);
   const list = h("div", {}, rows(found.items, metric));
   let next = found.next_offset;
-  const more = next && h("button", { type: "button", onclick: () => whileBusy(more, async () => {
-    const following_ = await get(`${own}rankings/${found.day}/`, { limit: 100, offset: next });
-    list.append(rows(following_.items, metric));
-    next = following_.next_offset;
-    if (!next) more.remove();
-  }) }, "More places");
+  const more =
+    next &&
+    h(
+      "button",
+      {
+        type: "button",
+        onclick: () =>
+          whileBusy(more, async () => {
+            const following_ = await get(`${own}rankings/${found.day}/`, { limit: 100, offset: next });
+            list.append(rows(following_.items, metric));
+            next = following_.next_offset;
+            if (!next) more.remove();
+          }),
+      },
+      "More places",
+    );
   return [list, more];
 }
 
-const rows = (items, metric) => table("The ranking", [
-  { name: "Place", kind: "number", cell: (one) => h("strong", {}, number(one.position)) },
-  { name: "Move", cell: movement },
-  { name: "Track", cell: (one) => trackLink(one.track, one.name) },
-  { name: "Artists", cell: by },
-  { name: "On chart", kind: "number", cell: (one) => one.time_on_chart === null ? "–" : `${number(one.time_on_chart)} ${UNITS[one.time_on_chart_unit] ?? words(one.time_on_chart_unit ?? "")}` },
-  ...(metric ? [{ name: words(chart?.metric_type || "metric"), kind: "number", cell: (one) => number(one.metric) }] : []),
-], items, { kind: "ranking" });
+const rows = (items, metric) =>
+  table(
+    "The ranking",
+    [
+      { name: "Place", kind: "number", cell: (one) => h("strong", {}, number(one.position)) },
+      { name: "Move", cell: movement },
+      { name: "Track", cell: (one) => trackLink(one.track, one.name) },
+      { name: "Artists", cell: by },
+      {
+        name: "On chart",
+        kind: "number",
+        cell: (one) =>
+          one.time_on_chart === null
+            ? "–"
+            : `${number(one.time_on_chart)} ${UNITS[one.time_on_chart_unit] ?? words(one.time_on_chart_unit ?? "")}`,
+      },
+      ...(metric
+        ? [{ name: words(chart?.metric_type || "metric"), kind: "number", cell: (one) => number(one.metric) }]
+        : []),
+    ],
+    items,
+    { kind: "ranking" },
+  );
 
 byId("of-day").addEventListener("submit", (event) => event.preventDefault());
 byId("of-day").elements.day.addEventListener("change", ({ target }) => target.value && ranking(target.value));
 
 // -- runs ------------------------------------------------------------------------------------------------------
 
-const runs = paged("runs", "executions/", () => ({ chart: subject }), (items) => runTable(items, { chart: false }), { limit: 10, none: "It has not run yet." });
+const runs = paged(
+  "runs",
+  "executions/",
+  () => ({ chart: subject }),
+  (items) => runTable(items, { chart: false }),
+  { limit: 10, none: "It has not run yet." },
+);
 
 // -- settings --------------------------------------------------------------------------------------------------
 
@@ -267,40 +432,76 @@ form.addEventListener("submit", async (event) => {
 /** Beside the fields; where somebody else saved since, with a way to what stands now. */
 function refused(error) {
   if (!(error instanceof Refused)) throw error;
-  const again = error.status === 412 && h("button", { type: "button", onclick: () => whileBusy(again, async () => {
-    await head();
-    await Promise.all([settings(), changes.draw()]);
-    accept(form);
-    fill("estimate");
-    return "These are the settings as they are now.";
-  }) }, "Show them as they are now");
+  const again =
+    error.status === 412 &&
+    h(
+      "button",
+      {
+        type: "button",
+        onclick: () =>
+          whileBusy(again, async () => {
+            await head();
+            await Promise.all([settings(), changes.draw()]);
+            accept(form);
+            fill("estimate");
+            return "These are the settings as they are now.";
+          }),
+      },
+      "Show them as they are now",
+    );
   refuse(form, error, again && h("p", {}, again));
   return "";
 }
 
-byId("remove")?.addEventListener("click", ({ currentTarget }) => whileBusy(currentTarget, async () => {
-  if (!(await confirmed("Stop following", h("p", {}, `${chart.name} is followed no longer. What was stored of it stays.`), "Stop following", { danger: true }))) return "";
-  try {
-    await send("DELETE", `sync/schedules/${part(subject)}/`, {}, schedule.version);
-  } catch (error) {
-    return refused(error);
-  }
-  await head();
-  await Promise.all([settings(), changes.draw()]);
-  return "Nobody follows this chart any more; what was stored of it stays.";
-}));
+byId("remove")?.addEventListener("click", ({ currentTarget }) =>
+  whileBusy(currentTarget, async () => {
+    if (
+      !(await confirmed(
+        "Stop following",
+        h("p", {}, `${chart.name} is followed no longer. What was stored of it stays.`),
+        "Stop following",
+        { danger: true },
+      ))
+    )
+      return "";
+    try {
+      await send("DELETE", `sync/schedules/${part(subject)}/`, {}, schedule.version);
+    } catch (error) {
+      return refused(error);
+    }
+    await head();
+    await Promise.all([settings(), changes.draw()]);
+    return "Nobody follows this chart any more; what was stored of it stays.";
+  }),
+);
 
 // -- changes ---------------------------------------------------------------------------------------------------
 
-const text = (values) => values ? Object.entries(values).map(([name, value]) => `${words(name)} ${Array.isArray(value) ? value.join(" ") : value ?? "–"}`).join(", ") : "–";
+const text = (values) =>
+  values
+    ? Object.entries(values)
+        .map(([name, value]) => `${words(name)} ${Array.isArray(value) ? value.join(" ") : (value ?? "–")}`)
+        .join(", ")
+    : "–";
 
-const changes = paged("changes", "changes/", () => ({ subject }), (items) => table("Changes", [
-  { name: "When", kind: "short", cell: (one) => time(one.at) },
-  { name: "Who", cell: (one) => one.who || "not said" },
-  { name: "What", kind: "short", cell: (one) => words(one.action.replace(".", " ")) },
-  { name: "Before", cell: (one) => text(one.before) },
-  { name: "After", cell: (one) => text(one.after) },
-], items), { limit: 5, none: "Nobody has changed anything." });
+const changes = paged(
+  "changes",
+  "changes/",
+  () => ({ subject }),
+  (items) =>
+    table(
+      "Changes",
+      [
+        { name: "When", kind: "short", cell: (one) => time(one.at) },
+        { name: "Who", cell: (one) => one.who || "not said" },
+        { name: "What", kind: "short", cell: (one) => words(one.action.replace(".", " ")) },
+        { name: "Before", cell: (one) => text(one.before) },
+        { name: "After", cell: (one) => text(one.after) },
+      ],
+      items,
+    ),
+  { limit: 5, none: "Nobody has changed anything." },
+);
 
 // -- begin -----------------------------------------------------------------------------------------------------
 

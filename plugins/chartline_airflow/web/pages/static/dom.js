@@ -13,7 +13,11 @@ export function h(name, given = {}, ...children) {
     else if (key === "dataset") Object.assign(element.dataset, value);
     else if (key === "style") for (const [name, text] of Object.entries(value)) element.style.setProperty(name, text);
     else if (key in element && key !== "list" && typeof value !== "string") element[key] = value;
-    else element.setAttribute(key.replace(/^aria([A-Z])/, (_, letter) => `aria-${letter.toLowerCase()}`), value);
+    else
+      element.setAttribute(
+        key.replace(/^aria([A-Z])/, (_, letter) => `aria-${letter.toLowerCase()}`),
+        value,
+      );
   }
   return add(element, children);
 }

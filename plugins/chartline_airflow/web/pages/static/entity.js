@@ -12,18 +12,33 @@ export function audience(kind, series, more = () => null) {
   const own = `${kind}/${part(subject)}/`;
   const days = () => Number(byId("span").elements.days.value);
 
-  const draw = () => load("audience", async () => {
-    const answer = await get(`${own}audience/`, { from: shift(today(), -days()), resolution: "day" });
-    fill("age", age(answer));
-    fill("actions", button(answer.refresh));
-    if (answer.refresh.state === "running") wait();
-    const plots = series(answer);
-    if (!plots.length) return [empty("No audience of these days is stored."), more(answer)];
-    return [h("div.columns", {}, plots.flatMap(({ title, parts }) => [
-      curves(title, parts.map(({ name, points }) => ({ name, points: points.map(({ day, value }) => [day, value]) }))),
-      curves(`${title}, gain since the day before`, parts.map(({ name, points }) => ({ name, points: points.map(({ day, gain }) => [day, gain]) })), { show: signed, axis: compact, none: "One day alone has no gain." }),
-    ])), more(answer)];
-  });
+  const draw = () =>
+    load("audience", async () => {
+      const answer = await get(`${own}audience/`, { from: shift(today(), -days()), resolution: "day" });
+      fill("age", age(answer));
+      fill("actions", button(answer.refresh));
+      if (answer.refresh.state === "running") wait();
+      const plots = series(answer);
+      if (!plots.length) return [empty("No audience of these days is stored."), more(answer)];
+      return [
+        h(
+          "div.columns",
+          {},
+          plots.flatMap(({ title, parts }) => [
+            curves(
+              title,
+              parts.map(({ name, points }) => ({ name, points: points.map(({ day, value }) => [day, value]) })),
+            ),
+            curves(
+              `${title}, gain since the day before`,
+              parts.map(({ name, points }) => ({ name, points: points.map(({ day, gain }) => [day, gain]) })),
+              { show: signed, axis: compact, none: "One day alone has no gain." },
+            ),
+          ]),
+        ),
+        more(answer),
+      ];
+    });
 
   let waiting = false;
   const wait = () => {
@@ -46,12 +61,18 @@ export function audience(kind, series, more = () => null) {
   byId("span").addEventListener("submit", (event) => event.preventDefault());
   ready(byId("span"));
   /** What it costs stands on it. Looking at the page costs nothing. */
-  const button = ({ state, calls, platforms }) => state === "offered" && doing(`Refresh (${range(calls)} call${calls.high === 1 ? "" : "s"})`, async () => {
-    const told = await send("POST", `${own}refresh/`, { platforms });
-    await draw();
-    if (told.needs_approval) return `A refresh is asked for. ${told.reason}`;
-    return told.state === "not_needed" ? "All of it is fresh." : "A refresh is started.";
-  }, { kind: "primary", title: `Fetches ${platforms.join(", ")}` });
+  const button = ({ state, calls, platforms }) =>
+    state === "offered" &&
+    doing(
+      `Refresh (${range(calls)} call${calls.high === 1 ? "" : "s"})`,
+      async () => {
+        const told = await send("POST", `${own}refresh/`, { platforms });
+        await draw();
+        if (told.needs_approval) return `A refresh is asked for. ${told.reason}`;
+        return told.state === "not_needed" ? "All of it is fresh." : "A refresh is started.";
+      },
+      { kind: "primary", title: `Fetches ${platforms.join(", ")}` },
+    );
 
   return { draw };
 }
@@ -59,16 +80,39 @@ export function audience(kind, series, more = () => null) {
 function age(answer) {
   const { state, reason } = answer.refresh;
   return [
-    h("p.soft", {}, answer.age_days === null ? "Never fetched." : answer.age_days < 1 ? "All of it is less than a day old." : `The oldest series is ${number(answer.age_days)} days old.`,
-      " ", state === "running" && h("strong", {}, "A refresh is under way."), state === "not_allowed" && reason),
-    h("p", {}, answer.platforms.map((one) => [badge(one.stale ? "stale" : one.outcome, `${one.platform}: ${one.fetched_at ? fromNow(one.fetched_at) : words(one.outcome)}${one.crawled_at ? ` (source: ${day(one.crawled_at)})` : ""}`), " "])),
+    h(
+      "p.soft",
+      {},
+      answer.age_days === null
+        ? "Never fetched."
+        : answer.age_days < 1
+          ? "All of it is less than a day old."
+          : `The oldest series is ${number(answer.age_days)} days old.`,
+      " ",
+      state === "running" && h("strong", {}, "A refresh is under way."),
+      state === "not_allowed" && reason,
+    ),
+    h(
+      "p",
+      {},
+      answer.platforms.map((one) => [
+        badge(
+          one.stale ? "stale" : one.outcome,
+          `${one.platform}: ${one.fetched_at ? fromNow(one.fetched_at) : words(one.outcome)}${one.crawled_at ? ` (source: ${day(one.crawled_at)})` : ""}`,
+        ),
+        " ",
+      ]),
+    ),
   ];
 }
 
 /** Places by day, a curve a chart; a day off the chart breaks it. */
-export const positions = (charts, title = "Place on the charts that are followed") => curves(title,
-  charts.map(({ name, frequency, positions: places }) => ({ name, points: broken(places, frequency) })),
-  { inverted: true, show: number, axis: number, none: "It stood on no followed chart." });
+export const positions = (charts, title = "Place on the charts that are followed") =>
+  curves(
+    title,
+    charts.map(({ name, frequency, positions: places }) => ({ name, points: broken(places, frequency) })),
+    { inverted: true, show: number, axis: number, none: "It stood on no followed chart." },
+  );
 
 const PERIOD = { daily: 1, weekly: 7, monthly: 31 };
 
@@ -78,7 +122,12 @@ function broken(places, frequency) {
   return places.flatMap(({ day, position }, i) => {
     const before = places[i - 1]?.day;
     const away = before && Date.parse(day) - Date.parse(before) > most * 864e5;
-    return away ? [[shift(before, 1), null], [day, position]] : [[day, position]];
+    return away
+      ? [
+          [shift(before, 1), null],
+          [day, position],
+        ]
+      : [[day, position]];
   });
 }
 

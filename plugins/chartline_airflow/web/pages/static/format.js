@@ -1,7 +1,9 @@
 // Numbers and times as people read them. All times are UTC.
 
 const whole = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 0 });
-const few = [3, 4, 5, 6].map((maximumSignificantDigits) => new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits }));
+const few = [3, 4, 5, 6].map(
+  (maximumSignificantDigits) => new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits }),
+);
 
 export const NONE = "–";
 
@@ -11,10 +13,12 @@ export const number = (value) => given(value, (n) => whole.format(n));
 /** finer: 0 to 3 more digits. */
 export const compact = (value, finer = 0) => given(value, (n) => few[finer].format(n));
 export const signed = (value) => given(value, (n) => (n > 0 ? "+" : "") + whole.format(n));
-export const percent = (share) => given(share, (s) => (s > 0 && s < 0.005 ? "less than 1 %" : `${(100 * s).toFixed(s > 0.995 && s < 1 ? 1 : 0)} %`));
+export const percent = (share) =>
+  given(share, (s) => (s > 0 && s < 0.005 ? "less than 1 %" : `${(100 * s).toFixed(s > 0.995 && s < 1 ? 1 : 0)} %`));
 export const day = (value) => given(value, (text) => String(text).slice(0, 10));
 /** A date as far as it is known: a year, a month or a day. */
-export const dated = (value, precision) => given(value, (text) => String(text).slice(0, { year: 4, month: 7 }[precision] ?? 10));
+export const dated = (value, precision) =>
+  given(value, (text) => String(text).slice(0, { year: 4, month: 7 }[precision] ?? 10));
 export const time = (value) => given(value, (text) => `${new Date(text).toISOString().slice(0, 16).replace("T", " ")}`);
 export const words = (value) => given(value, (text) => String(text).replaceAll("_", " "));
 export const range = ({ low, high }) => (low === high ? number(low) : `${number(low)} to ${number(high)}`);
@@ -55,4 +59,5 @@ export function fromNow(value) {
 }
 
 export const today = () => new Date().toISOString().slice(0, 10);
-export const shift = (text, days) => new Date(Date.parse(`${text}T00:00:00Z`) + days * 864e5).toISOString().slice(0, 10);
+export const shift = (text, days) =>
+  new Date(Date.parse(`${text}T00:00:00Z`) + days * 864e5).toISOString().slice(0, 10);

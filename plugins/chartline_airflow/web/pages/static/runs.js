@@ -7,17 +7,29 @@ import { paged, ready, settled } from "./ui.js";
 const filter = byId("filter");
 let busy = false;
 
-const runs = paged("runs", "executions/", () => {
-  const { chart, status } = Object.fromEntries(new FormData(filter));
-  return { text: chart.trim(), status: status || null };
-}, (items) => {
-  busy = items.some(({ status }) => status === "running");
-  return runTable(items);
-}, { none: "No run is like that." });
+const runs = paged(
+  "runs",
+  "executions/",
+  () => {
+    const { chart, status } = Object.fromEntries(new FormData(filter));
+    return { text: chart.trim(), status: status || null };
+  },
+  (items) => {
+    busy = items.some(({ status }) => status === "running");
+    return runTable(items);
+  },
+  { none: "No run is like that." },
+);
 
-filter.addEventListener("submit", (event) => { event.preventDefault(); runs.restart(); });
+filter.addEventListener("submit", (event) => {
+  event.preventDefault();
+  runs.restart();
+});
 filter.addEventListener("change", () => runs.restart());
-filter.elements.chart.addEventListener("input", settled(() => runs.restart()));
+filter.elements.chart.addEventListener(
+  "input",
+  settled(() => runs.restart()),
+);
 
 const given = new URLSearchParams(location.search);
 for (const name of ["chart", "status"]) if (given.has(name)) filter.elements.namedItem(name).value = given.get(name);

@@ -12,7 +12,8 @@ export function write(form, settings) {
   for (const [name, value] of Object.entries(settings)) {
     if (LISTS.includes(name)) {
       for (const box of boxes(form, name)) box.checked = (value ?? []).includes(box.value);
-    } else if (form.elements.namedItem(name)?.type === "checkbox") form.elements.namedItem(name).checked = Boolean(value);
+    } else if (form.elements.namedItem(name)?.type === "checkbox")
+      form.elements.namedItem(name).checked = Boolean(value);
     else if (form.elements.namedItem(name)) form.elements.namedItem(name).value = value ?? "";
   }
   show(form);
@@ -27,7 +28,10 @@ export function read(form) {
     else if (element.type === "number") told[element.name] = element.value === "" ? null : Number(element.value);
     else told[element.name] = element.value.trim() || null;
   }
-  for (const name of LISTS) told[name] = boxes(form, name).filter((box) => box.checked).map((box) => box.value);
+  for (const name of LISTS)
+    told[name] = boxes(form, name)
+      .filter((box) => box.checked)
+      .map((box) => box.value);
   if (told.sync_frequency !== "custom") told.custom_interval_hours = told.cron = null;
   if (told.history_days === null) delete told.history_days;
   return told;
@@ -35,23 +39,39 @@ export function read(form) {
 
 /** Only what goes with the rest is to be seen. */
 export function show(form) {
-  for (const label of form.querySelectorAll("[data-custom]")) label.hidden = form.elements.sync_frequency.value !== "custom";
-  for (const label of form.querySelectorAll("[data-history]")) label.hidden = !form.elements.sync_historical_data.checked;
+  for (const label of form.querySelectorAll("[data-custom]"))
+    label.hidden = form.elements.sync_frequency.value !== "custom";
+  for (const label of form.querySelectorAll("[data-history]"))
+    label.hidden = !form.elements.sync_historical_data.checked;
 }
 
 /** Shows in `place` what following `chart` so would cost: from what is known, and closer where an editor asks for it. */
-export const price = (place, chart, form) => answer(place, async () => {
-  const known = await get(`charts/${part(chart)}/estimate/`, read(form));
-  const look = () => answer(place, async () => {
-    try {
-      return cost(await send("POST", "sync/schedules/estimate/", { chart, ...read(form) }));
-    } catch (error) {
-      return [cost(known), failure(error)];
-    }
+export const price = (place, chart, form) =>
+  answer(place, async () => {
+    const known = await get(`charts/${part(chart)}/estimate/`, read(form));
+    const look = () =>
+      answer(place, async () => {
+        try {
+          return cost(await send("POST", "sync/schedules/estimate/", { chart, ...read(form) }));
+        } catch (error) {
+          return [cost(known), failure(error)];
+        }
+      });
+    return cost(
+      known,
+      mayEdit &&
+        h(
+          "p.closer",
+          {},
+          h("button", { type: "button", onclick: look }, "Look closer"),
+          h(
+            "small",
+            {},
+            "asks Soundcharts for the chart's days and latest ranking: a few calls, seldom over 20, kept for the first run.",
+          ),
+        ),
+    );
   });
-  return cost(known, mayEdit && h("p.closer", {}, h("button", { type: "button", onclick: look }, "Look closer"),
-    h("small", {}, "asks Soundcharts for the chart's days and latest ranking: a few calls, seldom over 20, kept for the first run.")));
-});
 
 const asked = new WeakMap();
 
@@ -70,15 +90,33 @@ async function answer(place, make) {
 
 function cost({ estimate, timing, needs_approval }, more = null) {
   const { total, minutes, share, storage_bytes: storage, calls, notes } = estimate;
-  return h(`div.note${needs_approval ? ".warn" : ""}`, {},
-    h("p", {}, h("strong", {}, `${range(total)} call${total.high === 1 ? "" : "s"}`), `, about ${number(Math.ceil(minutes))} min`,
+  return h(
+    `div.note${needs_approval ? ".warn" : ""}`,
+    {},
+    h(
+      "p",
+      {},
+      h("strong", {}, `${range(total)} call${total.high === 1 ? "" : "s"}`),
+      `, about ${number(Math.ceil(minutes))} min`,
       share === null ? "" : `, ${percent(share)} of the quota that is left`,
-      `, ${bytes(storage.high)} at most. `, timing && `Then: ${timing}.`),
+      `, ${bytes(storage.high)} at most. `,
+      timing && `Then: ${timing}.`,
+    ),
     needs_approval && h("p", {}, "That is much: new days come at once, the past waits until somebody approves it."),
     notes.length > 0 && h("p", {}, h("small", {}, notes.join(" "))),
-    Object.keys(calls).length > 0 && h("details", {}, h("summary", {}, "Calls by kind"),
-      h("ul", {}, Object.entries(calls).map(([kind, count]) => h("li", {}, `${words(kind)}: ${range(count)}`)))),
-    more);
+    Object.keys(calls).length > 0 &&
+      h(
+        "details",
+        {},
+        h("summary", {}, "Calls by kind"),
+        h(
+          "ul",
+          {},
+          Object.entries(calls).map(([kind, count]) => h("li", {}, `${words(kind)}: ${range(count)}`)),
+        ),
+      ),
+    more,
+  );
 }
 
 const boxes = (form, name) => [...form.querySelectorAll(`input[name="${name}"]`)];

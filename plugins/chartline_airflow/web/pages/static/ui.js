@@ -1,6 +1,6 @@
 // The parts that pages share: states, dialogs, buttons that work, lists a part at a time.
 
-import { Refused, get, mayEdit, page, part } from "./api.js";
+import { get, mayEdit, page, part, Refused } from "./api.js";
 import { byId, fill, h } from "./dom.js";
 import { NONE, number, percent, words } from "./format.js";
 
@@ -21,7 +21,12 @@ export function badge(state, text = words(state)) {
 
 /** A short word at the foot of the page; read out by screen readers. */
 export function tell(text, tone = "good") {
-  const note = h(`p.note.${tone}`, {}, text, h("button.plain", { type: "button", ariaLabel: "Close", onclick: () => note.remove() }, "×"));
+  const note = h(
+    `p.note.${tone}`,
+    {},
+    text,
+    h("button.plain", { type: "button", ariaLabel: "Close", onclick: () => note.remove() }, "×"),
+  );
   byId("told").append(note);
   if (tone === "good") setTimeout(() => note.remove(), 8000);
 }
@@ -64,7 +69,11 @@ export function ready(form) {
 
 /** A button that is busy while `work` is under way, and says what came of it. */
 export function doing(text, work, { kind = "", title = "" } = {}) {
-  const button = h(`button${kind ? `.${kind}` : ""}`, { type: "button", title, onclick: () => whileBusy(button, work) }, text);
+  const button = h(
+    `button${kind ? `.${kind}` : ""}`,
+    { type: "button", title, onclick: () => whileBusy(button, work) },
+    text,
+  );
   return button;
 }
 
@@ -76,7 +85,9 @@ export const action = (text, work, more) => (mayEdit ? doing(text, work, more) :
 export async function whileBusy(button, work) {
   if (button.ariaBusy === "true") return;
   const form = button.closest("form");
-  const beside = form ? form.querySelectorAll("fieldset[data-wait]") : button.closest(".actions")?.querySelectorAll("button") ?? [];
+  const beside = form
+    ? form.querySelectorAll("fieldset[data-wait]")
+    : (button.closest(".actions")?.querySelectorAll("button") ?? []);
   const locked = [button, ...beside].filter((one) => !one.disabled);
   button.ariaBusy = true;
   for (const one of locked) one.disabled = true;
@@ -96,14 +107,24 @@ export async function whileBusy(button, work) {
 /** Ask in the page (Airflow's frame allows no confirm()). Resolves to whether the person said yes. */
 export function confirmed(title, body, yes, { danger = false } = {}) {
   return new Promise((resolve) => {
-    const dialog = h("dialog", { ariaLabel: title, onclose: () => {
-      dialog.remove();
-      resolve(dialog.returnValue === "yes");
-    } },
-      h("h2", {}, title), h("div", {}, body),
-      h("div.actions", {},
+    const dialog = h(
+      "dialog",
+      {
+        ariaLabel: title,
+        onclose: () => {
+          dialog.remove();
+          resolve(dialog.returnValue === "yes");
+        },
+      },
+      h("h2", {}, title),
+      h("div", {}, body),
+      h(
+        "div.actions",
+        {},
         h("button", { type: "button", onclick: () => dialog.close("no") }, "Cancel"),
-        h(`button.${danger ? "danger" : "primary"}`, { type: "button", onclick: () => dialog.close("yes") }, yes)));
+        h(`button.${danger ? "danger" : "primary"}`, { type: "button", onclick: () => dialog.close("yes") }, yes),
+      ),
+    );
     document.body.append(dialog);
     dialog.showModal();
   });
@@ -122,14 +143,24 @@ export function refuse(form, error, more = null) {
   for (const [name, reason] of Object.entries(error.fields ?? {})) {
     const field = form.elements.namedItem(name.split(".").pop()) ?? form.elements.namedItem(name.split(".")[0]);
     const first = field instanceof RadioNodeList ? field[0] : field;
-    if (!first || !first.closest) left.push(`${words(name)}: ${reason}`);
+    if (!first?.closest) left.push(`${words(name)}: ${reason}`);
     else {
       first.setAttribute("aria-invalid", "true");
       (first.closest("fieldset, label") ?? first.parentElement).append(h("span.reason", { role: "alert" }, reason));
     }
   }
   if (left.length || !Object.keys(error.fields ?? {}).length) {
-    form.querySelector(".actions").before(h("div.reason.note.bad", { role: "alert" }, left.join("; ") || error.message, error.advice ? ` ${error.advice}` : "", more));
+    form
+      .querySelector(".actions")
+      .before(
+        h(
+          "div.reason.note.bad",
+          { role: "alert" },
+          left.join("; ") || error.message,
+          error.advice ? ` ${error.advice}` : "",
+          more,
+        ),
+      );
   }
 }
 
@@ -137,39 +168,97 @@ export function refuse(form, error, more = null) {
 
 /** A table; `columns`: [{name, cell(item), kind?: "number"}]. On narrow screens each row becomes a card. */
 export function table(caption, columns, items, { row = () => ({}), kind = "" } = {}) {
-  return h("div.scroll", {}, h(`table${kind ? `.${kind}` : ""}`, {},
-    h("caption.unseen", {}, caption),
-    h("thead", {}, h("tr", {}, columns.map(({ name, head, kind: align }) => h(`th${align ? `.${align}` : ""}`, { scope: "col" }, head ?? name)))),
-    h("tbody", {}, items.map((item) => h("tr", row(item), columns.map(({ name, cell, kind: align }) =>
-      h(`td${align ? `.${align}` : ""}`, { dataset: { name } }, h("div", {}, cell(item)))))))));
+  return h(
+    "div.scroll",
+    {},
+    h(
+      `table${kind ? `.${kind}` : ""}`,
+      {},
+      h("caption.unseen", {}, caption),
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          columns.map(({ name, head, kind: align }) =>
+            h(`th${align ? `.${align}` : ""}`, { scope: "col" }, head ?? name),
+          ),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        items.map((item) =>
+          h(
+            "tr",
+            row(item),
+            columns.map(({ name, cell, kind: align }) =>
+              h(`td${align ? `.${align}` : ""}`, { dataset: { name } }, h("div", {}, cell(item))),
+            ),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 /** A list of the API, a part at a time: `show(items, whole)` makes the nodes; `within(answer)` is where the list is. */
-export function paged(place, path, params, show, { limit = 25, none = "Nothing here.", within = (answer) => answer } = {}) {
+export function paged(
+  place,
+  path,
+  params,
+  show,
+  { limit = 25, none = "Nothing here.", within = (answer) => answer } = {},
+) {
   let offset = 0;
-  const draw = () => load(place, async () => {
-    const list = within(await get(path, { ...params(), limit, offset }));
-    if (!list.items.length && offset > 0) {
+  const draw = () =>
+    load(place, async () => {
+      const list = within(await get(path, { ...params(), limit, offset }));
+      if (!list.items.length && offset > 0) {
+        offset = 0;
+        return draw() && null;
+      }
+      const move = (by) => () => {
+        offset = Math.max(0, offset + by);
+        draw();
+      };
+      const last = list.offset + list.items.length;
+      return [
+        list.items.length ? show(list.items, list) : empty(none),
+        list.total > limit &&
+          h(
+            "nav.pager",
+            { ariaLabel: "Parts of the list" },
+            h("button", { type: "button", disabled: offset === 0, onclick: move(-limit) }, "Back"),
+            h("span", {}, `${number(list.offset + 1)} to ${number(last)} of ${number(list.total)}`),
+            h("button", { type: "button", disabled: last >= list.total, onclick: move(limit) }, "Next"),
+          ),
+      ];
+    });
+  return {
+    draw,
+    restart: () => {
       offset = 0;
-      return draw() && null;
-    }
-    const move = (by) => () => { offset = Math.max(0, offset + by); draw(); };
-    const last = list.offset + list.items.length;
-    return [
-      list.items.length ? show(list.items, list) : empty(none),
-      list.total > limit && h("nav.pager", { ariaLabel: "Parts of the list" },
-        h("button", { type: "button", disabled: offset === 0, onclick: move(-limit) }, "Back"),
-        h("span", {}, `${number(list.offset + 1)} to ${number(last)} of ${number(list.total)}`),
-        h("button", { type: "button", disabled: last >= list.total, onclick: move(limit) }, "Next")),
-    ];
-  });
-  return { draw, restart: () => { offset = 0; return draw(); } };
+      return draw();
+    },
+  };
 }
 
 export function bar(share, text = percent(share), tone = "") {
   const value = Math.max(0, Math.min(1, share ?? 0));
-  return h(`div.progress${tone ? `.${tone}` : ""}`, { role: "progressbar", ariaValueMin: "0", ariaValueMax: "100", ariaValueNow: String(Math.round(100 * value)), ariaLabel: text },
-    h("div", { style: { width: `${100 * value}%` } }), h("span", {}, text));
+  return h(
+    `div.progress${tone ? `.${tone}` : ""}`,
+    {
+      role: "progressbar",
+      ariaValueMin: "0",
+      ariaValueMax: "100",
+      ariaValueNow: String(Math.round(100 * value)),
+      ariaLabel: text,
+    },
+    h("div", { style: { width: `${100 * value}%` } }),
+    h("span", {}, text),
+  );
 }
 
 /** A share in colour: green from 95 %, amber from 75 %. */
@@ -178,8 +267,16 @@ export function rate(share) {
   return h(`span.rate.${share >= 0.95 ? "good" : share >= 0.75 ? "warn" : "bad"}`, {}, percent(share));
 }
 
-export const tile = (name, value, more = "") => h("div.tile", {}, h("dt", {}, name), h("dd", {}, value, more && h("small", {}, more)));
-export const facts = (pairs) => h("dl.facts", {}, pairs.filter(([, value]) => value !== null && value !== undefined && value !== "").map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))));
+export const tile = (name, value, more = "") =>
+  h("div.tile", {}, h("dt", {}, name), h("dd", {}, value, more && h("small", {}, more)));
+export const facts = (pairs) =>
+  h(
+    "dl.facts",
+    {},
+    pairs
+      .filter(([, value]) => value !== null && value !== undefined && value !== "")
+      .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+  );
 
 export const chartLink = (slug, name) => h("a", { href: page("charts", slug) }, name || slug);
 export const trackLink = (uuid, name) => h("a", { href: page("tracks", uuid) }, name || "unnamed track");

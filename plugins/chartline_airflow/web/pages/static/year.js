@@ -5,7 +5,11 @@ import { shift } from "./format.js";
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const SAID = {
-  stored: "stored", short: "short: rows are missing", missing: "missing: the source has it", unasked: "at the source, not asked for", absent: "not at the source",
+  stored: "stored",
+  short: "short: rows are missing",
+  missing: "missing: the source has it",
+  unasked: "at the source, not asked for",
+  absent: "not at the source",
 };
 
 /** days: {day: {state, text}}; choose(day): a stored day was pressed; chosen: the day that is shown. */
@@ -19,19 +23,34 @@ export function year(number, days, choose, chosen) {
     const told = days[day];
     const column = Math.floor((index + before) / 7) + 1;
     const square = h(`button${told ? `.${told.state}` : ".unwanted"}`, {
-      type: "button", tabindex: "-1", title: `${day}: ${told?.text ?? "nothing expected"}`, ariaLabel: `${day}: ${told?.text ?? "nothing expected"}`,
-      dataset: { day }, onclick: () => choose(day), style: { "grid-column": column, "grid-row": weekday(day) + 2 },
+      type: "button",
+      tabindex: "-1",
+      title: `${day}: ${told?.text ?? "nothing expected"}`,
+      ariaLabel: `${day}: ${told?.text ?? "nothing expected"}`,
+      dataset: { day },
+      onclick: () => choose(day),
+      style: { "grid-column": column, "grid-row": weekday(day) + 2 },
     });
     return square;
   });
   const names = MONTHS.map((name, month) => {
     const day = `${number}-${String(month + 1).padStart(2, "0")}-01`;
-    return h("span.month", { ariaHidden: "true", style: { "grid-column": Math.floor((all.indexOf(day) + before + 6) / 7) + 1 } }, name);
+    return h(
+      "span.month",
+      { ariaHidden: "true", style: { "grid-column": Math.floor((all.indexOf(day) + before + 6) / 7) + 1 } },
+      name,
+    );
   });
-  const place = h("div.year", { role: "group", ariaLabel: `The days of ${number}; arrow keys move, Enter opens a day` }, names, squares);
+  const place = h(
+    "div.year",
+    { role: "group", ariaLabel: `The days of ${number}; arrow keys move, Enter opens a day` },
+    names,
+    squares,
+  );
   squares[0].tabIndex = 0;
   mark(place, chosen);
-  new ResizeObserver(() => { // a narrow screen begins at the end
+  new ResizeObserver(() => {
+    // a narrow screen begins at the end
     const last = squares.findLast((one) => !one.classList.contains("unwanted"));
     if (last) place.scrollLeft = last.offsetLeft - place.offsetLeft - place.clientWidth + 40;
   }).observe(place);
@@ -58,5 +77,11 @@ export function mark(place, chosen) {
   square.tabIndex = 0;
 }
 
-export const legend = () => h("p.legend", {}, Object.entries(SAID).map(([state, text]) => h("span", {}, h(`i.${state}`), text)), h("span", {}, h("i.unwanted"), "nothing expected"));
+export const legend = () =>
+  h(
+    "p.legend",
+    {},
+    Object.entries(SAID).map(([state, text]) => h("span", {}, h(`i.${state}`), text)),
+    h("span", {}, h("i.unwanted"), "nothing expected"),
+  );
 export const said = (state) => SAID[state] ?? state;
