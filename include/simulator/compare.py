@@ -382,7 +382,9 @@ class Comparison:
                 continue
             for uuid in uuids:
                 for platform in platforms:
-                    asked[uuid, platform] = max(asked.get((uuid, platform), WINDOW_DAYS), one.settings["audience_days"])
+                    asked[uuid, platform] = max(
+                        asked.get((uuid, platform), WINDOW_DAYS), one.settings["audience_days"] or WINDOW_DAYS
+                    )
         return asked
 
     def _tracks_on(self, rankings: Iterable[tuple[str, date]]) -> set[str]:

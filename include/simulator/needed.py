@@ -1,16 +1,23 @@
 """The calls that a complete first fill needs, of the latest rankings or with the past, worked out from the truth alone.
 
-The yardstick for "calls made = calls needed": it knows nothing of any client.
+The yardstick for "calls made = calls needed". Which series there are to fetch it takes from Chartline's registry; what
+they hold, and so how many calls bring them, from the made-up world alone.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
+from functools import partial
 from math import ceil
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from chartline.cascade import resources
+from chartline.cascade.resources import Metadata, Subject
+from chartline.domain.asks import STEPS
+from chartline.settings import Settings
 from simulator.airplay import StationPlays
 from simulator.world import World
 
@@ -18,16 +25,13 @@ PAGE = 100
 BATCH = 10
 WINDOW_DAYS = 90
 AIRPLAY = "airplay"
-LOCATED = {"artist_local_followers": ("instagram", "tiktok", "youtube"), "artist_local_streaming": ("spotify",)}
-"""Endpoints of audience by place, with the platforms whose figures are of people: youtube's local streaming counts
-views."""
 
 
 class ChartAsk(BaseModel):
     """A followed chart: which steps are on, for which platforms, how many days of the past (None: no past).
 
     `airplay`, of tracks and of artists, is served by broadcast-groups. `cities`: also audience by place, of those
-    platforms of artists that have it.
+    platforms of artists that have it. `window_days`: of a series, asked in one call.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -39,15 +43,15 @@ class ChartAsk(BaseModel):
     fetch_artist_audience: bool = True
     track_platforms: tuple[str, ...] = ("spotify", "youtube", "shazam", "airplay")
     artist_platforms: tuple[str, ...] = ("spotify", "youtube", "instagram", "tiktok")
-    listening_platforms: tuple[str, ...] = ("spotify",)
     cities: bool = False
+    window_days: int = Field(WINDOW_DAYS, ge=1, le=WINDOW_DAYS)
     history_days: int | None = Field(None, ge=1)
 
     @property
     def audience_days(self) -> int:
         """Days of audience asked for the first time: as far back as the rankings go, and never less than one call
         brings."""
-        return max(self.history_days or 0, WINDOW_DAYS)
+        return max(self.history_days or 0, self.window_days)
 
 
 class _Claims:
@@ -84,8 +88,8 @@ def needed_calls(
     What charts share is paid by the first of them: in `track_order` (slugs) for tracks, in `artist_order` for
     artists, each the order of `charts` unless given. Page 1 of a ranking counts as `ranking_latest`, later pages as
     `ranking_at`. Artists are known from track metadata only, so a chart sees those of tracks whose metadata it or
-    an earlier chart fetches. Series are asked in windows of 90 days, always one page of audience each: 90 days until
-    today (airplay: before today), or as many as the chart's `history_days`.
+    an earlier chart fetches. Series are asked in windows of `window_days`, always one page of audience each: one until
+    today (airplay: before today), or as many as the chart's `history_days` need.
     `KeyError` for an unknown slug, `ValueError` for a chart without a visible ranking or an order that lacks a chart.
     """
     asks = {ask.slug: ask for ask in charts}
@@ -96,10 +100,10 @@ def needed_calls(
         pages = ranking_pages(world, slug, days[slug])
         calls[slug] |= {"ranking_latest": 1, "ranking_at": pages - 1}
     for slug in _order(asks, track_order):
-        calls[slug] |= _track_calls(world, as_of.date(), asks[slug], world.tracks_of(slug, days[slug]), claims)
+        calls[slug] |= _calls_of("track", world, as_of.date(), asks[slug], world.tracks_of(slug, days[slug]), claims)
     for slug in _order(asks, artist_order):
         known = _known_artists(world, world.tracks_of(slug, days[slug]), claims)
-        calls[slug] |= _artist_calls(world, as_of.date(), asks[slug], known, claims)
+        calls[slug] |= _calls_of("artist", world, as_of.date(), asks[slug], known, claims)
     return {slug: {name: count for name, count in counted.items() if count} for slug, counted in calls.items()}
 
 
@@ -182,20 +186,37 @@ def _order(asks: dict[str, ChartAsk], order: Sequence[str] | None) -> list[str]:
     return wanted
 
 
-def _track_calls(world: World, today: date, ask: ChartAsk, tracks: Sequence[str], claims: _Claims) -> dict[str, int]:
-    calls = {"song": 0, "song_audience": 0, "song_broadcast_groups": 0}
-    windows = ceil(ask.audience_days / WINDOW_DAYS)
-    if ask.fetch_track_metadata:
-        calls["song"] = ceil(len(claims.claim("song", tracks)) / BATCH)
-    if ask.fetch_track_audience:
-        for platform in dict.fromkeys(ask.track_platforms):
-            fresh = claims.claim(f"song audience {platform}", tracks)
-            if platform == AIRPLAY:
-                pages = (airplay_pages(world.broadcast_groups, uuid, today, ask.audience_days) for uuid in fresh)
-                calls["song_broadcast_groups"] = sum(pages)
-            else:
-                calls["song_audience"] += len(fresh) * windows
+def _calls_of(
+    subject: Subject, world: World, today: date, ask: ChartAsk, uuids: Sequence[str], claims: _Claims
+) -> dict[str, int]:
+    """By endpoint, for these tracks or artists, as far as nobody claimed them before."""
+    calls: dict[str, int] = defaultdict(int)
+    settings = Settings(artist_cities=ask.cities)
+    for step in STEPS:
+        if not getattr(ask, f"fetch_{step}"):
+            continue
+        for resource, facets in resources.pieces(step, ask, settings):
+            for facet in dict.fromkeys(facets if resource.subject == subject else ()):
+                name = resource.endpoint.name
+                fresh = claims.claim(f"{name} {facet}".strip(), uuids)
+                if isinstance(resource, Metadata):
+                    calls[name] += ceil(len(fresh) / BATCH)
+                elif plays := PLAYS.get(name):
+                    pages = (
+                        airplay_pages(partial(plays, world), uuid, today, ask.audience_days, ask.window_days)
+                        for uuid in fresh
+                    )
+                    calls[name] += sum(pages)
+                else:
+                    calls[name] += len(fresh) * len(_windows(today, ask.audience_days, ask.window_days))
     return calls
+
+
+PLAYS: dict[str, Callable[[World, str, date, date], Sequence[StationPlays]]] = {
+    "song_broadcast_groups": World.broadcast_groups,
+    "artist_broadcast_groups": World.artist_broadcast_groups,
+}
+"""Endpoints whose answers have as many pages as there are stations."""
 
 
 def ranking_pages(world: World, slug: str, day: date) -> int:
@@ -204,20 +225,22 @@ def ranking_pages(world: World, slug: str, day: date) -> int:
 
 
 def airplay_pages(
-    played: Callable[[str, date, date], Sequence[StationPlays]], uuid: str, today: date, days: int = WINDOW_DAYS
+    played: Callable[[str, date, date], Sequence[StationPlays]],
+    uuid: str,
+    today: date,
+    days: int = WINDOW_DAYS,
+    window: int = WINDOW_DAYS,
 ) -> int:
     """Pages of broadcast-groups of a track or an artist (`played` is the world's) for the `days` before `today`."""
     yesterday = today - timedelta(days=1)
-    plays = (played(uuid, first, last) for first, last in _windows(yesterday, days))
+    plays = (played(uuid, first, last) for first, last in _windows(yesterday, days, window))
     return sum(max(1, ceil(len(stations) / PAGE)) for stations in plays)
 
 
-def _windows(last: date, days: int) -> list[tuple[date, date]]:
-    """The `days` until `last` in windows of 90, oldest first."""
-    starts = range(last.toordinal() - days + 1, last.toordinal() + 1, WINDOW_DAYS)
-    return [
-        (date.fromordinal(start), date.fromordinal(min(start + WINDOW_DAYS - 1, last.toordinal()))) for start in starts
-    ]
+def _windows(last: date, days: int, window: int) -> list[tuple[date, date]]:
+    """The `days` until `last` in windows, oldest first."""
+    starts = range(last.toordinal() - days + 1, last.toordinal() + 1, window)
+    return [(date.fromordinal(start), date.fromordinal(min(start + window - 1, last.toordinal()))) for start in starts]
 
 
 def _known_artists(world: World, tracks: Sequence[str], claims: _Claims) -> list[str]:
@@ -228,24 +251,3 @@ def _known_artists(world: World, tracks: Sequence[str], claims: _Claims) -> list
         if track is not None and claims.has("song", uuid) and not world.odd.fails("track_metadata", uuid):
             found |= dict.fromkeys(track.artist_uuids)
     return list(found)
-
-
-def _artist_calls(world: World, today: date, ask: ChartAsk, artists: Sequence[str], claims: _Claims) -> dict[str, int]:
-    calls = dict.fromkeys(("artist", "artist_audience", "artist_listening", "artist_broadcast_groups", *LOCATED), 0)
-    windows = ceil(ask.audience_days / WINDOW_DAYS)
-    if ask.fetch_artist_metadata:
-        calls["artist"] = ceil(len(claims.claim("artist", artists)) / BATCH)
-    if ask.fetch_artist_audience:
-        for platform in dict.fromkeys(ask.artist_platforms):
-            fresh = claims.claim(f"artist audience {platform}", artists)
-            if platform == AIRPLAY:
-                pages = (airplay_pages(world.artist_broadcast_groups, uuid, today, ask.audience_days) for uuid in fresh)
-                calls["artist_broadcast_groups"] = sum(pages)
-            else:
-                calls["artist_audience"] += windows * len(fresh)
-        for endpoint, platforms in LOCATED.items() if ask.cities else ():
-            for platform in dict.fromkeys(code for code in ask.artist_platforms if code in platforms):
-                calls[endpoint] += windows * len(claims.claim(f"{endpoint} {platform}", artists))
-        for platform in dict.fromkeys(ask.listening_platforms):
-            calls["artist_listening"] += windows * len(claims.claim(f"listening {platform}", artists))
-    return calls

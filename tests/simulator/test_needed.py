@@ -45,7 +45,7 @@ def test_airplay_of_artists_by_hand(world: World, now: Any) -> None:
     window = date(2026, 8, 22), date(2026, 11, 19)
     stations = [len(world.artist_broadcast_groups(uuid, *window)) for uuid in artists]
     assert max(stations) > 100
-    needed = needed_calls(world, now, asks(FIRST, artist_platforms=("airplay",), listening_platforms=()))[FIRST]
+    needed = needed_calls(world, now, asks(FIRST, artist_platforms=("airplay",)))[FIRST]
     assert needed["artist_broadcast_groups"] == sum(max(1, ceil(count / 100)) for count in stations)
     assert "artist_audience" not in needed
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from chartline.cascade import audience, planning
-from chartline.cascade.planning import Ask
-from chartline.cascade.resources import ARTIST_METADATA, TRACK_METADATA
+from chartline.cascade import planning
+from chartline.cascade.resources import TRACK_METADATA
 from chartline.cascade.run import Run
 from chartline.warehouse import executions, ledger
-from chartline.warehouse.ledger import Batch, Want
+from chartline.warehouse.ledger import Batch
 
 
 def others_at_work(run: Run) -> int:
@@ -25,8 +24,9 @@ def dedupe_artists(run: Run) -> list[Batch]:
     if "artist_metadata" not in run.ask.steps:
         return []
     with run.connect() as conn:
-        wants = [Want(uuid) for uuid in executions.artists(conn, run.execution.id)]
-        return planning.plan(conn, [Ask(ARTIST_METADATA, wants)], run.execution, run.settings, force=run.ask.force)
+        uuids = executions.artists(conn, run.execution.id)
+        asks = planning.asks("artist_metadata", uuids, run.ask, run.settings)
+        return planning.plan(conn, asks, run.execution, run.settings, force=run.ask.force)
 
 
 def plan_artist_audience(run: Run) -> list[Batch]:
@@ -36,5 +36,5 @@ def plan_artist_audience(run: Run) -> list[Batch]:
         return []
     with run.connect() as conn:
         uuids = executions.artists(conn, run.execution.id, audience=True)
-        asks = audience.artist_asks(uuids, ask.artist_platforms, ask.audience_days, run.settings)
+        asks = planning.asks("artist_audience", uuids, ask, run.settings)
         return planning.plan(conn, asks, run.execution, run.settings, force=ask.force)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, time
 from typing import Annotated, Any, Self
 
@@ -10,25 +10,16 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from chartline.cascade import planning, report
 from chartline.cascade.planning import Ask
-from chartline.cascade.resources import (
-    ARTIST_AIRPLAY,
-    ARTIST_AUDIENCE,
-    ARTIST_LISTENERS,
-    ARTIST_LOCAL_FOLLOWERS,
-    ARTIST_LOCAL_STREAMING,
-    TRACK_AIRPLAY,
-    TRACK_AUDIENCE,
-    Resource,
-)
 from chartline.cascade.run import Run
 from chartline.domain import platforms
+from chartline.domain.asks import AUDIENCE
 from chartline.domain.schedule import MAX_HISTORY_DAYS, refused
 from chartline.errors import BadInput, UnknownChart
 from chartline.identifiers import MAX_SLUG, SLUG, UUID, is_whole
 from chartline.settings import Settings
 from chartline.warehouse import executions
 from chartline.warehouse.connect import Connection
-from chartline.warehouse.ledger import Batch, Want
+from chartline.warehouse.ledger import Batch
 from chartline.warehouse.reads import entities
 from chartline.warehouse.reads.entities import Kind
 
@@ -50,7 +41,8 @@ Slug = Annotated[str, Field(pattern=SLUG, max_length=MAX_SLUG)]
 class RefreshAsk(BaseModel):
     """Whose audience is to be brought up to date: tracks, artists, and those of the newest ranking of charts.
 
-    `platforms`: None for the usual ones of tracks and of artists; each serves tracks, artists or both. `stale_only`:
+    `platforms`: None for the usual ones of tracks and of artists; each serves tracks, artists or both. `audience_days`:
+    how far back a series goes the first time; None: as far as one call brings. `stale_only`:
     what is still fresh costs no call; without it, what was fetched before today (UTC) is asked again; with `force`,
     everything.
     """
@@ -61,7 +53,7 @@ class RefreshAsk(BaseModel):
     artists: tuple[Uuid, ...] = Field(default=(), max_length=MAX_THINGS)
     charts: tuple[Slug, ...] = Field(default=(), max_length=MAX_CHARTS)
     platforms: tuple[str, ...] | None = Field(default=None, min_length=1)
-    audience_days: int = Field(default=90, ge=1, le=MAX_HISTORY_DAYS)
+    audience_days: int | None = Field(default=None, ge=1, le=MAX_HISTORY_DAYS)
     stale_only: bool = True
     force: bool = False
 
@@ -109,38 +101,6 @@ class RefreshAsk(BaseModel):
 
 def _chosen(asked: Sequence[str] | None, served: Sequence[str], usual: tuple[str, ...]) -> tuple[str, ...]:
     return usual if asked is None else tuple(dict.fromkeys(code for code in asked if code in served))
-
-
-# -- what an audience is made of: also the cascade's own steps plan by this ----------------------------------
-
-
-def track_asks(uuids: Sequence[str], codes: Iterable[str], first_days: int) -> list[Ask]:
-    """All series of tracks on these platforms. Airplay has its own endpoint."""
-    codes, options = tuple(codes), {"first_days": first_days}
-    return [
-        Ask(TRACK_AUDIENCE, _wants(uuids, (code for code in codes if code != platforms.AIRPLAY)), options),
-        Ask(TRACK_AIRPLAY, _wants(uuids, (code for code in codes if code == platforms.AIRPLAY)), options),
-    ]
-
-
-def artist_asks(uuids: Sequence[str], codes: Iterable[str], first_days: int, settings: Settings) -> list[Ask]:
-    """All series of artists on these platforms: metrics, monthly listeners, airplay and, where that is on, cities."""
-    codes, options = tuple(codes), {"first_days": first_days}
-    served: list[tuple[Resource, tuple[str, ...]]] = [
-        (ARTIST_AUDIENCE, tuple(code for code in codes if code != platforms.AIRPLAY)),
-        (ARTIST_LISTENERS, platforms.LISTENING_PLATFORMS),
-        (ARTIST_AIRPLAY, (platforms.AIRPLAY,)),
-    ]
-    if settings.artist_cities:
-        served += [
-            (ARTIST_LOCAL_FOLLOWERS, platforms.LOCAL_FOLLOWERS_PLATFORMS),
-            (ARTIST_LOCAL_STREAMING, platforms.LOCAL_STREAMING_PLATFORMS),
-        ]
-    return [Ask(resource, _wants(uuids, (c for c in codes if c in known)), options) for resource, known in served]
-
-
-def _wants(uuids: Sequence[str], codes: Iterable[str]) -> list[Want]:
-    return [Want(uuid, code) for code in codes for uuid in uuids]
 
 
 # -- a run without a ranking of its own ----------------------------------------------------------------------
@@ -192,6 +152,12 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + more
 
 
+def asks(ask: RefreshAsk, tracks: Sequence[str], artists: Sequence[str], settings: Settings) -> list[Ask]:
+    """All that is asked for of these tracks and artists: both what is planned and what an estimate counts."""
+    both = zip(AUDIENCE, (tracks, artists), strict=True)
+    return [one for step, uuids in both for one in planning.asks(step, uuids, ask, settings)]
+
+
 def plan_refresh(run: Run) -> list[Batch]:
     """Batches of all that is due of what the run was asked for. Raises as `check`."""
     ask = asked(run)
@@ -201,10 +167,7 @@ def plan_refresh(run: Run) -> list[Batch]:
         artists = sorted({*ask.artists, *executions.artists(conn, run.execution.id)})
         return planning.plan(
             conn,
-            [
-                *track_asks(tracks, ask.track_platforms, ask.audience_days),
-                *artist_asks(artists, ask.artist_platforms, ask.audience_days, run.settings),
-            ],
+            asks(ask, tracks, artists, run.settings),
             run.execution,
             run.settings,
             force=ask.force,
@@ -219,8 +182,8 @@ def report_refresh(run: Run, failed_tasks: Sequence[str]) -> dict[str, Any]:
     return report.close(
         run,
         failed_tasks,
-        resources=[a.resource.name for a in (*track_asks((), (), 1), *artist_asks((), (), 1, run.settings))],
-        platforms={*ask.track_platforms, *ask.artist_platforms},
+        steps=AUDIENCE,
+        wanted=ask,
         entities=[*ask.tracks, *ask.artists],
         needs_ranking=False,
     )

@@ -89,7 +89,7 @@ class Fetcher:
 
     def requests(self, items: list[Item]) -> list[list[Item]]:
         """The items by request: as many together as one call takes."""
-        size = self._resource.endpoint.batch if isinstance(self._resource, Metadata) else 1
+        size = self._resource.per_call
         return [items[n : n + size] for n in range(0, len(items), size)]
 
     def fetch(self, items: list[Item]) -> Fetched:

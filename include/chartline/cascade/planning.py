@@ -3,33 +3,58 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from math import ceil
 from typing import Any
 
-from chartline.cascade.resources import Metadata, Resource, Series
+from chartline.cascade import resources
+from chartline.cascade.resources import Resource, Series, Wanted
 from chartline.settings import Settings
 from chartline.warehouse import ledger
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.executions import Execution
-from chartline.warehouse.ledger import Batch, Want
+from chartline.warehouse.ledger import Batch, Item, Want
 
 
 @dataclass(frozen=True)
 class Ask:
-    """What a run wants of one resource."""
+    """What a run wants of one resource: each facet of each entity. `first_days`: how far back a series goes the first
+    time; 0 for what is none, and for as far as one call brings."""
 
     resource: Resource
-    wants: Sequence[Want]
-    options: dict[str, Any] = field(default_factory=dict)
+    entities: Sequence[str]
+    facets: Sequence[str] = ("",)
+    first_days: int = 0
 
-    def reach(self, settings: Settings) -> date | None:
+    @property
+    def wants(self) -> list[Want]:
+        """The single things."""
+        return [Want(entity, facet) for facet in self.facets for entity in self.entities]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What its batches carry beside their items."""
+        return {"first_days": self.first_days} if self.first_days else {}
+
+    def reach(self, today: date, settings: Settings) -> date | None:
         """The day down to which known series are filled; None where they are long enough."""
-        days = self.options.get("first_days")
-        if not isinstance(self.resource, Series) or not days:
+        if not isinstance(self.resource, Series):
             return None
-        return self.resource.reach(datetime.now(UTC).date(), days, settings)
+        return self.resource.reach(today, self.first_days, settings)
+
+    def calls(self, items: Sequence[Item], today: date, settings: Settings) -> int:
+        """Calls that bring these of it, a page for each window."""
+        return self.resource.calls(items, today, self.first_days, settings)
+
+
+def asks(step: str, uuids: Sequence[str], wanted: Wanted, settings: Settings) -> list[Ask]:
+    """What a step asks for of these tracks or artists: both what is planned and what an estimate counts."""
+    days = wanted.audience_days or settings.audience_window_days
+    return [
+        Ask(one, uuids, facets, days if isinstance(one, Series) else 0)
+        for one, facets in resources.pieces(step, wanted, settings)
+    ]
 
 
 def plan(
@@ -59,16 +84,16 @@ def plan(
                 owner=execution.owner,
                 lease=lease,
                 stale_before=execution.started_at if force else stale_before,
-                reach=ask.reach(settings),
+                reach=ask.reach(datetime.now(UTC).date(), settings),
             )
             claimed.append((ask, token, wants))
-        calls = sum(ceil(len(wants) / _per_call(ask.resource)) for ask, _, wants in claimed)
+        calls = sum(ceil(len(wants) / ask.resource.per_call) for ask, _, wants in claimed)
         share = min(max(ceil(calls / settings.pool_fetch), settings.batch_calls_min), settings.batch_calls_max)
         batches: list[Batch] = []
         laid = 0
         for ask, token, wants in claimed:
             batches += _cut(conn, ask, token, wants, share, laid)
-            laid += ceil(len(wants) / _per_call(ask.resource))
+            laid += ceil(len(wants) / ask.resource.per_call)
     return batches
 
 
@@ -78,7 +103,7 @@ def _cut(conn: Connection, ask: Ask, token: str, wants: list[Want], share: int, 
     All asks together are one rope, cut wherever another `share` is full (`laid`: the calls of the asks before), so
     that every slot of the pool has the same to do.
     """
-    size = _per_call(ask.resource)
+    size = ask.resource.per_call
     parts = []
     start, room = 0, share - laid % share
     while start < len(wants):
@@ -90,18 +115,14 @@ def _cut(conn: Connection, ask: Ask, token: str, wants: list[Want], share: int, 
             token = ledger.new_token()
             ledger.assign(conn, ask.resource.name, token, part)
         label = _label(ask.resource, part, number, len(parts))
-        batches.append(Batch(token, ask.resource.name, len(part), label, dict(ask.options)))
+        batches.append(Batch(token, ask.resource.name, len(part), label, ask.options))
     return batches
 
 
 def _label(resource: Resource, part: Sequence[Want], number: int, parts: int) -> str:
     """What a person reads on the map index: which part, which platforms, how many."""
-    what = ", ".join(sorted({want.facet for want in part if want.facet})) or resource.name.replace("_", " ")
-    if resource.name == "artist_listeners":
-        what += " listeners"
+    what = ", ".join(sorted({want.facet for want in part if want.facet})) or resource.title
+    if isinstance(resource, Series) and resource.label:
+        what += f" {resource.label}"
     of = f" {number + 1}/{parts}" if parts > 1 else ""
     return f"{what}{of} · {len(part)}"
-
-
-def _per_call(resource: Resource) -> int:
-    return resource.endpoint.batch if isinstance(resource, Metadata) else 1

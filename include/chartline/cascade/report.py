@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from chartline.cascade.resources import (
-    ARTIST_AIRPLAY,
-    ARTIST_AUDIENCE,
-    ARTIST_LISTENERS,
-    ARTIST_METADATA,
-    TRACK_AIRPLAY,
-    TRACK_AUDIENCE,
-    TRACK_METADATA,
-    Resource,
-)
+from chartline.cascade import resources
+from chartline.cascade.resources import Wanted
 from chartline.cascade.run import Run
 from chartline.errors import StopRun
 from chartline.settings import Settings
@@ -41,35 +33,36 @@ def report_run(run: Run, failed_tasks: Sequence[str]) -> dict[str, Any]:
     `settings.failure_share` of the calls.
     """
     if failed_tasks:  # one whose config was refused has no ask
-        return close(run, failed_tasks, resources=(), platforms=(), needs_ranking=True)
-    ask = run.ask
-    return close(
-        run,
-        failed_tasks,
-        resources=[resource.name for step in ask.steps for resource in RESOURCES_OF_STEP[step]],
-        platforms={*ask.track_platforms, *ask.artist_platforms},
-        needs_ranking=True,
-    )
+        return close(run, failed_tasks, steps=(), wanted=None, needs_ranking=True)
+    return close(run, failed_tasks, steps=run.ask.steps, wanted=run.ask, needs_ranking=True)
 
 
 def close(
     run: Run,
     failed_tasks: Sequence[str],
     *,
-    resources: Sequence[str],
-    platforms: Collection[str],
+    steps: Sequence[str],
+    wanted: Wanted | None,
     entities: Sequence[str] = (),
     needs_ranking: bool,
 ) -> dict[str, Any]:
     """Close an execution and return its row; `report_run` says when it raises RunFailed.
 
-    `resources`, `platforms`, `entities` (uuids, beside those of its rankings): what it was asked for.
+    `steps`, `wanted`, `entities` (uuids, beside those of its rankings): what it was asked for; nothing where a task
+    failed before it was known.
     """
     with run.connect() as conn:
         ledger.release(conn, run.execution.owner)  # what it did not come to is free for the next run
         if not failed_tasks:
             # What this run left to others that died is missing, so it must not call itself complete.
-            executions.note_left_behind(conn, run.execution.id, resources, platforms, entities)
+            asked = [
+                (one.name, facet)
+                for step in steps
+                if wanted
+                for one, facets in resources.pieces(step, wanted, run.settings)
+                for facet in facets
+            ]
+            executions.note_left_behind(conn, run.execution.id, asked, entities)
         spent = executions.spent(conn, run.execution.id)
         absent, left = executions.days(conn, run.execution.id)
         nothing = (
@@ -90,14 +83,6 @@ def close(
         advice = "The failed task's log says what to do; then clear it" if failed_tasks else "Clear the fetch tasks"
         raise RunFailed(row["error"], advice=f"{advice} to go on.")
     return row
-
-
-RESOURCES_OF_STEP: dict[str, tuple[Resource, ...]] = {
-    "track_metadata": (TRACK_METADATA,),
-    "artist_metadata": (ARTIST_METADATA,),
-    "track_audience": (TRACK_AUDIENCE, TRACK_AIRPLAY),
-    "artist_audience": (ARTIST_AUDIENCE, ARTIST_LISTENERS, ARTIST_AIRPLAY),
-}
 
 
 def _all_absent(run: Run, absent: Sequence[date]) -> bool:

@@ -1,19 +1,21 @@
 """The registry: each kind of thing that is fetched, and all that is particular about it.
 
-Planning, leasing, calling, recording are one engine over these entries (engine.py). A new resource is one
-entry here, its answer model and its table.
+What a run asks for, plans, leases, calls and records, what an estimate counts and what people are shown comes from
+these entries. A new resource is one entry here, its answer's model and its table.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
-from typing import Any
+from math import ceil
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
+from chartline.domain import platforms
 from chartline.settings import Settings
 from chartline.soundcharts import endpoints, models
 from chartline.soundcharts.calls import Answer
@@ -23,6 +25,32 @@ from chartline.warehouse.connect import Connection
 from chartline.warehouse.executions import Counts
 from chartline.warehouse.ledger import Item
 from chartline.warehouse.merge import MergeTable
+
+Subject = Literal["chart", "track", "artist"]
+
+
+class Wanted(Protocol):
+    """What a run wants of tracks and artists, as `CascadeAsk` and `RefreshAsk` say it."""
+
+    @property
+    def track_platforms(self) -> Sequence[str]: ...
+
+    @property
+    def artist_platforms(self) -> Sequence[str]: ...
+
+    @property
+    def audience_days(self) -> int | None:
+        """How far back a series goes the first time; None: as far as one call brings."""
+
+
+@dataclass(frozen=True)
+class Weight:
+    """What a call leaves behind: `rows` of the first table, each with what the other `tables` hold of it; `size`: bytes
+    of such a row with its indexes, as measured on the simulator's demo charts, for a table that holds too little."""
+
+    tables: tuple[str, ...]
+    rows: int
+    size: int
 
 
 @dataclass(frozen=True)
@@ -41,37 +69,113 @@ class Part:
     crawled_at: datetime | None = None
 
 
-@dataclass(frozen=True)
-class Metadata:
-    """Facts about one entity, several entities to a call, matched by uuid."""
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """What every kind of thing has.
+
+    `step`: the step of a run that fetches it, "" where none does. `setting`: the field of `Settings` that turns it on,
+    "" where it is always on. `fresh`: the field that says for how many days or hours, as its name ends, it stays fresh.
+    """
 
     name: str
-    endpoint: Endpoint
-    model: type[BaseModel]
-    store: Callable[[Connection, Sequence[tuple[Item, Any]], datetime], Counts]
+    subject: Subject
+    step: str
+    weight: Weight | None = None
+    setting: str = ""
+    fresh: str = ""
+
+    @property
+    def title(self) -> str:
+        """Its name in words."""
+        return self.name.replace("_", " ")
+
+    def kind(self, facet: str) -> str:
+        """What its calls are counted as: by platform where there is one in their address."""
+        return self.name
+
+    def is_on(self, settings: Settings) -> bool:
+        """Whether it is fetched at all."""
+        return not self.setting or bool(getattr(settings, self.setting))
 
     def freshness(self, settings: Settings) -> timedelta:
         """How long an answer stays fresh."""
-        return timedelta(days=settings.freshness_metadata_days)
+        _, _, unit = self.fresh.rpartition("_")
+        return timedelta(**{unit: getattr(settings, self.fresh)})
 
 
-@dataclass(frozen=True)
-class Series:
+@dataclass(frozen=True, kw_only=True)
+class Paged(Entry):
+    """A list of one chart or of all, whose pages belong together: it has a step of its own instead of the engine."""
+
+    endpoints: tuple[Endpoint, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metadata(Entry):
+    """Facts about one entity, several entities to a call, matched by uuid."""
+
+    endpoint: Endpoint
+    model: type[BaseModel]
+    store: Callable[[Connection, Sequence[tuple[Item, Any]], datetime], Counts]
+    fresh: str = "freshness_metadata_days"
+
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """What is called for it."""
+        return (self.endpoint,)
+
+    @property
+    def per_call(self) -> int:
+        """Items that go in one request."""
+        return self.endpoint.batch
+
+    def facets(self, codes: Iterable[str]) -> tuple[str, ...]:
+        """One, whatever the platforms."""
+        return ("",)
+
+    def calls(self, items: Sequence[Item], today: date, first_days: int, settings: Settings) -> int:
+        """Calls that bring these items."""
+        return ceil(len(items) / self.per_call)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series(Entry):
     """Dated values of one entity on one platform (the item's facet), asked in windows of days."""
 
-    name: str
     endpoint: Endpoint
+    platforms: tuple[str, ...]
     read: Callable[[Answer, Window], Part]
     days: Callable[[list[Any]], list[date]]
     store: Callable[[Connection, Sequence[tuple[Item, list[Any]]]], int]
+    fresh: str = "freshness_audience_days"
+    label: str = ""
+    """What a batch's label says after the platforms."""
     whole_days: bool = False
     """Counts over a window rather than values of days: asked up to yesterday, never overlapping."""
-    monthly: bool = False
-    """Located figures, that the API renews about once a month."""
+    pages: float = 1.0
+    """Pages of a window, at the most and on average: how many there are is not known before, and is learned."""
 
-    def freshness(self, settings: Settings) -> timedelta:
-        """How long a fetch stays fresh."""
-        return timedelta(days=settings.freshness_metadata_days if self.monthly else settings.freshness_audience_days)
+    @property
+    def endpoints(self) -> tuple[Endpoint, ...]:
+        """What is called for it."""
+        return (self.endpoint,)
+
+    @property
+    def per_call(self) -> int:
+        """Items that go in one request."""
+        return 1
+
+    def kind(self, facet: str) -> str:
+        """What its calls are counted as: by platform where there is one in their address."""
+        return f"{self.name} {facet}" if "{facet}" in self.endpoint.path else self.name
+
+    def facets(self, codes: Iterable[str]) -> tuple[str, ...]:
+        """Those of the platforms that it serves."""
+        return tuple(code for code in codes if code in self.platforms)
+
+    def calls(self, items: Sequence[Item], today: date, first_days: int, settings: Settings) -> int:
+        """Calls that bring these items, a page for each window."""
+        return sum(len(self.windows(item, today, first_days, settings)) for item in items)
 
     def windows(self, item: Item, today: date, first_days: int, settings: Settings) -> list[Window]:
         """The windows still to ask: first those up to today, oldest first; then, where more of the past is wanted than
@@ -176,58 +280,141 @@ def _window_ends(points: list[Any]) -> list[date]:
     return [end for _, end, _ in points]
 
 
-TRACK_METADATA = Metadata("track_metadata", endpoints.SONG, models.Song, _store_tracks)
-ARTIST_METADATA = Metadata("artist_metadata", endpoints.ARTIST, models.Artist, _store_artists)
+CALENDAR = Paged(
+    name="calendar",
+    subject="chart",
+    step="ranking",
+    fresh="calendar_hours",
+    endpoints=(endpoints.AVAILABLE_RANKINGS,),
+)
+RANKING = Paged(
+    name="ranking",
+    subject="chart",
+    step="ranking",
+    weight=Weight(("chart_ranking_entry",), rows=100, size=165),
+    endpoints=(endpoints.RANKING_LATEST, endpoints.RANKING_AT),
+)
+CATALOGUE = Paged(
+    name="catalogue",
+    subject="chart",
+    step="",
+    endpoints=(
+        endpoints.SONG_PLATFORMS,
+        endpoints.CHARTS_BY_PLATFORM,
+        endpoints.SOCIAL_PLATFORMS,
+        endpoints.STREAMING_PLATFORMS,
+    ),
+)
+USAGE = Paged(name="usage", subject="chart", step="", endpoints=(endpoints.TEAM_USAGE,))
+
+TRACK_METADATA = Metadata(
+    name="track_metadata",
+    subject="track",
+    step="track_metadata",
+    endpoint=endpoints.SONG,
+    model=models.Song,
+    store=_store_tracks,
+    weight=Weight(("track", "track_artist", "track_genre", "track_label", "track_credit"), rows=10, size=1_900),
+)
+ARTIST_METADATA = Metadata(
+    name="artist_metadata",
+    subject="artist",
+    step="artist_metadata",
+    endpoint=endpoints.ARTIST,
+    model=models.Artist,
+    store=_store_artists,
+    weight=Weight(("artist", "artist_genre"), rows=10, size=930),
+)
 TRACK_AUDIENCE = Series(
-    "track_audience", endpoints.SONG_AUDIENCE, _items(models.SongAudience), _dates, _by_platform(audience.store_track)
+    name="track_audience",
+    subject="track",
+    step="track_audience",
+    endpoint=endpoints.SONG_AUDIENCE,
+    platforms=tuple(code for code in platforms.TRACK_PLATFORMS if code != platforms.AIRPLAY),
+    read=_items(models.SongAudience),
+    days=_dates,
+    store=_by_platform(audience.store_track),
+    weight=Weight(("track_audience",), rows=80, size=220),
 )
 TRACK_AIRPLAY = Series(
-    "track_airplay",
-    endpoints.SONG_BROADCAST_GROUPS,
-    _airplay,
-    _window_ends,
-    _by_station(tables.TRACK_AIRPLAY),
+    name="track_airplay",
+    subject="track",
+    step="track_audience",
+    endpoint=endpoints.SONG_BROADCAST_GROUPS,
+    platforms=(platforms.AIRPLAY,),
+    read=_airplay,
+    days=_window_ends,
+    store=_by_station(tables.TRACK_AIRPLAY),
     whole_days=True,
-)
-ARTIST_AIRPLAY = Series(
-    "artist_airplay",
-    endpoints.ARTIST_BROADCAST_GROUPS,
-    _airplay,
-    _window_ends,
-    _by_station(tables.ARTIST_AIRPLAY),
-    whole_days=True,
+    pages=3.0,
+    weight=Weight(("track_airplay",), rows=40, size=180),
 )
 ARTIST_AUDIENCE = Series(
-    "artist_audience",
-    endpoints.ARTIST_AUDIENCE,
-    _items(models.ArtistAudience),
-    _dates,
-    _by_platform(audience.store_artist),
+    name="artist_audience",
+    subject="artist",
+    step="artist_audience",
+    endpoint=endpoints.ARTIST_AUDIENCE,
+    platforms=tuple(code for code in platforms.ARTIST_PLATFORMS if code != platforms.AIRPLAY),
+    read=_items(models.ArtistAudience),
+    days=_dates,
+    store=_by_platform(audience.store_artist),
+    weight=Weight(("artist_audience",), rows=110, size=200),
 )
 ARTIST_LISTENERS = Series(
-    "artist_listeners",
-    endpoints.ARTIST_LISTENING,
-    _items(models.Listening),
-    _dates,
-    _by_platform(audience.store_listening),
+    name="artist_listeners",
+    subject="artist",
+    step="artist_audience",
+    endpoint=endpoints.ARTIST_LISTENING,
+    platforms=platforms.LISTENING_PLATFORMS,
+    read=_items(models.Listening),
+    days=_dates,
+    store=_by_platform(audience.store_listening),
+    label="listeners",
+    weight=Weight(("artist_audience",), rows=90, size=200),
 )
-
+ARTIST_AIRPLAY = Series(
+    name="artist_airplay",
+    subject="artist",
+    step="artist_audience",
+    endpoint=endpoints.ARTIST_BROADCAST_GROUPS,
+    platforms=(platforms.AIRPLAY,),
+    read=_airplay,
+    days=_window_ends,
+    store=_by_station(tables.ARTIST_AIRPLAY),
+    whole_days=True,
+    pages=3.0,
+    weight=Weight(("artist_airplay",), rows=60, size=180),
+)
 ARTIST_LOCAL_FOLLOWERS = Series(
-    "artist_local_followers",
-    endpoints.ARTIST_LOCAL_FOLLOWERS,
-    _items(models.Located),
-    _dates,
-    _by_platform(partial(audience.store_located, metric="followers")),
-    monthly=True,
+    name="artist_local_followers",
+    subject="artist",
+    step="artist_audience",
+    endpoint=endpoints.ARTIST_LOCAL_FOLLOWERS,
+    platforms=platforms.LOCAL_FOLLOWERS_PLATFORMS,
+    read=_items(models.Located),
+    days=_dates,
+    store=_by_platform(partial(audience.store_located, metric="followers")),
+    fresh="freshness_metadata_days",  # the API renews them about once a month
+    setting="artist_cities",
+    label="followers by city",
+    weight=Weight(("artist_city_audience",), rows=300, size=200),
 )
 ARTIST_LOCAL_STREAMING = Series(
-    "artist_local_streaming",
-    endpoints.ARTIST_LOCAL_STREAMING,
-    _items(models.Located),
-    _dates,
-    _by_platform(partial(audience.store_located, metric="listeners")),
-    monthly=True,
+    name="artist_local_streaming",
+    subject="artist",
+    step="artist_audience",
+    endpoint=endpoints.ARTIST_LOCAL_STREAMING,
+    platforms=platforms.LOCAL_STREAMING_PLATFORMS,
+    read=_items(models.Located),
+    days=_dates,
+    store=_by_platform(partial(audience.store_located, metric="listeners")),
+    fresh="freshness_metadata_days",
+    setting="artist_cities",
+    label="listeners by city",
+    weight=Weight(("artist_city_audience",), rows=300, size=200),
 )
+
+LISTS: tuple[Paged, ...] = (CALENDAR, RANKING, CATALOGUE, USAGE)
 
 RESOURCES: dict[str, Resource] = {
     r.name: r
@@ -243,3 +430,45 @@ RESOURCES: dict[str, Resource] = {
         ARTIST_LOCAL_STREAMING,
     )
 }
+"""What the engine fetches, by name."""
+
+
+# -- what follows from the entries ---------------------------------------------------------------------------
+
+
+def entries() -> list[Paged | Resource]:
+    """All of them, in the order in which people are shown them."""
+    return [*LISTS, *RESOURCES.values()]
+
+
+def entry(name: str) -> Paged | Resource:
+    """The entry of that name. Raises KeyError."""
+    return {one.name: one for one in entries()}[name]
+
+
+def kind_of(endpoint: str) -> str:
+    """The name of what an endpoint is called for; that of the catalogue for one that no entry has."""
+    calls = {called.name: one.name for one in entries() for called in one.endpoints}
+    return calls.get(endpoint, CATALOGUE.name)
+
+
+def resources_of(step: str, settings: Settings) -> list[Resource]:
+    """What a step fetches, as far as it is turned on."""
+    return [one for one in RESOURCES.values() if one.step == step and one.is_on(settings)]
+
+
+def pieces(step: str, wanted: Wanted, settings: Settings) -> Iterator[tuple[Resource, tuple[str, ...]]]:
+    """What a step fetches for `wanted`, each with its facets: platforms, or one that is "" where there are none."""
+    for one in resources_of(step, settings):
+        yield one, one.facets(wanted.track_platforms if one.subject == "track" else wanted.artist_platforms)
+
+
+def series_for(subject: Subject, codes: Iterable[str], settings: Settings) -> list[tuple[Series, str]]:
+    """The series that these platforms of tracks or of artists consist of."""
+    asked = tuple(codes)
+    return [
+        (one, code)
+        for one in RESOURCES.values()
+        if isinstance(one, Series) and one.subject == subject and one.is_on(settings)
+        for code in one.facets(asked)
+    ]

@@ -6,16 +6,14 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from chartline.cascade import audience, planning, ranking, storing
-from chartline.cascade.planning import Ask
-from chartline.cascade.resources import TRACK_METADATA
+from chartline.cascade import planning, ranking, storing
 from chartline.cascade.run import Run
 from chartline.errors import ChartlineError, RankingIncomplete
 from chartline.soundcharts import models
 from chartline.warehouse import charts, executions, rankings, raw
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.executions import Counts, ItemFailure
-from chartline.warehouse.ledger import Batch, Want
+from chartline.warehouse.ledger import Batch
 from chartline.warehouse.rankings import Fetched
 
 log = logging.getLogger(__name__)
@@ -142,8 +140,8 @@ def plan_track_metadata(conn: Connection, run: Run) -> list[Batch]:
     """Batches of the run's tracks whose metadata is due."""
     if "track_metadata" not in run.ask.steps:
         return []
-    wants = [Want(uuid) for uuid in executions.tracks(conn, run.execution.id)]
-    return planning.plan(conn, [Ask(TRACK_METADATA, wants)], run.execution, run.settings, force=run.ask.force)
+    asks = planning.asks("track_metadata", executions.tracks(conn, run.execution.id), run.ask, run.settings)
+    return planning.plan(conn, asks, run.execution, run.settings, force=run.ask.force)
 
 
 def plan_track_audience(run: Run) -> list[Batch]:
@@ -153,5 +151,5 @@ def plan_track_audience(run: Run) -> list[Batch]:
         return []
     with run.connect() as conn:
         uuids = executions.tracks(conn, run.execution.id, audience=True)
-        asks = audience.track_asks(uuids, ask.track_platforms, ask.audience_days)
+        asks = planning.asks("track_audience", uuids, ask, run.settings)
         return planning.plan(conn, asks, run.execution, run.settings, force=ask.force)

@@ -9,14 +9,17 @@ from typing import Annotated
 
 from pydantic import Field
 
-from chartline.costs import outlook
+from chartline.cascade import audience
+from chartline.cascade.audience import RefreshAsk
+from chartline.costs import chart, outlook
 from chartline.costs.model import Estimate
 from chartline.costs.outlook import PERIOD_DAYS, Look
 from chartline.costs.tally import Tally
-from chartline.domain.asks import METADATA, STEPS, CascadeAsk, Step
+from chartline.domain.asks import METADATA, CascadeAsk, Step
 from chartline.domain.schedule import Schedule
 from chartline.settings import Settings
 from chartline.warehouse.connect import Connection
+from chartline.warehouse.ledger import FOREVER
 
 Whole = Annotated[int, Field(ge=0)]
 
@@ -37,17 +40,18 @@ def estimate_schedule(
     """
     moment = now or datetime.now(UTC)
     since = schedule.start_date.date() if schedule.sync_historical_data else None
-    tally = Tally(conn, settings, outlook.see(conn, schedule.slug, settings, look, since=since), moment.date())
-    steps = tuple(step for step in STEPS if getattr(schedule, f"fetch_{step}"))
-    audience_days = schedule.history_days if schedule.sync_historical_data else settings.audience_window_days
-    tally.latest(steps, schedule.track_platforms, schedule.artist_platforms, audience_days)
+    seen = outlook.see(conn, schedule.slug, settings, look, since=since)
+    tally = Tally(conn, settings, moment.date(), notes=[*seen.notes])
+    ask = CascadeAsk.from_schedule(schedule.model_copy(update={"history_held": False}), {})
+    chart.latest(tally, seen, ask)
     about = schedule.slug
     if schedule.sync_historical_data:
         period = PERIOD_DAYS.get(schedule.sync_frequency, 1)
         runs = ceil(schedule.history_days / period / settings.history_window) + 1
-        tally.past(tally.range(schedule.start_date.date(), moment.date()), steps, runs)
+        seen, days = chart.listed(tally, seen, schedule.start_date.date(), moment.date())
+        chart.past(tally, seen, days, ask.steps, runs)
         about += f" with {schedule.history_days} days of history"
-    return tally.estimate(about, per_minute)
+    return tally.estimate(about, per_minute, seen.places[1])
 
 
 def estimate_range(
@@ -61,11 +65,12 @@ def estimate_range(
     per_minute: int | None = None,
 ) -> Estimate:
     """The rankings of a chart from `first` to `last`, and their metadata: what a backfill of them costs."""
-    tally = Tally(conn, settings, outlook.see(conn, slug, settings, look, since=first), datetime.now(UTC).date())
-    days = tally.range(first, last)
+    seen = outlook.see(conn, slug, settings, look, since=first)
+    tally = Tally(conn, settings, datetime.now(UTC).date(), notes=[*seen.notes])
+    seen, days = chart.listed(tally, seen, first, last)
     runs = ceil(((last - first).days + 1) / settings.history_window) + 1
-    tally.past(days, METADATA, runs)
-    return tally.estimate(f"{slug} from {first} to {last}", per_minute)
+    chart.past(tally, seen, days, METADATA, runs)
+    return tally.estimate(f"{slug} from {first} to {last}", per_minute, seen.places[1])
 
 
 def estimate_days(
@@ -82,10 +87,11 @@ def estimate_days(
 
     runs: how many runs share them; 0: as few as `history_window` says. Days that the calendar lacks cost nothing.
     """
-    tally = Tally(conn, settings, outlook.see(conn, slug, settings), datetime.now(UTC).date())
-    tally.past(days, steps, runs or ceil(len(days) / settings.history_window))
+    seen = outlook.see(conn, slug, settings)
+    tally = Tally(conn, settings, datetime.now(UTC).date(), notes=[*seen.notes])
+    chart.past(tally, seen, days, steps, runs or ceil(len(days) / settings.history_window))
     about = f"{slug}, {len(days)} days" if len(days) != 1 else f"{slug} of {days[0]}"
-    return tally.estimate(about, per_minute)
+    return tally.estimate(about, per_minute, seen.places[1])
 
 
 def estimate_cascade(
@@ -104,9 +110,25 @@ def estimate_cascade(
     days = {*(ask.days or ()), *([ask.day] if ask.day else ())}
     if look is not None and days - set(seen.calendar) - seen.here:
         seen = outlook.see(conn, ask.chart, settings, look, latest=False, named=days)
-    tally = Tally(conn, settings, seen, datetime.now(UTC).date(), ask.force)
+    stale_before = FOREVER if ask.force else None
+    tally = Tally(conn, settings, datetime.now(UTC).date(), stale_before, notes=[*seen.notes])
     if ask.past is not None:
-        tally.past(ask.past, ask.steps, 1)
-        return tally.estimate(f"{ask.chart}, {len(ask.past)} days", per_minute)
-    tally.latest(ask.steps, ask.track_platforms, ask.artist_platforms, ask.audience_days, ask.day, by_hand=True)
-    return tally.estimate(f"{ask.chart} of {ask.day}" if ask.day else f"{ask.chart}, latest", per_minute)
+        chart.past(tally, seen, ask.past, ask.steps, 1, force=ask.force)
+        about = f"{ask.chart}, {len(ask.past)} days"
+    else:
+        chart.latest(tally, seen, ask, by_hand=True)
+        about = f"{ask.chart} of {ask.day}" if ask.day else f"{ask.chart}, latest"
+    return tally.estimate(about, per_minute, seen.places[1])
+
+
+def estimate_refresh(
+    conn: Connection, ask: RefreshAsk, settings: Settings, *, per_minute: int | None = None
+) -> Estimate:
+    """The audience of given tracks and artists, begun now: every call is known beforehand, but for further pages of
+    airplay. Raises as `audience.check`."""
+    tracks, artists = audience.whose(conn, ask)
+    now = datetime.now(UTC)
+    tally = Tally(conn, settings, now.date(), ask.stale_before(now))
+    for one in audience.asks(ask, tracks, artists, settings):
+        tally.price(one)
+    return tally.estimate(f"The audience of {len(tracks)} tracks and {len(artists)} artists", per_minute)

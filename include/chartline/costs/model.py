@@ -11,20 +11,6 @@ from chartline.settings import Settings
 
 Whole = Annotated[int, Field(ge=0)]
 
-KINDS = (
-    "calendar",
-    "ranking",
-    "track_metadata",
-    "artist_metadata",
-    "track_audience",
-    "track_airplay",
-    "artist_audience",
-    "artist_listeners",
-    "artist_airplay",
-    "artist_local_followers",
-    "artist_local_streaming",
-)
-
 
 class Range(BaseModel):
     """From `low` to `high`, both included; equal where the number is exact."""

@@ -17,6 +17,7 @@ from chartline.identifiers import MAX_SLUG, SLUG
 Step = Literal["track_metadata", "artist_metadata", "track_audience", "artist_audience"]
 STEPS: tuple[Step, ...] = ("track_metadata", "artist_metadata", "track_audience", "artist_audience")
 METADATA: tuple[Step, ...] = ("track_metadata", "artist_metadata")
+AUDIENCE: tuple[Step, ...] = ("track_audience", "artist_audience")
 
 FIRST_DAY = date(1900, 1, 1)
 """Before any chart, and far enough from the first day that a calendar knows."""
@@ -33,7 +34,8 @@ class CascadeAsk(BaseModel):
     the latest or is about to come; `due`: the newest day that had ended with it, for one that owns no day itself. Runs
     of the past fetch no audience: each would ask for the same series again. `followed`: the day on which a schedule
     began: what lies before the ranking that was the latest then is its past, which its runs of the present bring
-    without audience, and only where `past_wanted`.
+    without audience, and only where `past_wanted`. `audience_days`: how far back a series goes the first time; None: as
+    far as one call brings.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -49,7 +51,7 @@ class CascadeAsk(BaseModel):
     steps: tuple[Step, ...] = STEPS
     track_platforms: TrackPlatforms = platforms.DEFAULT_TRACK_PLATFORMS
     artist_platforms: ArtistPlatforms = platforms.DEFAULT_ARTIST_PLATFORMS
-    audience_days: int = Field(default=90, ge=1, le=MAX_HISTORY_DAYS)
+    audience_days: int | None = Field(default=None, ge=1, le=MAX_HISTORY_DAYS)
     force: bool = False
 
     @field_validator("day", "days")

@@ -27,8 +27,6 @@ from chartline.identifiers import MAX_SLUG, SLUG
 
 DAG_PREFIX = "chart_sync."
 MAX_HISTORY_DAYS = 3650
-ONE_CALL_DAYS = 90
-"""Of a series of audience: what one call brings."""
 
 Hours = Annotated[StrictInt, Field(ge=1, le=MAX_HOURS)]
 Days = Annotated[StrictInt, Field(ge=1, le=MAX_HISTORY_DAYS)]
@@ -139,9 +137,10 @@ class Schedule(ScheduleSettings):
         return self.is_active and self.sync_historical_data and not self.history_held
 
     @property
-    def audience_days(self) -> int:
-        """How far back its runs bring a series of audience: as far as the history goes, once that may come."""
-        return self.history_days if self.sync_historical_data and not self.history_held else ONE_CALL_DAYS
+    def audience_days(self) -> int | None:
+        """How far back its runs bring a series of audience: as far as the history goes, once that may come; None: as
+        far as one call brings."""
+        return self.history_days if self.sync_historical_data and not self.history_held else None
 
     @property
     def first_interval(self) -> tuple[datetime, datetime]:

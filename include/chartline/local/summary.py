@@ -10,22 +10,13 @@ import psycopg
 from rich.console import RenderableType
 from rich.table import Table
 
+from chartline.cascade.resources import RESOURCES
 from chartline.domain.schedule import Schedule
 from chartline.local.stack import Stack
+from chartline.settings import settings
 from chartline.warehouse import schedules
 from chartline.warehouse.connect import connect
 from chartline.warehouse.reads import progress
-
-# Which order decides who pays for what charts share, by endpoint.
-ORDERS = {
-    "song": "track_order",
-    "song_audience": "track_order",
-    "song_broadcast_groups": "track_order",
-    "artist": "artist_order",
-    "artist_audience": "artist_order",
-    "artist_listening": "artist_order",
-    "artist_broadcast_groups": "artist_order",
-}
 
 
 def addresses(stack: Stack, *, with_password: bool) -> str:
@@ -92,7 +83,8 @@ def calls_needed(stack: Stack, conn: psycopg.Connection) -> dict[str, dict[str, 
     charts = [_ask(schedule) for schedule in followed]
     slugs = [schedule.slug for schedule in followed]
     needed: dict[str, dict[str, int]] = stack.simulator_api("POST", "/_truth/needed", {"charts": charts})
-    for endpoint, order in ORDERS.items():
+    for resource in RESOURCES.values():  # the order of its own subject decides who pays for what charts share
+        endpoint, order = resource.endpoint.name, f"{resource.subject}_order"
         first = payers(slugs, progress.paid_for(conn, endpoint))
         if first == slugs:
             continue
@@ -119,6 +111,7 @@ def payers(slugs: Sequence[str], paid: Iterable[tuple[str, str]]) -> list[str]:
 
 def _ask(schedule: Schedule) -> dict[str, object]:
     flags = ("fetch_track_metadata", "fetch_artist_metadata", "fetch_track_audience", "fetch_artist_audience")
-    return {"slug": schedule.slug} | {
+    own = settings()
+    return {"slug": schedule.slug, "cities": own.artist_cities, "window_days": own.audience_window_days} | {
         name: schedule.settings[name] for name in (*flags, "track_platforms", "artist_platforms")
     }

@@ -8,33 +8,22 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from chartline.cascade import resources
 from chartline.cascade.report import NOT_THERE
-from chartline.domain.asks import MAX_DAYS, METADATA
+from chartline.cascade.resources import RESOURCES
+from chartline.domain.asks import MAX_DAYS, METADATA, STEPS
 from chartline.domain.run_ids import is_past
 from chartline.domain.run_status import GOOD, Status
 from chartline.domain.schedule import DAG_PREFIX
 from chartline.errors import ChartlineError
 from chartline.operating import progress, refresh
 from chartline.operating.progress import Progress
-from chartline.operating.quota import RESOURCES
 from chartline.settings import Settings
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import executions, quota
 from chartline.warehouse.reads.executions import Row, Wanted
 
 ON_DEMAND = "chart_cascade"
-STEP_OF = {
-    "track_metadata": "track_metadata",
-    "track_audience": "track_audience",
-    "track_airplay": "track_audience",
-    "artist_metadata": "artist_metadata",
-    "artist_audience": "artist_audience",
-    "artist_listeners": "artist_audience",
-    "artist_airplay": "artist_audience",
-    "artist_local_followers": "artist_audience",
-    "artist_local_streaming": "artist_audience",
-}
-"""The step that fetches a resource; a ranking is the run's own first."""
 
 
 class ExecutionLine(BaseModel):
@@ -181,7 +170,7 @@ def detail(
         calls_by_endpoint=[
             CallsOf(
                 endpoint=endpoint,
-                resource=RESOURCES.get(endpoint, "catalogue"),
+                resource=resources.kind_of(endpoint),
                 calls=count,
                 failed=failed,
                 bytes=size,
@@ -234,7 +223,7 @@ def retry(conn: Connection, row: Row, *, followed: bool) -> Retry:
     open_items = executions.retryable(conn, row.id, sorted(NOT_THERE))
     items = sum(one.items for one in open_items)
     failed_days = _ranking_days(conn, row)
-    of_things = [one for one in open_items if one.resource in STEP_OF]
+    of_things = [one for one in open_items if one.resource in RESOURCES]
     asked = row.settings
     if _is_refresh(row):
         return _refresh(row, of_things, items or row.deferred)
@@ -315,14 +304,14 @@ def _by_days(row: Row, days: list[date], followed: bool, items: int) -> Retry:
 def _narrowed(conn: Connection, row: Row, items: list[executions.Open]) -> Retry:
     """Only the steps and platforms that failed, for the run's own ranking."""
     asked = row.settings
-    steps = {STEP_OF[one.resource] for one in items}
-    tracks = sorted({one.facet for one in items if STEP_OF[one.resource] == "track_audience"})
-    artists = sorted({one.facet for one in items if STEP_OF[one.resource] == "artist_audience"})
+    steps = {RESOURCES[one.resource].step for one in items}
+    tracks = sorted({one.facet for one in items if RESOURCES[one.resource].step == "track_audience"})
+    artists = sorted({one.facet for one in items if RESOURCES[one.resource].step == "artist_audience"})
     days = executions.rankings_done(conn, row.id)
     day = days[-1].isoformat() if days else asked.get("day")
     config: dict[str, Any] = {
         "chart": row.chart_slug,
-        "steps": [step for step in asked.get("steps") or STEP_OF.values() if step in steps],
+        "steps": [step for step in asked.get("steps") or STEPS if step in steps],
         **({"day": day} if day else {}),
         **({"track_platforms": tracks} if tracks else {}),
         **({"artist_platforms": artists} if artists else {}),

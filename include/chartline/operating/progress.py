@@ -2,22 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import BaseModel
 
-from chartline.cascade.resources import (
-    ARTIST_AIRPLAY,
-    ARTIST_AUDIENCE,
-    ARTIST_LISTENERS,
-    ARTIST_LOCAL_FOLLOWERS,
-    ARTIST_LOCAL_STREAMING,
-    ARTIST_METADATA,
-    TRACK_AIRPLAY,
-    TRACK_AUDIENCE,
-    TRACK_METADATA,
-)
-from chartline.domain import platforms
+from chartline.cascade import resources
 from chartline.domain.asks import STEPS, CascadeAsk
 from chartline.domain.run_status import GOOD
 from chartline.settings import Settings
@@ -67,48 +54,21 @@ def of(conn: Connection, row: Row, settings: Settings) -> Progress:
         step = "ranking" if row.status == "running" and not row.settings else None
         return Progress(percent=100 if row.status in GOOD else 0, step=step, steps=[])
     ask = CascadeAsk.model_construct(**row.settings)
-    tracks, artists = _wanted(row.settings, settings)
-    parts = executions.parts(conn, row, list(tracks), list(artists), force=bool(row.settings.get("force")))
+    of_step = {
+        step: [
+            (one.subject, one.name, facet) for one, facets in resources.pieces(step, ask, settings) for facet in facets
+        ]
+        for step in STEPS
+        if step in (row.settings.get("steps") or ())
+    }
+    asked = [piece for pieces in of_step.values() for piece in pieces]
+    parts = executions.parts(conn, row, asked, force=bool(row.settings.get("force")))
+    step_of = {piece[1:]: step for step, pieces in of_step.items() for piece in pieces}
     steps = [_ranking(conn, row, ask)]
-    step_of = tracks | artists
-    for step in STEPS:
-        if step in (row.settings.get("steps") or ()):
-            own = [part for part in parts if step_of[part.resource, part.facet] == step]
-            steps.append(_step(step, own, row))
+    for step in of_step:
+        steps.append(_step(step, [part for part in parts if step_of[part.resource, part.facet] == step], row))
     _in_turn(steps)
     return Progress(percent=_percent(steps, row.status), step=_first_open(steps, row.status), steps=steps)
-
-
-def _wanted(asked: dict[str, Any], settings: Settings) -> tuple[dict[tuple[str, str], str], dict[tuple[str, str], str]]:
-    """The (resource, platform) pairs of tracks and of artists that a run asks for, each with its step."""
-    steps = asked.get("steps") or ()
-    on_tracks, on_artists = asked.get("track_platforms") or (), asked.get("artist_platforms") or ()
-    tracks: dict[tuple[str, str], str] = {}
-    artists: dict[tuple[str, str], str] = {}
-    if "track_metadata" in steps:
-        tracks[TRACK_METADATA.name, ""] = "track_metadata"
-    if "track_audience" in steps:
-        for code in on_tracks:
-            resource = TRACK_AIRPLAY if code == platforms.AIRPLAY else TRACK_AUDIENCE
-            tracks[resource.name, code] = "track_audience"
-    if "artist_metadata" in steps:
-        artists[ARTIST_METADATA.name, ""] = "artist_metadata"
-    if "artist_audience" in steps:
-        series = [
-            (ARTIST_AUDIENCE, [code for code in on_artists if code != platforms.AIRPLAY]),
-            (ARTIST_LISTENERS, platforms.LISTENING_PLATFORMS),
-            (ARTIST_AIRPLAY, [platforms.AIRPLAY]),
-        ]
-        if settings.artist_cities:
-            series += [
-                (ARTIST_LOCAL_FOLLOWERS, platforms.LOCAL_FOLLOWERS_PLATFORMS),
-                (ARTIST_LOCAL_STREAMING, platforms.LOCAL_STREAMING_PLATFORMS),
-            ]
-        for one, served in series:
-            for code in on_artists:
-                if code in served:
-                    artists[one.name, code] = "artist_audience"
-    return tracks, artists
 
 
 def _ranking(conn: Connection, row: Row, ask: CascadeAsk) -> StepProgress:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from chartline.soundcharts import endpoints
+from chartline.cascade import resources
 from chartline.warehouse import usage
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import quota
@@ -21,23 +21,6 @@ Key = TypeVar("Key", bound=Hashable)
 RATE_DAYS = 7
 """Complete days that the forecast is made from: audience comes in waves of a week."""
 CHARTS = 20
-
-RESOURCES = {
-    endpoints.RANKING_LATEST.name: "ranking",
-    endpoints.RANKING_AT.name: "ranking",
-    endpoints.AVAILABLE_RANKINGS.name: "calendar",
-    endpoints.SONG.name: "track_metadata",
-    endpoints.ARTIST.name: "artist_metadata",
-    endpoints.SONG_AUDIENCE.name: "track_audience",
-    endpoints.SONG_BROADCAST_GROUPS.name: "track_airplay",
-    endpoints.ARTIST_AUDIENCE.name: "artist_audience",
-    endpoints.ARTIST_LISTENING.name: "artist_listeners",
-    endpoints.ARTIST_BROADCAST_GROUPS.name: "artist_airplay",
-    endpoints.ARTIST_LOCAL_FOLLOWERS.name: "artist_local_followers",
-    endpoints.ARTIST_LOCAL_STREAMING.name: "artist_local_streaming",
-    endpoints.TEAM_USAGE.name: "usage",
-}
-"""What each endpoint is asked for; the others are the catalogue."""
 
 
 class Sum(BaseModel):
@@ -141,7 +124,7 @@ def sums(spent: Iterable[Spent], key: Callable[[Spent], Key]) -> dict[Key, Sum]:
 
 def resource(one: Spent) -> str:
     """What the calls were for."""
-    return RESOURCES.get(one.endpoint, "catalogue")
+    return resources.kind_of(one.endpoint)
 
 
 def forecast(conn: Connection, now: datetime) -> Forecast:

@@ -17,8 +17,8 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from chartline.cascade.audience import RefreshAsk
-from chartline.cascade.resources import ARTIST_AIRPLAY, ARTIST_AUDIENCE, ARTIST_LISTENERS, TRACK_AIRPLAY, TRACK_AUDIENCE
-from chartline.costs.audience import estimate_refresh
+from chartline.cascade.resources import Subject, series_for
+from chartline.costs.estimate import estimate_refresh
 from chartline.costs.model import Estimate, Range
 from chartline.domain import platforms
 from chartline.domain.run_ids import refresh_run_id
@@ -108,30 +108,23 @@ def chosen(kind: Kind, codes: Iterable[str]) -> tuple[str, ...]:
         raise BadInput(f"platforms: {refused}", field="platforms") from None
 
 
-def ages(conn: Connection, kind: Kind, uuid: str, codes: Sequence[str]) -> list[Age]:
+SUBJECTS: dict[Kind, Subject] = {"tracks": "track", "artists": "artist"}
+
+
+def ages(conn: Connection, kind: Kind, uuid: str, codes: Sequence[str], settings: Settings) -> list[Age]:
     """How old the series of a track or an artist on these platforms are, in their order. One query."""
-    found = series.known(conn, uuid, sorted({name for code in codes for name in _resources(kind, code)}), codes)
+    fetched: dict[str, list[str]] = {code: [] for code in codes}
+    for one, code in series_for(SUBJECTS[kind], codes, settings):
+        fetched[code].append(one.name)
+    found = series.known(conn, uuid, sorted({name for names in fetched.values() for name in names}), codes)
     by_platform: dict[str, dict[str, Known]] = defaultdict(dict)
-    for one in found:
-        by_platform[one.platform][one.resource] = one
-    return [_age(kind, code, by_platform[code]) for code in codes]
+    for one_known in found:
+        by_platform[one_known.platform][one_known.resource] = one_known
+    return [_age(code, names, by_platform[code]) for code, names in fetched.items()]
 
 
-def _resources(kind: Kind, platform: str) -> tuple[str, ...]:
-    """What is fetched of a platform."""
-    if platform == platforms.AIRPLAY:
-        return (TRACK_AIRPLAY.name if kind == "tracks" else ARTIST_AIRPLAY.name,)
-    if kind == "tracks":
-        return (TRACK_AUDIENCE.name,)
-    return (
-        (ARTIST_AUDIENCE.name, ARTIST_LISTENERS.name)
-        if platform in platforms.LISTENING_PLATFORMS
-        else (ARTIST_AUDIENCE.name,)
-    )
-
-
-def _age(kind: Kind, platform: str, known: dict[str, Known]) -> Age:
-    parts = [known.get(name) for name in _resources(kind, platform)]
+def _age(platform: str, resources: Sequence[str], known: dict[str, Known]) -> Age:
+    parts = [known.get(name) for name in resources]
     times = [part.fetched_at for part in parts if part and part.fetched_at]
     outcomes = [part.outcome if part else "never" for part in parts]
     owners = [part.owner for part in (*parts, known.get(series.REFRESH)) if part and part.owner]
@@ -212,7 +205,7 @@ def ask(
                 else "",
             )
             return told, Start(uuid, tuple(taken), run_id, config)
-    seen = [*wanted, *ages(conn, kind, uuid, [age.platform for age in wanted])]
+    seen = [*wanted, *ages(conn, kind, uuid, [age.platform for age in wanted], settings)]
     if any(age.owner for age in seen):
         return _running(seen), None
     return Refresh(

@@ -253,15 +253,16 @@ def forget_failures(conn: Connection, execution_id: int, resource: str, items: I
 def note_left_behind(
     conn: Connection,
     execution_id: int,
-    resources: Iterable[str],
-    facets: Iterable[str],
+    asked: Iterable[tuple[str, str]],
     entities: Iterable[str] = (),
 ) -> None:
     """Record as failed what another run had begun of this run's tracks and artists, and that it died over.
 
-    `resources` and `facets` (platforms): those this run was asked for; `entities`: uuids that it was asked for by name.
+    `asked`: the pairs of resource and facet (platform) that this run asks for; `entities`: uuids that it was asked for
+    by name.
     What is being fetched now is not meant.
     """
+    pairs = list(asked)
     conn.execute(
         """with own_track as (
                select distinct e.track from chartline.execution_ranking x
@@ -276,8 +277,14 @@ def note_left_behind(
                   'Another run had begun it and never fetched it; the next run takes it up.'
            from own join chartline.fetch_ledger l using (entity)
            where l.outcome = 'never' and (l.lease_until is null or l.lease_until < now())
-             and l.resource = any(%(resources)s) and (l.facet = '' or l.facet = any(%(facets)s))""",
-        {"id": execution_id, "resources": list(resources), "facets": list(facets), "entities": list(entities)},
+             and l.resource = any(%(resources)s)
+             and (l.resource, l.facet) in (select * from unnest(%(resources)s::text[], %(facets)s::text[]))""",
+        {
+            "id": execution_id,
+            "resources": [resource for resource, _ in pairs],
+            "facets": [facet for _, facet in pairs],
+            "entities": list(entities),
+        },
     )
 
 

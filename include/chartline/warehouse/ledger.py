@@ -98,7 +98,12 @@ class Entry:
     covered_to: date | None = None
 
 
-_CLAIM: LiteralString = """
+DUE: LiteralString = """(l.due_at <= now() or l.fetched_at < %(stale_before)s
+               or (l.covered_from > %(reach)s and l.outcome in ('ok', 'empty')))"""
+FREE: LiteralString = "(l.lease_until is null or l.lease_until < now())"
+"""Of a row `l`: whether a claim takes it, unless it is the claimer's own already."""
+
+_CLAIM: LiteralString = f"""
     with wanted as (
         select distinct entity, facet from unnest(%(entities)s::text[], %(facets)s::text[]) as w (entity, facet)
     )
@@ -106,9 +111,7 @@ _CLAIM: LiteralString = """
     select %(resource)s, entity, facet, %(token)s, %(owner)s, now() + %(lease)s from wanted order by entity, facet
     on conflict (resource, entity, facet) do update
         set lease_token = excluded.lease_token, lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
-        where (l.due_at <= now() or l.fetched_at < %(stale_before)s
-               or (l.covered_from > %(reach)s and l.outcome in ('ok', 'empty')))
-          and (l.lease_until is null or l.lease_until < now() or l.lease_owner = excluded.lease_owner)
+        where {DUE} and ({FREE} or l.lease_owner = excluded.lease_owner)
     returning entity, facet
 """
 

@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from chartline.cascade import audience, report
 from chartline.cascade.audience import MAX_CHARTS, MAX_THINGS, RefreshAsk
-from chartline.costs.audience import estimate_refresh
+from chartline.costs.estimate import estimate_refresh
 from chartline.costs.model import Estimate
 from chartline.domain import platforms
 from chartline.domain.schedule import MAX_HISTORY_DAYS
@@ -59,12 +59,12 @@ PARAMS = {
         description="Each is asked for what it serves: tracks, artists or both. None: the usual.",
     ),
     "audience_days": Param(
-        90,
-        type="integer",
+        None,
+        type=["null", "integer"],
         minimum=1,
         maximum=MAX_HISTORY_DAYS,
         title="Days of audience",
-        description="How far back a series goes the first time it is fetched. 90 days are one call.",
+        description="How far back a series goes the first time it is fetched. Empty: as far as one call brings.",
     ),
     "stale_only": Param(
         True,

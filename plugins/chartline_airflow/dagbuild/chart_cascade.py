@@ -67,12 +67,12 @@ PARAMS = {
         "What follows",
     ),
     "audience_days": Param(
-        90,
-        type="integer",
+        None,
+        type=["null", "integer"],
         minimum=1,
         maximum=MAX_HISTORY_DAYS,
         title="Days of audience",
-        description="How far back a series goes the first time it is fetched. 90 days are one call.",
+        description="How far back a series goes the first time it is fetched. Empty: as far as one call brings.",
         section="What follows",
     ),
     "force": Param(

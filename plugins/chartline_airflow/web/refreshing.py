@@ -95,7 +95,7 @@ def looked_at(
     now = datetime.now(UTC)
     codes, span = query.codes(kind), query.span(now)
     name = known(conn, kind, uuid)
-    ages = refresh.ages(conn, kind, str(uuid), codes)
+    ages = refresh.ages(conn, kind, str(uuid), codes, settings())
     return name, ages, span, refresh.look(conn, kind, str(uuid), ages, _asker(person), now, settings()), now
 
 
@@ -108,7 +108,7 @@ def start(conn: Connection, airflow: Airflow, kind: Kind, uuid: UUID, body: Refr
     known(conn, kind, uuid)
     starting.must_be_ready(airflow, DAG_ID)
     now = datetime.now(UTC)
-    ages = refresh.ages(conn, kind, str(uuid), codes)
+    ages = refresh.ages(conn, kind, str(uuid), codes, settings())
     told, begun = refresh.ask(conn, kind, str(uuid), ages, _asker(person), now, settings(), force=body.force)
     if told.state == "running":
         run = {"dag_id": told.dag_id, "run_id": told.run_id}

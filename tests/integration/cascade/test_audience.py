@@ -12,7 +12,7 @@ from chartline.cascade import audience
 from chartline.cascade.audience import RefreshAsk
 from chartline.cascade.report import RunFailed
 from chartline.cascade.run import Run
-from chartline.costs.audience import estimate_refresh
+from chartline.costs.estimate import estimate_refresh
 from chartline.errors import BadInput, UnknownChart
 from chartline.warehouse import executions
 

@@ -15,7 +15,7 @@ from chartline.cascade.resources import TRACK_AIRPLAY, TRACK_AUDIENCE, TRACK_MET
 from chartline.settings import Settings
 from chartline.warehouse import executions, ledger
 from chartline.warehouse.executions import Execution
-from chartline.warehouse.ledger import Batch, Want
+from chartline.warehouse.ledger import Batch
 
 Conn = psycopg.Connection[Any]
 
@@ -26,8 +26,8 @@ def execution(warehouse: Conn) -> Execution:
     return executions.open_execution(warehouse, dag_id="d", run_id="r", chart_slug="c", trigger="manual")
 
 
-def wants(count: int, facet: str = "") -> list[Want]:
-    return [Want(f"t{number:04}", facet) for number in range(count)]
+def uuids(count: int) -> list[str]:
+    return [f"t{number:04}" for number in range(count)]
 
 
 def items(conn: Conn, batch: Batch) -> list[ledger.Item]:
@@ -37,15 +37,15 @@ def items(conn: Conn, batch: Batch) -> list[ledger.Item]:
 
 
 def test_one_claim_is_cut_for_the_pool(warehouse: Conn, execution: Execution) -> None:
-    batches = plan(warehouse, [Ask(TRACK_METADATA, wants(450))], execution, Settings(pool_fetch=2), force=False)
+    batches = plan(warehouse, [Ask(TRACK_METADATA, uuids(450))], execution, Settings(pool_fetch=2), force=False)
     assert [b.count for b in batches] == [230, 220]
     assert [b.label for b in batches] == ["track metadata 1/2 · 230", "track metadata 2/2 · 220"]
     found = [item.entity for batch in batches for item in items(warehouse, batch)]
-    assert sorted(found) == [w.entity for w in wants(450)]
+    assert sorted(found) == uuids(450)
 
 
 def test_little_work_is_one_batch(warehouse: Conn, execution: Execution) -> None:
-    [batch] = plan(warehouse, [Ask(TRACK_METADATA, wants(30))], execution, Settings(), force=False)
+    [batch] = plan(warehouse, [Ask(TRACK_METADATA, uuids(30))], execution, Settings(), force=False)
     assert batch.count == 30
 
 
@@ -55,8 +55,8 @@ def test_nothing_due_is_no_batch(warehouse: Conn, execution: Execution) -> None:
 
 def test_a_batch_holds_one_resource_and_its_label_names_the_platforms(warehouse: Conn, execution: Execution) -> None:
     asks = [
-        Ask(TRACK_AUDIENCE, wants(30, "spotify") + wants(30, "youtube"), {"first_days": 90}),
-        Ask(TRACK_AIRPLAY, wants(30, "airplay")),
+        Ask(TRACK_AUDIENCE, uuids(30), ("spotify", "youtube"), 90),
+        Ask(TRACK_AIRPLAY, uuids(30), ("airplay",)),
     ]
     batches = plan(warehouse, asks, execution, Settings(pool_fetch=1), force=False)
     assert [(b.resource, b.label) for b in batches] == [
@@ -71,7 +71,7 @@ def test_a_batch_holds_one_resource_and_its_label_names_the_platforms(warehouse:
 def test_cutting_adds_no_call(warehouse: Conn, execution: Execution, count: int, slots: int, least: int) -> None:
     warehouse.execute("truncate chartline.fetch_ledger")
     own = Settings(pool_fetch=slots, batch_calls_min=least)
-    batches = plan(warehouse, [Ask(TRACK_METADATA, wants(count))], execution, own, force=False)
+    batches = plan(warehouse, [Ask(TRACK_METADATA, uuids(count))], execution, own, force=False)
     assert sum(b.count for b in batches) == count
     assert sum(ceil(b.count / 10) for b in batches) == ceil(count / 10)
     assert len(batches) <= slots
@@ -79,7 +79,7 @@ def test_cutting_adds_no_call(warehouse: Conn, execution: Execution, count: int,
 
 
 def test_slots_have_the_same_to_do_whatever_the_resources(warehouse: Conn, execution: Execution) -> None:
-    asks = [Ask(TRACK_AUDIENCE, wants(120, "spotify")), Ask(TRACK_AIRPLAY, wants(40, "airplay"))]
+    asks = [Ask(TRACK_AUDIENCE, uuids(120), ("spotify",)), Ask(TRACK_AIRPLAY, uuids(40), ("airplay",))]
     batches = plan(warehouse, asks, execution, Settings(pool_fetch=2), force=False)
     assert [(b.resource, b.count) for b in batches] == [
         ("track_audience", 80),

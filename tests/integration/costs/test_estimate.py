@@ -9,8 +9,15 @@ from typing import Any
 
 import pytest
 
-from chartline.costs.estimate import estimate_cascade, estimate_days, estimate_range, estimate_schedule
-from chartline.costs.model import Estimate
+from chartline.cascade.audience import RefreshAsk
+from chartline.costs.estimate import (
+    estimate_cascade,
+    estimate_days,
+    estimate_range,
+    estimate_refresh,
+    estimate_schedule,
+)
+from chartline.costs.model import Estimate, Range
 from chartline.domain.asks import CascadeAsk
 from chartline.domain.schedule import Schedule
 from chartline.schedules import service
@@ -74,10 +81,9 @@ def follow(cascade: Cascade, slug: str, **settings: Any) -> Schedule:
 def fill(cascade: Cascade, schedule: Schedule) -> None:
     """The latest run, then the past in windows, newest first, as the schedule's DAG does."""
     slug = schedule.slug
-    audience = schedule.history_days if schedule.sync_historical_data else 90
     steps = [s for s in ("track_metadata", "artist_metadata", "track_audience", "artist_audience")
              if getattr(schedule, f"fetch_{s}")]  # fmt: skip
-    cascade.run(slug, f"{slug}-latest", audience_days=audience, steps=steps)
+    cascade.run(slug, f"{slug}-latest", audience_days=schedule.audience_days, steps=steps)
     last = datetime.now(UTC).date() - timedelta(days=1)
     step = timedelta(days={"daily": 31, "weekly": 7 * 31, "monthly": 366}[schedule.sync_frequency])
     while last >= schedule.start_date.date():
@@ -280,6 +286,42 @@ def test_an_old_day_asks_for_the_calendar_only(cascade: MakeCascade) -> None:
         assert made(made_by) == spent
     made_by.run(DAILY, "day", day=day.isoformat(), steps=[])
     assert outside(estimate, made(made_by) - spent) == {}
+
+
+def test_a_shorter_window_means_the_same_to_the_estimate_and_the_run(cascade: MakeCascade) -> None:
+    made_by = cascade(entries=8, artists=20)
+    made_by.settings = Settings(connections=4, call_retries=1, pool_fetch=2, audience_window_days=30)
+    made_by.run(DAILY, "known", steps=["track_metadata", "artist_metadata"])
+    schedule = follow(made_by, DAILY, sync_historical_data=False)
+    with made_by.connect() as conn:
+        estimate = estimate_schedule(conn, schedule, made_by.settings, look=made_by.client)
+    assert estimate.calls["track_audience spotify"] == Range.exactly(8)
+    spent = made(made_by)
+    fill(made_by, schedule)
+    after = made(made_by) - spent
+    assert {kind: after[kind] for kind in after if kind.split()[0] in EXACT[1:]} == {
+        kind: count.low for kind, count in estimate.calls.items() if kind.split()[0] in EXACT[1:]
+    }
+
+
+def test_a_refresh_is_counted_as_any_other_work(cascade: MakeCascade) -> None:
+    """By platform, with what it stores, and with the pages that airplay was found to have."""
+    made_by = cascade(entries=8, artists=20)
+    made_by.run(DAILY, "known", steps=["track_metadata", "artist_metadata"])
+    asked = RefreshAsk.from_config({"charts": [DAILY], "platforms": ["spotify", "airplay"]})
+    with made_by.connect() as conn:
+        conn.execute(
+            """insert into raw_answer (resource, entity, endpoint, path, fetched_at, body)
+               select 'track_airplay', n::text, 'song_broadcast_groups', '', now(), '' from generate_series(1, 100) n"""
+        )
+        told = estimate_refresh(conn, asked, SETTINGS)
+        (day,) = conn.execute("select day from chart_ranking").fetchone() or ()
+        whole = estimate_cascade(conn, ask(DAILY, day=day, track_platforms=["spotify", "airplay"]), SETTINGS)
+    kinds = [kind for kind in told.calls if kind.startswith("track")]
+    assert kinds == ["track_audience spotify", "track_airplay"]
+    assert {kind: told.calls[kind] for kind in kinds} == {kind: whole.calls[kind] for kind in kinds}
+    assert told.calls["track_airplay"].model_dump() == {"low": 8, "high": 12}
+    assert 0 < told.storage_bytes.low < told.storage_bytes.high
 
 
 def ask(chart: str, **config: Any) -> CascadeAsk:

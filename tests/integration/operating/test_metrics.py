@@ -10,8 +10,8 @@ import psycopg
 import pytest
 from benchmarks.large import Sizes, seed
 
+from chartline.cascade import resources
 from chartline.operating import metrics
-from chartline.operating.quota import RESOURCES
 from chartline.settings import Settings
 from chartline.warehouse.connect import connect
 
@@ -60,7 +60,7 @@ def by_resource(count: str) -> Callable[[Conn], Samples]:
         for endpoint, calls in by("endpoint", f"select endpoint, {count} from chartline.api_call {TODAY} group by 1")(
             conn
         ).items():
-            name = RESOURCES.get(endpoint[0][1], "catalogue")
+            name = resources.kind_of(endpoint[0][1])
             found[name] = found.get(name, 0) + calls
         return {(("resource", name),): value for name, value in found.items()}
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from chartline.costs.audience import estimate_refresh
+from chartline.costs.estimate import estimate_refresh
 from chartline.errors import BadInput, NotAllowed
 from chartline.operating import refresh
 from chartline.operating.refresh import Asker, Refresh, Start
@@ -55,13 +55,13 @@ def fetched(
 
 def asked(conn: Conn, uuid: str = TRACK, *codes: str) -> tuple[Refresh, Start | None]:
     kind: Any = "tracks" if uuid == TRACK else "artists"
-    found = refresh.ages(conn, kind, uuid, codes or ("spotify",))
+    found = refresh.ages(conn, kind, uuid, codes or ("spotify",), SETTINGS)
     return refresh.ask(conn, kind, uuid, found, EDITOR, datetime.now(UTC), SETTINGS)
 
 
 def looked(conn: Conn, asker: Asker = EDITOR, uuid: str = TRACK, *codes: str, own: Settings = SETTINGS) -> Refresh:
     kind: Any = "artists" if uuid == ARTIST else "tracks"
-    found = refresh.ages(conn, kind, uuid, codes or ("spotify",))
+    found = refresh.ages(conn, kind, uuid, codes or ("spotify",), SETTINGS)
     return refresh.look(conn, kind, uuid, found, asker, datetime.now(UTC), own)
 
 
@@ -76,7 +76,7 @@ def test_airplay_of_tracks_and_of_artists_are_two_things(conn: Conn) -> None:
     fetched(conn, "track_airplay", TRACK, "airplay", 1)
     fetched(conn, "artist_airplay", ARTIST, "airplay", 2)
     (track,), (artist,) = (
-        refresh.ages(conn, kind, uuid, ["airplay"]) for kind, uuid in (("tracks", TRACK), ("artists", ARTIST))
+        refresh.ages(conn, kind, uuid, ["airplay"], SETTINGS) for kind, uuid in (("tracks", TRACK), ("artists", ARTIST))
     )
     assert (track.days(NOW), artist.days(NOW)) == (1.0, 2.0)
 
@@ -87,7 +87,7 @@ def test_the_ledger_says_how_old_a_series_is(conn: Conn) -> None:
     fetched(conn, "track_audience", TRACK, "shazam", 3, outcome="absent")
     fetched(conn, "track_airplay", TRACK, "airplay", 1)
     codes = ("airplay", "spotify", "youtube", "shazam", "genius")
-    found = {age.platform: age for age in refresh.ages(conn, "tracks", TRACK, codes)}
+    found = {age.platform: age for age in refresh.ages(conn, "tracks", TRACK, codes, SETTINGS)}
     assert list(found) == list(codes)
     assert {code: (age.outcome, age.days(NOW), age.stale) for code, age in found.items()} == {
         "airplay": ("ok", 1.0, False),
@@ -100,10 +100,10 @@ def test_the_ledger_says_how_old_a_series_is(conn: Conn) -> None:
 
 def test_monthly_listeners_are_a_part_of_spotify(conn: Conn) -> None:
     fetched(conn, "artist_audience", ARTIST, "spotify", 1)
-    [spotify] = refresh.ages(conn, "artists", ARTIST, ["spotify"])
+    [spotify] = refresh.ages(conn, "artists", ARTIST, ["spotify"], SETTINGS)
     assert (spotify.stale, spotify.fetched_at, spotify.outcome) == (True, None, "never")
     fetched(conn, "artist_listeners", ARTIST, "spotify", 3)
-    [spotify] = refresh.ages(conn, "artists", ARTIST, ["spotify"])
+    [spotify] = refresh.ages(conn, "artists", ARTIST, ["spotify"], SETTINGS)
     assert (spotify.stale, spotify.days(NOW), spotify.outcome) == (False, 3.0, "ok")
 
 
@@ -147,7 +147,7 @@ def test_of_fifty_who_ask_at_once_one_starts_it(conn: Conn, warehouse_url: str, 
     def ask(_: int) -> tuple[Refresh, Start | None]:
         with connect(warehouse_url) as own:
             own.autocommit = True
-            found = refresh.ages(own, "tracks", TRACK, ("spotify", "youtube", "shazam", "airplay"))
+            found = refresh.ages(own, "tracks", TRACK, ("spotify", "youtube", "shazam", "airplay"), SETTINGS)
             together.wait(60)
             return refresh.ask(own, "tracks", TRACK, found, EDITOR, datetime.now(UTC), SETTINGS)
 
@@ -197,7 +197,7 @@ def test_only_so_many_are_at_work_at_once(conn: Conn) -> None:
     states = []
     for number in range(4):
         uuid = str(UUID(int=100 + number))
-        found = refresh.ages(conn, "tracks", uuid, ["spotify"])
+        found = refresh.ages(conn, "tracks", uuid, ["spotify"], SETTINGS)
         states.append(refresh.ask(conn, "tracks", uuid, found, EDITOR, datetime.now(UTC), few)[0].state)
     assert states == ["started", "started", "put_off", "put_off"]
 
@@ -210,7 +210,7 @@ def test_also_of_many_who_ask_at_once_for_different_tracks(conn: Conn, warehouse
         with connect(warehouse_url) as own:
             own.autocommit = True
             uuid = str(UUID(int=100 + number))
-            found = refresh.ages(own, "tracks", uuid, ["spotify"])
+            found = refresh.ages(own, "tracks", uuid, ["spotify"], SETTINGS)
             together.wait(60)
             return refresh.ask(own, "tracks", uuid, found, EDITOR, datetime.now(UTC), few)[0].state
 
@@ -222,7 +222,7 @@ def test_also_of_many_who_ask_at_once_for_different_tracks(conn: Conn, warehouse
 def test_what_is_fresh_is_asked_by_force_alone(conn: Conn) -> None:
     fetched(conn, "track_audience", TRACK, "spotify", 1)
     assert asked(conn)[0].state == "not_needed"
-    found = refresh.ages(conn, "tracks", TRACK, ["spotify"])
+    found = refresh.ages(conn, "tracks", TRACK, ["spotify"], SETTINGS)
     told, start = refresh.ask(conn, "tracks", TRACK, found, EDITOR, datetime.now(UTC), SETTINGS, force=True)
     assert start is not None
     assert start.config == {"tracks": [TRACK], "platforms": ["spotify"], "force": True}
@@ -283,13 +283,13 @@ def test_a_person_spends_at_most_the_allowance_of_a_day(conn: Conn) -> None:
 
 def ask(conn: Conn, uuid: str, asker: Asker, own: Settings) -> tuple[Refresh, Start | None]:
     return refresh.ask(
-        conn, "tracks", uuid, refresh.ages(conn, "tracks", uuid, ["spotify"]), asker, datetime.now(UTC), own
+        conn, "tracks", uuid, refresh.ages(conn, "tracks", uuid, ["spotify"], SETTINGS), asker, datetime.now(UTC), own
     )
 
 
 def test_a_dear_one_is_refused_whole(conn: Conn) -> None:
     own = Settings(refresh_calls_editor=3)
-    found = refresh.ages(conn, "tracks", TRACK, ["spotify", "youtube", "airplay"])
+    found = refresh.ages(conn, "tracks", TRACK, ["spotify", "youtube", "airplay"], SETTINGS)
     with pytest.raises(NotAllowed, match="costs up to 5 calls"):
         refresh.ask(conn, "tracks", TRACK, found, Asker.of("ada", True, own), datetime.now(UTC), own)
     assert contents(conn) == [[], []]
@@ -376,7 +376,7 @@ def counted(conn: Conn, monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
 
 
 def test_the_number_of_statements_does_not_grow_with_the_platforms(conn: Conn, counted: Callable[[], int]) -> None:
-    refresh.ages(conn, "tracks", TRACK, ["spotify"])
+    refresh.ages(conn, "tracks", TRACK, ["spotify"], SETTINGS)
     one = counted()
-    refresh.ages(conn, "tracks", TRACK, ["spotify", "youtube", "shazam", "airplay", "genius"])
+    refresh.ages(conn, "tracks", TRACK, ["spotify", "youtube", "shazam", "airplay", "genius"], SETTINGS)
     assert (one, counted()) == (1, 2)

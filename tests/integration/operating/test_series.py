@@ -14,6 +14,7 @@ import pytest
 from chartline.operating import refresh, series
 from chartline.operating.refresh import Refresh
 from chartline.operating.series import Span
+from chartline.settings import Settings
 from chartline.soundcharts.models import Artist, ArtistAudienceItem, BroadcastGroup, ListeningItem, SongAudienceItem
 from chartline.warehouse import artists, audience, tables, tracks
 from chartline.warehouse.connect import connect
@@ -23,6 +24,7 @@ TRACK, ARTIST = str(UUID(int=1)), str(UUID(int=2))
 TODAY = date(2026, 11, 20)
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NOTHING = Refresh(state="not_needed")
+SETTINGS = Settings()
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ def conn(warehouse_url: str) -> Iterator[Conn]:
 
 
 def track_audience(conn: Conn, span: Span, *codes: str) -> series.TrackAudience:
-    return series.of_track(conn, TRACK, "T", refresh.ages(conn, "tracks", TRACK, codes), span, NOTHING, NOW)
+    return series.of_track(conn, TRACK, "T", refresh.ages(conn, "tracks", TRACK, codes, SETTINGS), span, NOTHING, NOW)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -72,7 +74,7 @@ def test_an_artists_metrics_stand_for_themselves(conn: Conn) -> None:
     audience.store_listening(
         conn, [(ARTIST, "spotify", [ListeningItem.model_validate({"date": "2026-11-18", "value": 99})])]
     )
-    ages = refresh.ages(conn, "artists", ARTIST, ["spotify", "tiktok"])
+    ages = refresh.ages(conn, "artists", ARTIST, ["spotify", "tiktok"], SETTINGS)
     span = Span.of(date(2026, 11, 15), TODAY, "day", TODAY)
     found = series.of_artist(conn, ARTIST, "A", ages, span, NOTHING, NOW)
     told = found.model_dump(mode="json", by_alias=True)
@@ -110,7 +112,7 @@ def test_an_artist_s_airplay_is_told_where_it_is_asked_for(conn: Conn) -> None:
     first, last = date(2026, 10, 1), date(2026, 11, 19)
     audience.store_airplay(conn, [(ARTIST, first, last, group)], table=tables.ARTIST_AIRPLAY)
     span = Span.of(None, None, "day", TODAY)
-    ages = refresh.ages(conn, "artists", ARTIST, ["spotify", "airplay"])
+    ages = refresh.ages(conn, "artists", ARTIST, ["spotify", "airplay"], SETTINGS)
     found = series.of_artist(conn, ARTIST, "A", ages, span, NOTHING, NOW)
     assert [one.platform for one in found.platforms] == ["spotify"]
     assert found.airplay is not None

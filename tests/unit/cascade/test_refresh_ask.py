@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from chartline.cascade.audience import RefreshAsk, artist_asks, track_asks
+from chartline.cascade import audience
+from chartline.cascade.audience import RefreshAsk
 from chartline.domain import platforms
 from chartline.errors import BadInput
 from chartline.settings import Settings
@@ -59,16 +60,16 @@ def test_which_fetches_count_as_too_old() -> None:
 
 
 def test_what_is_asked_for_makes_the_wants() -> None:
-    found = {
-        a.resource.name: [(w.entity, w.facet) for w in a.wants] for a in track_asks(["t"], ["airplay", "spotify"], 9)
+    ask = RefreshAsk.from_config({"charts": ["c"], "platforms": ["airplay", "spotify", "tiktok"], "audience_days": 9})
+    found = audience.asks(ask, ["t"], ["a"], Settings(artist_cities=True))
+    assert {one.resource.name: [(w.entity, w.facet) for w in one.wants] for one in found} == {
+        "track_audience": [("t", "spotify"), ("t", "tiktok")],
+        "track_airplay": [("t", "airplay")],
+        "artist_audience": [("a", "spotify"), ("a", "tiktok")],
+        "artist_listeners": [("a", "spotify")],
+        "artist_airplay": [("a", "airplay")],
+        "artist_local_followers": [("a", "tiktok")],
+        "artist_local_streaming": [("a", "spotify")],
     }
-    assert found == {"track_audience": [("t", "spotify")], "track_airplay": [("t", "airplay")]}
-    asks = artist_asks(["a"], ["spotify", "airplay", "tiktok"], 9, Settings(artist_cities=True))
-    assert {a.resource.name: [w.facet for w in a.wants] for a in asks} == {
-        "artist_audience": ["spotify", "tiktok"],
-        "artist_listeners": ["spotify"],
-        "artist_airplay": ["airplay"],
-        "artist_local_followers": ["tiktok"],
-        "artist_local_streaming": ["spotify"],
-    }
-    assert all(a.options == {"first_days": 9} for a in asks)
+    assert all(one.options == {"first_days": 9} for one in found)
+    assert not {one.resource.setting for one in audience.asks(ask, ["t"], ["a"], Settings())} - {""}

@@ -5,16 +5,12 @@ from __future__ import annotations
 from datetime import date, timedelta
 from itertools import pairwise
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chartline.cascade.resources import (
-    ARTIST_LOCAL_STREAMING,
-    RESOURCES,
     TRACK_AIRPLAY,
     TRACK_AUDIENCE,
-    TRACK_METADATA,
     Series,
 )
 from chartline.settings import Settings
@@ -99,15 +95,3 @@ def test_windows_tile_the_asked_days(series: Series, behind: int | None, first_d
     assert all(later[0] == earlier[1] + DAY for earlier, later in pairwise(found))
     if covered_to is not None and covered_to < end:
         assert found[0][0] <= covered_to + DAY
-
-
-@pytest.mark.parametrize(
-    ("resource", "days"), [(TRACK_METADATA, 30), (TRACK_AUDIENCE, 7), (ARTIST_LOCAL_STREAMING, 30)]
-)
-def test_freshness_is_the_settings(resource: object, days: int) -> None:
-    assert resource.freshness(SETTINGS) == timedelta(days=days)  # type: ignore[attr-defined]
-
-
-def test_resources_are_known_by_their_names() -> None:
-    assert len(RESOURCES) == 9
-    assert all(name == resource.name for name, resource in RESOURCES.items())

@@ -160,8 +160,8 @@ def test_with_history_it_begins_so_many_days_before_it_was_followed() -> None:
 def test_a_history_that_waits_for_approval_brings_no_longer_audience() -> None:
     year = HISTORY | {"history_days": 365}
     assert Schedule.of(year).audience_days == 365
-    assert Schedule.of(year | {"history_held": True}).audience_days == 90
-    assert Schedule.of(year | {"sync_historical_data": False}).audience_days == 90
+    assert Schedule.of(year | {"history_held": True}).audience_days is None
+    assert Schedule.of(year | {"sync_historical_data": False}).audience_days is None
 
 
 def test_a_history_shorter_than_an_interval_begins_with_the_first_interval() -> None:

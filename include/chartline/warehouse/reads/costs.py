@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from psycopg.rows import class_row
 
+from chartline.warehouse import ledger
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.ledger import Item, Want
 
@@ -68,23 +69,26 @@ def tracks_of(conn: Connection, ranking_id: int) -> list[str]:
 
 
 def due(
-    conn: Connection, resource: str, wants: Sequence[Want], *, force: bool = False, reach: date | None = None
+    conn: Connection,
+    resource: str,
+    wants: Sequence[Want],
+    *,
+    stale_before: datetime | None = None,
+    reach: date | None = None,
 ) -> list[Item]:
-    """Those of `wants` that a run would fetch now, with what is here of them. `force`: all; `reach`: also what is known
-    from a later day on only."""
+    """Those of `wants` that `ledger.claim` would lease now, with what is here of them; its words."""
     found = conn.execute(
-        """select w.entity, w.facet, l.covered_from, l.covered_to, (l.fetched_at at time zone 'UTC')::date
-           from unnest(%(entities)s::text[], %(facets)s::text[]) as w (entity, facet)
+        f"""select w.entity, w.facet, l.covered_from, l.covered_to, (l.fetched_at at time zone 'UTC')::date
+           from (select distinct * from unnest(%(entities)s::text[], %(facets)s::text[])) as w (entity, facet)
            left join chartline.fetch_ledger as l
              on l.resource = %(resource)s and l.entity = w.entity and l.facet = w.facet
-           where %(force)s or l.due_at is null or l.due_at <= now()
-              or (l.covered_from > %(reach)s and l.outcome in ('ok', 'empty'))""",
+           where l.entity is null or ({ledger.DUE} and {ledger.FREE})""",
         {
+            "stale_before": stale_before,
             "reach": reach,
             "resource": resource,
             "entities": [want.entity for want in wants],
             "facets": [want.facet for want in wants],
-            "force": force,
         },
     )
     return [Item(entity, facet, first, last, fetched_on=day) for entity, facet, first, last, day in found]
@@ -185,8 +189,8 @@ def quota_left(conn: Connection) -> int | None:
     return max(int(found[0]), 0) if found else None
 
 
-def airplay_pages(conn: Connection, resource: str) -> tuple[int, int]:
-    """Good calls for the airplay of tracks or of artists so far, and those of them that were a first page."""
+def pages(conn: Connection, resource: str) -> tuple[int, int]:
+    """Good calls for a resource so far, and those of them that were a first page."""
     found = conn.execute(
         """select count(*), count(*) filter (where part = 0) from chartline.raw_answer
            where resource = %s""",

@@ -266,17 +266,15 @@ class Part:
 def parts(
     conn: Connection,
     row: Row,
-    tracks: Sequence[tuple[str, str]],
-    artists: Sequence[tuple[str, str]],
+    asked: Sequence[tuple[str, str, str]],
     *,
     force: bool = False,
 ) -> list[Part]:
     """How far the things are that the run's rankings need, by the ledger.
 
-    tracks, artists: the (resource, platform) wanted of each. force: only what was fetched since the run began counts.
+    asked: (`track` or `artist`, resource, platform). force: only what was fetched since the run began counts.
     A look into the ledger for each thing; one query.
     """
-    pairs = [("track", *pair) for pair in tracks] + [("artist", *pair) for pair in artists]
     with conn.cursor(row_factory=class_row(Part)) as cursor:
         return cursor.execute(
             f"""with track as materialized (
@@ -314,9 +312,9 @@ def parts(
                from looked left join failed using (resource, facet) order by 1, 2""",
             {
                 "id": row.id,
-                "kinds": [kind for kind, _, _ in pairs],
-                "resources": [resource for _, resource, _ in pairs],
-                "facets": [facet for _, _, facet in pairs],
+                "kinds": [kind for kind, _, _ in asked],
+                "resources": [resource for _, resource, _ in asked],
+                "facets": [facet for _, _, facet in asked],
                 "until": row.finished_at or "now",
                 "since": row.started_at,
                 "force": force,
