@@ -80,7 +80,7 @@ def migrate(dsn: str) -> tuple[str | None, str]:
         elif before > head():
             raise _newer(before)
         if before != head():
-            _upgrade(connection)
+            upgrade(connection, head())
     with connect(dsn) as conn:
         partitions.ensure_standing(conn, datetime.now(UTC).date())
         privileges.let_read(conn)
@@ -112,11 +112,12 @@ def _refuse_unknown(conn: psycopg.Connection) -> None:
         )
 
 
-def _upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection, revision: str) -> None:
+    """Runs the migrations up to `revision` in the transaction of `connection`. The schema `chartline` is there."""
     from alembic import command
     from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection  # env.py works inside our transaction, below our lock
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)

@@ -1,0 +1,94 @@
+"""A warehouse of each version, with what that version wrote in each of its tables, comes to today's with all of it.
+
+`upgrades/<revision>.sql` is what that version could write and the one before could not. A migration that changes rows
+says so in `CHANGED`, and shows what becomes of them in a test of its own below.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
+
+from chartline.warehouse import partitions, schema
+from chartline.warehouse.connect import connect
+
+REVISIONS = sorted(path.stem.split("_")[0] for path in (schema.MIGRATIONS / "versions").glob("[0-9]*.py"))
+ROWS = Path(__file__).parent / "upgrades"
+CHANGED: dict[str, set[str]] = {}
+"""Table → columns whose values a migration changes in rows that are there."""
+
+Tables = dict[str, list[dict[str, Any]]]
+
+
+def bring(url: str, revision: str) -> None:
+    engine = create_engine("postgresql+psycopg://", creator=lambda: connect(url), poolclass=NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("create schema if not exists chartline")
+        schema.upgrade(connection, revision)
+
+
+def rows(conn: psycopg.Connection) -> Tables:
+    """All there is, by table."""
+    names = conn.execute(
+        "select relname from pg_class where relnamespace = 'chartline'::regnamespace and relkind in ('r', 'p')"
+        " and not relispartition and relname <> 'alembic_version' order by relname"
+    ).fetchall()
+    query = sql.SQL("select to_jsonb(one) from {} as one")
+    return {
+        name: [row for (row,) in conn.execute(query.format(sql.Identifier("chartline", name)))] for (name,) in names
+    }
+
+
+def filled(url: str, last: str) -> Tables:
+    """Bring a database from nothing to `last`, each version on the way leaving its rows; what there is then."""
+    for revision in REVISIONS[: REVISIONS.index(last) + 1]:
+        bring(url, revision)
+        with connect(url) as conn:
+            if revision == REVISIONS[0]:
+                for table in partitions.PARTITIONED:
+                    partitions.ensure_months(conn, table, [date(2026, 11, 1)])
+            if (file := ROWS / f"{revision}.sql").exists():
+                conn.execute(file.read_bytes())
+    with connect(url) as conn:
+        return rows(conn)
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_what_a_version_wrote_is_there_after_the_upgrade(empty_database_url: str, revision: str) -> None:
+    before = filled(empty_database_url, revision)
+    assert [table for table, written in before.items() if not written] == [], "upgrades/*.sql lacks rows of a table"
+    assert schema.migrate(empty_database_url) == (revision, schema.head())
+    with connect(empty_database_url) as conn:
+        schema.check(conn)
+        after = rows(conn)
+        views = conn.execute("select viewname from pg_views where schemaname = 'chartline'").fetchall()
+        for (view,) in views:
+            conn.execute(sql.SQL("select * from {}").format(sql.Identifier("chartline", view)))
+    for table, written in before.items():
+        kept = [{name: row[name] for name in written[0] if name in row} for row in after[table]]
+        for row in written:
+            wanted = {name: value for name, value in row.items() if name not in CHANGED.get(table, ())}
+            assert any(wanted.items() <= found.items() for found in kept), f"{table} has lost or changed {row}"
+        assert len(after[table]) == len(written)
+
+
+def test_what_migrations_fill_in(empty_database_url: str) -> None:
+    filled(empty_database_url, REVISIONS[0])
+    schema.migrate(empty_database_url)
+    with connect(empty_database_url) as conn:
+        asked = conn.execute("select history_asked_at = created_at, history_held from chart_sync_schedule").fetchall()
+        precisions = conn.execute("select release_date is null, release_date_precision from track order by name")
+        assert asked == [(True, False), (True, False)]
+        assert precisions.fetchall() == [(False, "day"), (True, None)]
+        assert conn.execute("select distinct birth_date_precision from artist order by 1").fetchall() == [
+            ("day",),
+            (None,),
+        ]
+        assert conn.execute("select platform, chart from latest_ranking").fetchall() == [("spotify", "top-songs")] * 2
