@@ -19,6 +19,7 @@ from chartline.soundcharts.client import SoundchartsClient
 from chartline.soundcharts.endpoints import TEAM_USAGE
 from chartline.soundcharts.limiter import Limiter, NoLimiter
 from chartline.soundcharts.redaction import REDACTION
+from chartline.wording import counted
 
 
 class SoundchartsHook(HttpHook):
@@ -70,7 +71,7 @@ class SoundchartsHook(HttpHook):
         except ChartlineError as error:
             return False, _plain(error)
         left = answer.calls[-1].quota_left
-        rest = "" if left is None else f" {left:,} calls are left in this billing cycle."
+        rest = "" if left is None else f" {counted(left, 'call is', 'calls are')} left in this billing cycle."
         return True, f"Soundcharts accepts the credentials.{rest}"
 
     # -- the provider's own machinery, without our fields ---------------------------------------------------------

@@ -209,10 +209,10 @@ def test_a_chart_that_is_not_followed_any_more_has_a_dag_that_ends_its_runs(
     context = {"dag_run": SimpleNamespace(dag_id=dag.dag_id, run_id="r1")}
     monkeypatch.setattr(chart_sync, "get_current_context", lambda: context)
     end_run: Any = dag.get_task("end_run")
-    with pytest.raises(AirflowFailException, match="is not followed any more"):
+    with pytest.raises(AirflowFailException, match="is no longer followed"):
         end_run.python_callable()
     with connect(warehouse_url) as conn:
         found = conn.execute("select run_id, status, error from chartline.chart_sync_execution order by 1").fetchall()
         assert rules.failed_runs(conn, Settings(), datetime.now(UTC), []).found == []  # a person's own doing
     assert [(run, status) for run, status, _ in found] == [("r1", "lost"), ("r2", "running")]
-    assert found[0][2].startswith("not_followed: gone is not followed any more")
+    assert found[0][2].startswith("not_followed: gone is no longer followed")

@@ -263,7 +263,7 @@ def test_the_report_tells_what_was_triggered(
         report = gap_audit._report(context)  # type: ignore[arg-type]
     assert report["triggered"] == {first["trigger_run_id"]: first["conf"]["days"]}
     assert report["not_triggered"] == 1
-    assert "1 runs that would heal were not triggered" in caplog.text
+    assert "healing runs that were not triggered: 1" in caplog.text
     assert "two: its calendar could not be brought up to date: short_answer: cut" in caplog.text
     assert f"healing: {first['trigger_run_id']}: 10 days" in caplog.text
     assert "one: missing 10" in caplog.text

@@ -27,10 +27,10 @@ def test_a_run_whose_chart_is_removed_ends_by_itself_and_says_why(chartline: Cha
     chartline.stack.chartline("schedules", "remove", CHART)
     assert chartline.end_of(DAG, run) == "failed"
     assert chartline.end_of(DAG, waiting) == "failed"
-    assert "is not followed any more" in chartline.logs(DAG, run, "end_run")
+    assert "is no longer followed" in chartline.logs(DAG, run, "end_run")
     row = chartline.execution(DAG, run)
     assert row["status"] == "lost"
-    assert row["error"].startswith(f"not_followed: {CHART} is not followed any more")
+    assert row["error"].startswith(f"not_followed: {CHART} is no longer followed")
     assert chartline.query("select count(*) from fetch_ledger where lease_until is not null") == [(0,)]
     # Airflow is rid of it: nothing says that it runs.
     assert (

@@ -57,7 +57,7 @@ def test_the_audit_heals_exactly_what_was_removed(chartline: Chartline) -> None:
     log = chartline.logs(AUDIT, run_id, "report")
     assert f"{SLUG}: missing 5: {past[17]} to {past[15]}, {past[4]} to {past[3]}" in log
     assert f"{SLUG}: short 1: {cut}" in log
-    assert f"{SLUG}: absent at the source 1: {lacking}" in log
+    assert f"{SLUG}: absent from the calendar 1: {lacking}" in log
     assert chartline.execution(DAG, "died")["status"] == "running"
 
     run_id = audit(chartline, chart=SLUG)
@@ -99,7 +99,7 @@ def test_a_held_past_comes_when_a_person_approves_what_it_costs(chartline: Chart
     chartline.simulate(quota=1_000_000)
     chartline.stack.airflow.api("PATCH", path, {"chosen_options": ["Approve"], "params_input": {}})
     assert chartline.end_of(AUDIT, run_id) == "success", chartline.troubles(AUDIT, run_id)
-    assert f"{SLUG}: its past was approved and comes now" in chartline.logs(AUDIT, run_id, "report")
+    assert f"{SLUG}: its history was approved and is being fetched" in chartline.logs(AUDIT, run_id, "report")
     assert "Answered by admin." in chartline.logs(AUDIT, run_id, "approve_histories")
     who = "select who from change_log where action = 'schedule.release_history' and subject = %s"
     assert chartline.query(who, SLUG) == [("admin",)]

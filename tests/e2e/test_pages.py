@@ -144,7 +144,7 @@ def test_a_chart_is_followed_watched_and_healed(chartline: Chartline, person: Pe
     visitor.enter()
     person.see("Followed charts", "Needs attention", "Nothing has run yet.")
 
-    visitor.visit("charts/", "No followed chart is like that.")
+    visitor.visit("charts/", "No followed chart matches.")
     visitor.press("Follow a chart")
     visitor.find("#look input").send_keys("daily france")
     until("the chart", lambda: CHART in person.page())
@@ -169,7 +169,7 @@ def test_a_chart_is_followed_watched_and_healed(chartline: Chartline, person: Pe
     until("the past", lambda: stored(chartline) >= len(past), 200)
     chartline.filled(f"chart_sync.{CHART}")
 
-    visitor.visit(f"charts/{CHART}/", "streamcount", f"{ENTRIES} places")
+    visitor.visit(f"charts/{CHART}/", "streamcount", f"{ENTRIES} entries")
     visitor.pictures("page-chart")
     visitor.find("#before").click()
     earlier = str(sorted(past)[-2])  # in the first hours of a day yesterday's is not out yet
@@ -180,7 +180,7 @@ def test_a_chart_is_followed_watched_and_healed(chartline: Chartline, person: Pe
     assert visitor.driver.find_elements(By.CSS_SELECTOR, "#audience path.curve")
     visitor.pictures("page-track")
     visitor.find("#by a[href*='artists/']").click()
-    person.see("monthly listeners", "Best place of any track")
+    person.see("monthly listeners", "Best position of any track")
     visitor.pictures("page-artist")
 
     visitor.visit("runs/", "complete")
@@ -194,7 +194,7 @@ def test_a_chart_is_followed_watched_and_healed(chartline: Chartline, person: Pe
     square = visitor.find(f".year [data-day='{torn}']")
     assert "missing" in (square.get_attribute("class") or "").split()
     visitor.press("Heal gaps")
-    person.see(f"1 day is fetched again: {torn}")
+    person.see(f"1 day will be fetched: {torn}")
     visitor.press("Heal gaps", within="dialog")
     visitor.told("to find and fetch what is missing")
     until("the day", lambda: chartline.query("select 1 from chartline.chart_ranking where day = %s", torn), 120)
@@ -249,14 +249,14 @@ def test_every_button_does_what_it_says_and_viewers_have_none(chartline: Chartli
 
     visitor.visit(f"charts/{CHART}/", "paused")
     visitor.press("Sync now")
-    visitor.told("Sync is started")
+    visitor.told("Sync has started")
     visitor.await_outcome("partial")
     person.see("cut answer")
     retry_what_failed(chartline, visitor)
 
-    visitor.visit(f"charts/{CHART}/", f"{ENTRIES} places")
+    visitor.visit(f"charts/{CHART}/", f"{ENTRIES} entries")
     visitor.confirm("Fill cascade")
-    visitor.told(f"A run of {CHART} is started by its schedule's settings; {ENTRIES} tracks")
+    visitor.told(f"A run of {CHART} has started by its schedule's settings; {ENTRIES} tracks")
     visitor.await_outcome("complete")
     visitor.press("Heal gaps")
     visitor.told("There is no gap to heal.")
@@ -271,10 +271,10 @@ def test_every_button_does_what_it_says_and_viewers_have_none(chartline: Chartli
     for_all_of_the_list(visitor, "Deactivate")
     person.see("1 paused")
     for_all_of_the_list(visitor, "Stop following")
-    person.see("No followed chart is like that.")
+    person.see("No followed chart matches.")
     assert chartline.query("select 1 from chartline.chart_sync_schedule") == []
 
-    visitor.visit(f"charts/{CHART}/", "Nobody follows this chart.", "calls")
+    visitor.visit(f"charts/{CHART}/", "This chart is not followed.", "calls")
     visitor.choose("is_active", False)
     visitor.press("Follow")
     visitor.told(f"{CHART} is followed")
@@ -283,7 +283,7 @@ def test_every_button_does_what_it_says_and_viewers_have_none(chartline: Chartli
     until("the change", lambda: "schedule change" in visitor.read("#changes"))
     assert chartline.query("select sync_frequency, is_active from chartline.chart_sync_schedule") == [("weekly", False)]
     visitor.confirm("Stop following")
-    visitor.told("Nobody follows this chart any more")
+    visitor.told("The chart is no longer followed")
     until("its end", lambda: "schedule remove" in visitor.read("#changes tbody tr"))
     assert chartline.query("select 1 from chartline.chart_sync_schedule") == []
     assert visitor.pressed == CHANGES
@@ -297,7 +297,7 @@ def find_by_keyboard(visitor: Visitor) -> None:
     """The search in the head, the whole catalogue, what is worldwide; and a dialog that is closed again."""
     visitor.visit("", "Followed charts")
     visitor.find("#find input").send_keys("france", Keys.ENTER)
-    visitor.person.see("No followed chart is like that.")
+    visitor.person.see("No followed chart matches.")
     assert visitor.read("#filter [name=q]", "value") == "france"
     visitor.person.button("Search the whole catalogue").click()
     visitor.person.see(CHART)
@@ -378,7 +378,7 @@ def move_through_the_year(visitor: Visitor) -> None:
     assert visitor.read(":focus", "title")[:10] == str(left)
     visitor.keys(Keys.ENTER)
     if str(left) != shown:  # on the second of January it is the same day
-        visitor.person.see(f"No ranking of {left} is stored.")
+        visitor.person.see(f"No ranking is stored for {left}.")
     visitor.keys(Keys.ARROW_RIGHT, Keys.ENTER)
     right = str(left + timedelta(days=7))
     until("the day", lambda: visitor.read("#of-day [name=day]", "value") == right)
@@ -398,8 +398,8 @@ def refresh_the_audience(chartline: Chartline, visitor: Visitor) -> None:
     visitor.person.see("The oldest series is 9 days old.", "Refresh (4 to 6 calls)")
     visitor.pictures("page-track-stale")
     visitor.press("Refresh (4 to 6 calls)")
-    visitor.told("A refresh is started.")
-    visitor.person.see("A refresh is under way.")
+    visitor.told("The refresh has started.")
+    visitor.person.see("A refresh is running.")
     until("the new series", lambda: "All of it is less than a day old." in visitor.read("#age"), 120)
 
 
@@ -420,9 +420,9 @@ def nothing_to_press_for_a_viewer(chartline: Chartline, visitor: Visitor) -> Non
     pages = {
         "": ("Followed charts", "spent this month"),
         "charts/": ("1 followed", "Demo Daily 200"),
-        f"charts/{CHART}/": (f"{ENTRIES} places", "Settings", "schedule add"),
+        f"charts/{CHART}/": (f"{ENTRIES} entries", "Settings", "schedule add"),
         f"tracks/{track}/": ("ISRC", "spotify: "),
-        f"artists/{artist}/": ("Tracks here", "spotify: "),
+        f"artists/{artist}/": ("Tracks stored", "spotify: "),
         "runs/": ("complete",),
         f"runs/{run}/": ("cut answer",),
     }

@@ -133,7 +133,7 @@ def test_the_list_on_disk_is_shown_without_a_warehouse(capsys: pytest.CaptureFix
     from chartline.schedules import snapshot
 
     assert cli.main(["snapshot", "show"]) == 0
-    assert "There is no list yet" in capsys.readouterr().out
+    assert "There is no snapshot yet" in capsys.readouterr().out
     row = {
         "slug": "a",
         "name": "A",

@@ -177,7 +177,7 @@ def test_airflow_without_a_start_makes_no_installation_of_its_own(
     for name in ("AIRFLOW_HOME", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"):
         monkeypatch.delenv(name, raising=False)
     assert main(["airflow", "version"]) == 1
-    assert "Airflow's settings are not known" in capsys.readouterr().err
+    assert "No Airflow installation is known" in capsys.readouterr().err
 
 
 def test_programs_find_the_warehouse_by_a_service(home: Path) -> None:

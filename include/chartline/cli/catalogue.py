@@ -1,4 +1,4 @@
-"""`chartline charts` and `chartline catalogue`: what there is to follow."""
+"""`chartline charts` and `chartline catalogue`: the charts that can be followed."""
 
 from __future__ import annotations
 
@@ -12,19 +12,22 @@ from chartline.cli import common
 from chartline.errors import BadInput
 from chartline.warehouse import catalogue as known
 from chartline.warehouse import charts
+from chartline.wording import counted
 
-charts_app = typer.Typer(help="What there is to follow.", no_args_is_help=True, rich_markup_mode=None)
-catalogue_app = typer.Typer(help="The list of what there is to follow.", no_args_is_help=True, rich_markup_mode=None)
+charts_app = typer.Typer(help="Charts that can be followed.", no_args_is_help=True, rich_markup_mode=None)
+catalogue_app = typer.Typer(
+    help="The list of charts that can be followed.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @charts_app.callback()
 def _charts() -> None:
-    """What there is to follow."""
+    """Charts that can be followed."""
 
 
 @catalogue_app.callback()
 def _catalogue() -> None:
-    """The list of what there is to follow."""
+    """The list of charts that can be followed."""
 
 
 @charts_app.command("search")
@@ -34,7 +37,7 @@ def search(
     country: Annotated[str | None, typer.Option(help="two letters, or worldwide", show_default=False)] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
 ) -> None:
-    """Charts of the catalogue."""
+    """Search the charts of the catalogue."""
     with common.warehouse() as conn:
         if platform and platform not in (codes := known.searched_platforms(conn)):
             raise BadInput(
@@ -63,18 +66,21 @@ _REFRESH = "Fill it with: chartline catalogue refresh"
 
 @catalogue_app.command("refresh")
 def refresh(
-    platform: Annotated[list[str] | None, typer.Option(help="only this one; may be given again")] = None,
-    force: Annotated[bool, typer.Option(help="also what is younger than seven days; each call is billed")] = False,
+    platform: Annotated[list[str] | None, typer.Option(help="only this one; may be given several times")] = None,
+    force: Annotated[bool, typer.Option(help="also lists younger than seven days; each call is billed")] = False,
 ) -> None:
     """Fetch platforms and charts from the API: a call for every hundred charts."""
     with common.warehouse() as conn, common.soundcharts() as client:
         report = catalogue.refresh(conn, client, platform or None, _progress, force=force)
     typer.echo(
-        f"Stored {common.counted(report.platform_lists, 'list')} of platforms and "
-        f"{common.counted(report.charts, 'chart')} with {common.counted(report.calls, 'call')}."
+        f"Stored {counted(report.platform_lists, 'list')} of platforms and "
+        f"{counted(report.charts, 'chart')} with {counted(report.calls, 'call')}."
     )
     if report.skipped:
-        typer.echo(f"Left alone, as younger than seven days or being fetched: {', '.join(report.skipped)}.")
+        typer.echo(
+            f"Left alone, as they are younger than seven days or another run is fetching them: "
+            f"{', '.join(report.skipped)}."
+        )
     for name, reason in report.failed.items():
         typer.echo(f"{name}: {reason}", err=True)
     if report.failed:

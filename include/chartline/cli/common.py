@@ -1,4 +1,4 @@
-"""What the commands share: the warehouse, the API, and how things are told."""
+"""What the commands share: the warehouse, the API, and how results are printed."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def soundcharts() -> SoundchartsClient:
 
 
 def soundcharts_if_configured() -> Callable[[], SoundchartsClient] | None:
-    """The API where an account is set, for commands that can do without."""
+    """The API where an account is set, for commands that also work without one."""
     return soundcharts if os.environ.get(ENVIRONMENT) else None
 
 
@@ -58,7 +58,7 @@ def per_minute() -> int | None:
 
 
 def me() -> str:
-    """Who asks, as the system names them; "" in a container that has no names."""
+    """Who asks, by the name of the system's user; "" in a container without user names."""
     try:
         return getpass.getuser()
     except (OSError, KeyError):
@@ -66,7 +66,7 @@ def me() -> str:
 
 
 def columns(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table for the eye. What comes from the API is text: nothing in it steers the terminal."""
+    """A table for people. What comes from the API is text: nothing in it steers the terminal."""
     cells = [[plain(cell) for cell in row] for row in [head, *rows]]
     widths = [max(map(len, column)) for column in zip_longest(*cells, fillvalue="")]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=False)).rstrip() for row in cells)
@@ -76,8 +76,3 @@ def columns(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def plain(value: object) -> str:
     """One line of printable characters."""
     return "".join(letter if letter.isprintable() else " " for letter in str(value))
-
-
-def counted(number: int, thing: str) -> str:
-    """`1 chart`, `2 charts`."""
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -12,6 +12,7 @@ from chartline.cli import common
 from chartline.operating import doctor
 from chartline.operating.airflow import Airflow
 from chartline.soundcharts.account import ApiAccount
+from chartline.wording import counted
 
 SIGNS = {doctor.OK: "ok     ", doctor.WARNING: "warning", doctor.PROBLEM: "PROBLEM"}
 
@@ -23,7 +24,7 @@ def add_to(app: typer.Typer) -> None:
 
 def examine(as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
     """Look at versions, connections, credentials (a free call), quota, schema, permissions, clocks and pools, and say
-    what to do. Fails when there is a problem; a warning is none."""
+    what to do. Exits with 1 when there is a problem; warnings do not count."""
     lines = []
     for line in doctor.examine(common.warehouse_url, ApiAccount.from_environment, Airflow.from_environment()):
         lines.append(line)
@@ -35,6 +36,6 @@ def examine(as_json: Annotated[bool, typer.Option("--json", help="for programs")
         typer.echo(json.dumps([asdict(line) for line in lines], ensure_ascii=False, indent=2))
     problems = sum(line.state == doctor.PROBLEM for line in lines)
     if not as_json:
-        typer.echo(f"{common.counted(problems, 'problem')}." if problems else "No problem.")
+        typer.echo(f"{counted(problems, 'problem')}." if problems else "No problem.")
     if problems:
         raise typer.Exit(1)

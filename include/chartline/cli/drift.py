@@ -21,19 +21,19 @@ def add_to(app: typer.Typer) -> None:
 def show(
     endpoint: Annotated[str, typer.Option(help="only this one, such as song")] = "",
     kind: Annotated[list[str] | None, typer.Option(help=f"only this one of {', '.join(get_args(Kind))}")] = None,
-    days: Annotated[int, typer.Option(min=1, max=10_000, help="seen within so many days")] = 90,
+    days: Annotated[int, typer.Option(min=1, max=10_000, help="only what was seen within so many days")] = 90,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100,
 ) -> None:
     """Fields of the API's answers that appeared, vanished, changed type or could not be read."""
     known = dict(zip(get_args(Kind), get_args(Kind), strict=True))
     if unknown := [one for one in kind or () if one not in known]:
-        raise BadInput(f"kind: there is no {', '.join(unknown)}.", field="kind", advice=f"There is {', '.join(known)}.")
+        raise BadInput(f"kind: unknown: {', '.join(unknown)}.", field="kind", advice=f"Known are {', '.join(known)}.")
     kinds: list[Kind] = [known[one] for one in kind or ()]
     with common.warehouse() as conn:
         since = datetime.now(UTC) - timedelta(days=days)
         found, total = drift.listed(conn, endpoint=endpoint, kind=kinds, since=since, limit=limit)
     if not found:
-        typer.echo("Nothing: the answers are as agreed, and as they were.")
+        typer.echo("No differences: the answers are as agreed, and as they were before.")
         return
     rows = [
         (one.endpoint, one.path, one.kind, one.found, "" if one.seen is None else one.seen,

@@ -1,4 +1,4 @@
-"""`chartline estimate`: what a chart's past would cost, before it does."""
+"""`chartline estimate`: what a chart's history would cost, before it is fetched."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ def estimate(
     first: Annotated[str | None, typer.Option("--from", help="first day, YYYY-MM-DD", show_default=False)] = None,
     last: Annotated[str | None, typer.Option("--to", help="last day; default: today", show_default=False)] = None,
     history_days: Annotated[
-        int | None, typer.Option(help="as if it were followed with so many days of history", show_default=False)
+        int | None, typer.Option(help="as if it were followed with this many days of history", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
-    offline: Annotated[bool, typer.Option(help="make no call, say only what the warehouse knows")] = False,
+    offline: Annotated[bool, typer.Option(help="make no call: estimate from what the warehouse knows")] = False,
 ) -> None:
-    """What following a chart with its past, or fetching some of its days, would cost. Nothing of it is fetched, but the
-    list of its days and, where nothing of it is here, its latest ranking: both are kept."""
+    """Estimate what following a chart with its history, or fetching some of its days, would cost. Only the calendar is
+    fetched and, where nothing of the chart is stored, its latest ranking: both are kept."""
     days = _days(first, last)
     if days and history_days is not None:
-        raise BadInput("history_days: goes without --from; say the one or the other.", field="history_days")
+        raise BadInput("history_days: cannot go with --from; give one of them.", field="history_days")
     if history_days is not None:
         service.check({"sync_historical_data": True, "history_days": history_days})
     look = None if offline else common.soundcharts_if_configured()
@@ -56,7 +56,7 @@ def estimate(
 
 
 def table(told: Estimate) -> str:
-    """The estimate for the eye."""
+    """The estimate for people."""
     asks = [
         f"More than {settings().approval_share:.0%} of the quota left: it would wait for a person's approval."
     ] * told.needs_approval(settings())
@@ -67,7 +67,7 @@ def _days(first: str | None, last: str | None) -> tuple[date, date] | None:
     today = datetime.now(UTC).date()
     if first is None:
         if last is not None:
-            raise BadInput("to: goes with --from.", field="to")
+            raise BadInput("to: needs --from.", field="to")
         return None
     start, end = _day("from", first, today), _day("to", last, today) if last is not None else today
     if start > end:
@@ -81,5 +81,5 @@ def _day(name: str, text: str, today: date) -> date:
     except ValueError:
         raise BadInput(f"{name}: {text!r} is not a day; write YYYY-MM-DD.", field=name) from None
     if day > today:
-        raise BadInput(f"{name}: {day} lies in the future; a ranking exists only for days past.", field=name)
+        raise BadInput(f"{name}: {day} lies in the future; rankings exist only for past days.", field=name)
     return day

@@ -1,4 +1,4 @@
-"""`chartline gaps`: what the followed charts lack, by chart and month."""
+"""`chartline gaps`: the gaps of the followed charts, by chart and month."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from chartline.errors import BadInput
 from chartline.gaps import audit, healing, shown
 from chartline.gaps.audit import ChartGaps, Month
 from chartline.settings import settings
+from chartline.wording import counted
 
 
 def add_to(app: typer.Typer) -> None:
@@ -29,7 +30,8 @@ def show(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
 ) -> None:
-    """What the followed charts lack: days of the API's calendar that are not stored, and rankings that lost rows."""
+    """Show the gaps of the followed charts: days of the calendar that are not stored, and rankings that lost
+    entries."""
     only = _month(month)
     now = datetime.now(UTC)
     with common.warehouse() as conn:
@@ -41,7 +43,7 @@ def show(
                     common.warehouse, client, followed, settings(), f"chartline gaps {now}"
                 )
             failed = done.failed
-            typer.echo(f"The calendars are up to date with {common.counted(done.calls, 'call')}.", err=True)
+            typer.echo(f"The calendars are up to date with {counted(done.calls, 'call')}.", err=True)
         found = audit.audit(conn, followed, now, timedelta(hours=settings().overdue_hours))
     if only:
         found = [replace(one, months=tuple(month for month in one.months if month.month == only)) for one in found]
@@ -84,10 +86,10 @@ def _tell(found: list[ChartGaps], *, by_month: bool) -> None:
     wanting = [one.slug for one in found if one.open]
     if wanting:
         only = f""" --conf '{{"chart": "{wanting[0]}"}}'""" if len(found) == 1 else ""
-        typer.echo(f"Heal it now with gap_audit (it runs daily): chartline airflow dags trigger gap_audit{only}")
+        typer.echo(f"Heal them now with gap_audit (it also runs daily): chartline airflow dags trigger gap_audit{only}")
 
 
 def _share(month: Month) -> str:
-    """Of the days listed, those that are here and whole."""
+    """The share of the calendar's days that are stored whole."""
     whole = month.listed - month.missing - month.short
     return f"{max(whole, 0) / month.listed:.0%}" if month.listed else ""

@@ -37,17 +37,18 @@ def psql(
     context: typer.Context,
     owner: Annotated[bool, typer.Option("--owner", help="as the owner, who may change everything")] = False,
 ) -> None:
-    """Open psql on the warehouse, as one who may only read. Further words go to psql: chartline psql -c 'select 1'."""
+    """Open psql on the warehouse, as a user who may only read. Further arguments go to psql: chartline psql -c 'select
+    1'."""
     url = common.warehouse_url() if owner else os.environ.get(READER, "")
     if not url:
         raise NotConfigured(
-            f"It is not known how to read the warehouse: {READER} is empty.",
+            f"No address for reading the warehouse is set: {READER} is empty.",
             advice="Start bin/up once, or make the role (docs/howto/query.md) and set it; or use --owner.",
         )
     program = shutil.which("psql")
     if program is None:
         raise NotConfigured(
-            "There is no psql on this machine.",
+            "psql is not installed on this machine.",
             advice="Install it (Debian: apt-get install postgresql-client; macOS: brew install libpq), or use any "
             "program that reads PostgreSQL: docs/howto/query.md.",
         )
@@ -58,7 +59,7 @@ def airflow(context: typer.Context) -> None:
     """Run Airflow's own command: chartline airflow dags trigger chart_cascade."""
     if not {"AIRFLOW_HOME", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"} & os.environ.keys():
         raise NotConfigured(
-            "Airflow's settings are not known here.", advice="Use bin/airflow after bin/up, or set AIRFLOW_HOME."
+            "No Airflow installation is known here.", advice="Use bin/airflow after bin/up, or set AIRFLOW_HOME."
         )
     os.umask(UMASK)
     os.execv(sys.executable, [sys.executable, "-m", "airflow", *context.args])  # noqa: S606
@@ -72,7 +73,7 @@ def token(
     url = os.environ.get("AIRFLOW__API__BASE_URL", "").rstrip("/")
     if not url:
         raise NotConfigured(
-            "It is not known where Airflow is: AIRFLOW__API__BASE_URL is empty.",
+            "Airflow's address is not set: AIRFLOW__API__BASE_URL is empty.",
             advice="Start bin/up once, or set it.",
         )
     body = {"username": user, "password": _password(user)}

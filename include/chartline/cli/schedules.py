@@ -29,7 +29,7 @@ By = Annotated[str, typer.Option(help="who asks; default: the user of this machi
 
 
 def _options() -> dict[str, Any]:
-    """A command-line option for every setting of a schedule: only those that are given count."""
+    """A command-line option for every setting of a schedule; one that is not given has no value."""
     found: dict[str, Any] = {}
     for name, field in ScheduleSettings.model_fields.items():
         kind: Any = field.annotation
@@ -73,7 +73,7 @@ def add(
     chart: Chart,
     settings: dict[str, Any],
     by: By = "",
-    dry_run: Annotated[bool, typer.Option(help="only say what it would cost")] = False,
+    dry_run: Annotated[bool, typer.Option(help="only show what it would cost")] = False,
 ) -> None:
     """Follow a chart. Its frequency is the chart's own, unless said otherwise."""
     own, client, limit = settings_of_all(), common.soundcharts_if_configured(), common.per_minute()
@@ -95,7 +95,7 @@ def add(
 @app.command("change")
 @takes_settings
 def change(chart: Chart, settings: dict[str, Any]) -> None:
-    """Change settings of a followed chart; those that are not given stay."""
+    """Change settings of a followed chart; settings that are not given stay as they are."""
     if not settings:
         raise BadInput("No setting was given.", advice="See which there are with: chartline schedules change --help")
     own, client, limit = settings_of_all(), common.soundcharts_if_configured(), common.per_minute()
@@ -107,15 +107,15 @@ def change(chart: Chart, settings: dict[str, Any]) -> None:
 
 @app.command("remove")
 def remove(chart: Chart) -> None:
-    """Follow a chart no longer. What was stored of it stays."""
+    """Stop following a chart. What was stored of it stays."""
     with common.warehouse() as conn:
         service.remove(conn, chart, by=common.me())
-    typer.echo(f"{chart} is not followed any more. What was stored of it stays. {ask_reparse()}")
+    typer.echo(f"{chart} is no longer followed. What was stored of it stays. {ask_reparse()}")
 
 
 @app.command("list")
 def list_all(as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
-    """All followed charts. One whose settings are wrong is listed with the reason."""
+    """List all followed charts; one whose settings cannot be used is listed with the reason."""
     with common.warehouse() as conn:
         lines = [ReadSchedule.of(row) for row in schedules.rows(conn)]
     if as_json:
@@ -129,11 +129,11 @@ def list_all(as_json: Annotated[bool, typer.Option("--json", help="for programs"
 @app.command("apply")
 def apply(
     file: Annotated[Path, typer.Argument(help="YAML, as chartline schedules export writes it")],
-    dry_run: Annotated[bool, typer.Option(help="only say what would change")] = False,
-    prune: Annotated[bool, typer.Option(help="follow no longer what the file does not name")] = False,
+    dry_run: Annotated[bool, typer.Option(help="only show what would change")] = False,
+    prune: Annotated[bool, typer.Option(help="stop following charts that the file does not name")] = False,
     by: By = "",
 ) -> None:
-    """Make the followed charts what a file says: all of it, or nothing."""
+    """Make the followed charts what a file says: either all of it is done or nothing."""
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as wrong:
@@ -167,7 +167,7 @@ def apply(
 def export(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="a file; default: the terminal")] = None,
 ) -> None:
-    """The followed charts as a file for chartline schedules apply."""
+    """Write the followed charts as a file for chartline schedules apply."""
     with common.warehouse() as conn:
         text = declare.export(conn)
     if output is None:
@@ -177,19 +177,19 @@ def export(
             output.write_text(text, encoding="utf-8")
         except OSError as wrong:
             raise BadInput(
-                f"{output}: {wrong.strerror}", field="output", advice="Name a file in a folder that is there."
+                f"{output}: {wrong.strerror}", field="output", advice="Name a file in a folder that exists."
             ) from None
 
 
 def _tell_cost(told: Estimate | None, *, dry_run: bool = False) -> None:
-    """What the past costs that was asked for, and how to let it come where it is held."""
+    """Show what the history that was asked for costs and, where it is held, how to approve it."""
     if told is None:
         return
     typer.echo(table(told))
     if told.needs_approval(settings_of_all()) and not dry_run:
         typer.echo(
-            "The new days come, the past waits. Give the approval in Airflow: trigger gap_audit, or wait for its daily "
-            "run, and answer under Required actions."
+            "New days are fetched, the history waits for approval. In Airflow, trigger gap_audit or wait for its "
+            "daily run, then answer under Required actions."
         )
 
 

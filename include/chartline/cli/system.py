@@ -12,9 +12,10 @@ from chartline.cli import common
 from chartline.schedules import snapshot
 from chartline.warehouse import schedules as rows
 from chartline.warehouse import schema
+from chartline.wording import counted
 
 snapshot_app = typer.Typer(
-    help="The list of schedules on disk, that the DAGs are made from.", no_args_is_help=True, rich_markup_mode=None
+    help="The schedules on disk, from which DAGs are made.", no_args_is_help=True, rich_markup_mode=None
 )
 
 
@@ -45,7 +46,7 @@ def simulate(context: typer.Context) -> None:
 
 @snapshot_app.command("write")
 def write() -> None:
-    """Write the list from the warehouse now."""
+    """Write the snapshot from the warehouse now."""
     path = snapshot.default_path()
     changed = snapshot.write(path, rows.snapshot_rows(common.warehouse_url()))
     typer.echo(f"{path} {'is written' if changed else 'was up to date'}.")
@@ -53,7 +54,7 @@ def write() -> None:
 
 @snapshot_app.command("show")
 def show(as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
-    """Show the list as the DAGs see it; the warehouse is not asked."""
+    """Show the snapshot as the DAGs see it, without asking the warehouse."""
     path = snapshot.default_path()
     lines = snapshot.load(path)
     if as_json:
@@ -61,9 +62,9 @@ def show(as_json: Annotated[bool, typer.Option("--json", help="for programs")] =
         typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
         return
     if not path.exists():
-        typer.echo(f"There is no list yet at {path}.")
+        typer.echo(f"There is no snapshot yet at {path}.")
         return
     at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    typer.echo(f"{path}: {common.counted(len(lines), 'schedule')}, as of {at:%Y-%m-%d %H:%M:%S} UTC")
+    typer.echo(f"{path}: {counted(len(lines), 'schedule')}, as of {at:%Y-%m-%d %H:%M:%S} UTC")
     if lines:
         typer.echo(common.columns(("DAG", "STATE"), [(line.dag_id, line.error or "good") for line in lines]))

@@ -1,4 +1,4 @@
-"""`chartline verify`: the warehouse against the truth of the simulator that it was filled from."""
+"""`chartline verify`: compares the warehouse with the simulator that it was filled from."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def add_to(app: typer.Typer) -> None:
 def verify(
     simulator: Annotated[str, typer.Option(help="the simulator's address; default that of the connection")] = "",
 ) -> None:
-    """Compare every entry, track, artist, link and audience point with the simulator's truth; fails when one differs.
+    """Compare every entry, track, artist, link and audience point with what the simulator serves; fails when one
+    differs.
 
     Items that are recorded as failed are left out.
     """
@@ -35,7 +36,7 @@ def verify(
     world.odd = OddAnswers(world.seed, _asked(url, "settings")["odd_answers"])
     parts = compare(world, common.warehouse_url())
     rows = [(p.name, f"{p.expected:,}", f"{p.found:,}", "equal" if p.equal else f"{p.differences:,}") for p in parts]
-    typer.echo(common.columns(("PART", "IN TRUTH", "STORED", "DIFFERENCES"), rows))
+    typer.echo(common.columns(("PART", "EXPECTED", "STORED", "DIFFERENCES"), rows))
     for part in parts:
         for what in ("missing", "unexpected", "different"):
             for line in getattr(part, what):
@@ -45,7 +46,7 @@ def verify(
 
 
 def _asked(url: str, what: str) -> dict[str, Any]:
-    """What the simulator tells of itself."""
+    """What the simulator answers about itself."""
     from simulator.settings import CONTROL_HEADER, TOKEN_VARIABLE
 
     try:
@@ -54,7 +55,7 @@ def _asked(url: str, what: str) -> dict[str, Any]:
             answer = http.get(f"{url}/_control/{what}", headers=headers, timeout=10)
         if answer.status_code == 401:
             raise NotConfigured(
-                f"The simulator at {url} does not tell its truth without its token.",
+                f"The simulator at {url} answers this only with its token.",
                 advice=f"Set {TOKEN_VARIABLE} to what the simulator was started with; bin/chartline does for bin/up's.",
             )
         answer.raise_for_status()
@@ -62,6 +63,6 @@ def _asked(url: str, what: str) -> dict[str, Any]:
     except (requests.RequestException, ValueError):
         raise NetworkTrouble(
             f"There is no simulator at {url}.",
-            advice="The truth is known for made-up data only: start it with bin/up or chartline simulate.",
+            advice="Only made-up data can be verified: start the simulator with bin/up or chartline simulate.",
         ) from None
     return told

@@ -1,7 +1,7 @@
 """Gaps of the followed charts: found by the API's own calendar, healed by days.
 
 A gap is a day that the calendar lists and the warehouse lacks (missing) or holds with too few rows (short). A day that
-the calendar lacks is none: it is absent at the source, named and left alone.
+the calendar itself lacks is no gap: it is absent, named and left alone.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Overdue:
-    """A schedule whose newest ranking should be here: the newest day it owes, since when, and what is known of it."""
+    """A schedule whose newest ranking should be here: the newest day that is missing, since when, and why."""
 
     day: date
     due_at: datetime
@@ -49,7 +49,7 @@ class Month:
 class ChartGaps:
     """One followed chart against its calendar, from `first` to `last`. All days are in order of time.
 
-    `begins`: the source's first day, where it has less than is wanted; `busy`: gaps that are being fetched now;
+    `begins`: the calendar's first day, where it has less than is wanted; `busy`: gaps that are being fetched now;
     `failed`: gaps whose last try failed.
     """
 
@@ -72,8 +72,8 @@ class ChartGaps:
 
     @property
     def open(self) -> list[date]:
-        """What is to be healed and nobody is fetching, newest first; what failed before waits behind the rest, so that
-        days that cannot be had do not keep the others from being healed."""
+        """What is to be healed and nobody is fetching, newest first; what failed before comes last, so that days that
+        cannot be fetched do not keep the others from being healed."""
         return sorted({*self.missing, *self.short} - self.busy, key=self.rank, reverse=True)
 
     def rank(self, day: date) -> tuple[bool, date]:
@@ -218,8 +218,8 @@ def overdue(
     now: datetime,
     slack: timedelta,
 ) -> Overdue | None:
-    """The schedule as overdue: the run of its latest interval had its time, and the ranking is neither here nor at
-    work. A chart slower than its schedule owes a ranking only in its own rhythm.
+    """The schedule as overdue: the run of its latest interval had its time, and the ranking is neither stored nor being
+    fetched. A chart slower than its schedule is expected only in its own rhythm.
 
     here: its newest stored day; listed: the calendar's days from then on, in order of time; at_work: its open
     executions; last: gives how the last run of its DAG went.
@@ -247,7 +247,7 @@ def _may_bring(run: Unclosed, day: date) -> bool:
 
 
 def _expected(schedule: Schedule, here: date | None, listed: Sequence[date], newest: date) -> date | None:
-    """The newest day up to `newest` that the chart owes, None when it owes none after what is here."""
+    """The newest day up to `newest` on which a ranking is expected, None when none is expected after what is stored."""
     if here is None:
         return newest
     owed = [day for day in listed if here < day <= newest]
@@ -265,8 +265,8 @@ def _rhythm(schedule: Schedule, here: date) -> Rhythm:
 
 def _why(last: Ended | None, since: datetime, listed: Sequence[date], here: date | None) -> str:
     if last is None or last.started_at < since:
-        return "no run has started since: is its DAG paused, or Airflow's scheduler away?"
+        return "no run has started since: is its DAG paused, or Airflow's scheduler down?"
     ran = f"its run of {last.started_at:%Y-%m-%d %H:%M} ended {last.status}"
     if listed and here and listed[-1] <= here:
-        return f"{ran}; the source lists nothing newer than {listed[-1]}"
+        return f"{ran}; Soundcharts lists nothing newer than {listed[-1]}"
     return f"{ran}: {' '.join(last.error.split())}" if last.error else ran

@@ -115,13 +115,13 @@ def _in_runs(days: Iterable[date], window: int) -> Iterable[tuple[date, ...]]:
 
 
 def find_lost(conn: Connection, state_of: RunState) -> list[tuple[Unclosed, str]]:
-    """The executions whose Airflow run is not at work any more, and why each counts as lost."""
+    """The executions whose Airflow run is no longer running, and why each counts as lost."""
     found = []
     for execution in gaps.unclosed(conn):
         state = state_of(execution.dag_id, execution.run_id)
         if state not in AT_WORK:
-            ended = f"ended as {state} without its report" if state else "does not exist any more"
-            reason = f"Its Airflow run {ended}: a scheduler or worker died, or someone stopped it."
+            ended = f"ended as {state} without its report" if state else "no longer exists"
+            reason = f"Its Airflow run {ended}: a scheduler or worker died, or somebody stopped it."
             found.append((execution, reason))
     return found
 

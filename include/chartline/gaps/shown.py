@@ -22,18 +22,18 @@ def ranges(days: Iterable[date], most: int = 10) -> str:
 
 
 def findings(chart: ChartGaps) -> list[str]:
-    """What is to be said of a chart, a line each; none when it is complete."""
+    """What is wrong with a chart, a line each; none when it is complete."""
     told = [
         f"missing {len(chart.missing)}: {ranges(chart.missing)}" if chart.missing else "",
         f"short {len(chart.short)}: {ranges(chart.short)}" if chart.short else "",
-        f"failed when last asked for {len(chart.failed)}: {ranges(chart.failed)}" if chart.failed else "",
+        f"failed when last fetched {len(chart.failed)}: {ranges(chart.failed)}" if chart.failed else "",
         f"being fetched now {len(chart.busy)}: {ranges(chart.busy)}" if chart.busy else "",
-        f"absent at the source {len(chart.absent)}: {ranges(chart.absent)}" if chart.absent else "",
-        f"wanted from {chart.first}, but the source begins on {chart.begins}" if chart.begins else "",
+        f"absent from the calendar {len(chart.absent)}: {ranges(chart.absent)}" if chart.absent else "",
+        f"wanted from {chart.first}, but Soundcharts begins on {chart.begins}" if chart.begins else "",
         f"overdue since {chart.overdue.due_at:%Y-%m-%d %H:%M}: {chart.overdue.day}; {chart.overdue.reason}"
         if chart.overdue
         else "",
-        "its history is held: what it costs waits for approval" if chart.history_held else "",
+        "its history is held: it waits for approval, for what it costs" if chart.history_held else "",
         "" if chart.is_active else "its schedule is not active",
     ]
     return [line for line in told if line]

@@ -116,7 +116,8 @@ def take_literally(folders: Iterable[Path], env: dict[str, str]) -> None:
 
 
 def pools(rankings: int, fetch: int) -> dict[str, dict[str, object]]:
-    """Airflow's pools as `airflow pools import` reads them. A task whose pool is missing waits for ever, silently."""
+    """Airflow's pools as `airflow pools import` reads them. A task whose pool is missing waits forever, without a
+    message."""
     return {
         "chartline_rankings": _pool(rankings, "Rankings of charts"),
         "chartline_fetch": _pool(fetch, "Metadata and audience of tracks and artists"),

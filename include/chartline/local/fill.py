@@ -40,12 +40,12 @@ def wait_filled(stack: Stack, screen: Screen) -> list[str]:
             if (charts, work) != last:
                 last, since = (charts, work), now
             elif now - since > STANDSTILL:
-                return [f"{chart.slug}: nothing has moved for {STANDSTILL / 60:.0f} minutes." for chart in charts]
+                return [f"{chart.slug}: no progress for {STANDSTILL / 60:.0f} minutes." for chart in charts]
             time.sleep(POLL)
 
 
 def _reasons(stack: Stack, conn: Connection) -> list[str] | None:
-    """None while there is something to wait for; else why charts are not filled (empty: all are)."""
+    """None while a run may still fill a chart; else why charts are not filled (empty: all are)."""
     try:
         dags = {dag["dag_id"]: dag for dag in _dags(stack)}
         if any(_has_work(stack, dag) for dag in dags.values() if not dag["is_paused"]):
@@ -69,7 +69,7 @@ def _why(chart: ChartProgress) -> str:
 
 
 def _in_vain(stack: Stack, chart: ChartProgress, dag: dict[str, Any] | None) -> str | None:
-    """Why this chart's run will not come or not end; None when it may yet."""
+    """Why this chart's run will never begin or never end; None when it may yet."""
     return _missing(stack, chart) if dag is None else _idle(stack, chart, dag)
 
 
@@ -89,7 +89,7 @@ def _idle(stack: Stack, chart: ChartProgress, dag: dict[str, Any]) -> str | None
     runs = stack.airflow.api("GET", f"dags/{dag['dag_id']}/dagRuns", params={"order_by": "-run_after", "limit": 1})
     for run in runs["dag_runs"]:
         where = f"{stack.airflow.web}/dags/{dag['dag_id']}/runs/{run['dag_run_id']}"
-        return f"{chart.slug}: its run ended as {run['state']} and left no account of itself. Its logs: {where}"
+        return f"{chart.slug}: its run ended as {run['state']} without a report. Its logs: {where}"
     return None  # no run yet
 
 

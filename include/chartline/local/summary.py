@@ -17,6 +17,7 @@ from chartline.settings import settings
 from chartline.warehouse import schedules
 from chartline.warehouse.connect import connect
 from chartline.warehouse.reads import progress
+from chartline.wording import counted
 
 
 def addresses(stack: Stack, *, with_password: bool) -> str:
@@ -57,19 +58,19 @@ def report(stack: Stack, *, seconds: float, first: bool) -> list[RenderableType]
 
 def _cost(stack: Stack, recorded: int, needed: dict[str, dict[str, int]] | None, seconds: float) -> str:
     if not stack.simulates:
-        return f"{recorded:,} calls by these charts so far."
+        return f"{counted(recorded, 'call')} for these charts so far."
     made = calls_made(stack)
     if needed is None:
-        return f"The simulator counted {made:,} calls since this start."
+        return f"The simulator has counted {counted(made, 'call')} since this start."
     wanted = sum(sum(counts.values()) for counts in needed.values())
     return (
-        f"Filled in {seconds:.0f} s. Calls made: {made:,}, by the simulator's count. Calls needed: {wanted:,}, by its "
-        "truth."
+        f"Filled in {seconds:.0f} s. Calls made: {made:,}, counted by the simulator. Calls needed: {wanted:,}, "
+        f"worked out from its data."
     )
 
 
 def calls_made(stack: Stack) -> int:
-    """Calls that reached the simulator since it was started: its count, not the client's."""
+    """Calls that reached the simulator since it was started, counted by the simulator itself."""
     return int(stack.simulator_api("GET", "/_control/counts")["total"])
 
 

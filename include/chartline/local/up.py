@@ -28,7 +28,7 @@ WEB_PORT = 8080
 HELP = """\
 Without credentials the data comes from a simulator, and three demo charts are followed. With SOUNDCHARTS_APP_ID and
 SOUNDCHARTS_API_KEY, or SOUNDCHARTS_CLIENT_ID, SOUNDCHARTS_CLIENT_SECRET and SOUNDCHARTS_TEAM_ID, it comes from
-Soundcharts, and what to follow is yours to say: bin/chartline schedules add <chart>.
+Soundcharts, and you choose what to follow: bin/chartline schedules add <chart>.
 
 CHARTLINE_HOME            the folder for all state, default .chartline
 CHARTLINE_PORT            the same as --port
@@ -104,7 +104,7 @@ def _up(home: Path, options: argparse.Namespace) -> int:
 def _stay(stack: Stack, screen: Screen) -> None:
     """Until Ctrl-C, or until a part ends by itself (`ServiceFailed`)."""
     screen.tell("")
-    screen.step(f"Chartline keeps the charts up to date while this runs. Look: {stack.airflow.web}  Stop: Ctrl-C")
+    screen.step(f"Chartline keeps the charts up to date while this runs. Open: {stack.airflow.web}  Stop: Ctrl-C")
     while True:
         time.sleep(2)
         stack.require_alive()

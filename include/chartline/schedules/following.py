@@ -18,6 +18,7 @@ from chartline.schedules.service import Client
 from chartline.settings import Settings
 from chartline.warehouse import schedules
 from chartline.warehouse.connect import Connection
+from chartline.wording import counted
 
 
 def proposed(conn: Connection, slug: str, settings: Mapping[str, Any], client: Client | None = None) -> Schedule:
@@ -39,7 +40,7 @@ def price(
     parts = [estimate_schedule(conn, one, own, look=client, per_minute=per_minute) for one in asked]
     if len(parts) < 2:
         return parts[0] if parts else None
-    return Estimate.together(f"{len(parts)} charts", parts)
+    return Estimate.together(counted(len(parts), "chart"), parts)
 
 
 def would_wait(conn: Connection, proposed: Schedule, cost: Estimate, own: Settings) -> bool:

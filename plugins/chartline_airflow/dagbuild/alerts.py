@@ -1,4 +1,4 @@
-"""`alerts`: looks every five minutes at what is wrong and tells people, from the warehouse alone."""
+"""`alerts`: finds every five minutes what is wrong, from the warehouse alone, and sends alerts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def build() -> DAG:
     dag = DAG(
         DAG_ID,
         schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC", run_immediately=False),
-        description="Notices what is wrong and tells people",
+        description="Finds what is wrong and sends alerts",
         doc_md=docs.ALERTS,
         tags={"chartline", "alerts"},
         default_args=DEFAULT_ARGS | {"retries": 1, "execution_timeout": timedelta(minutes=4)},
@@ -57,7 +57,7 @@ def build() -> DAG:
                 telling.run_succeeded(conn, DAG_ID, channels=ways, base_url=base_url())
                 done = telling.deliver(conn, ways)
                 rows.prune(conn, KEPT_DAYS)
-            log.info("%d told, %d to be tried again, %d given up", done.told, done.failed, done.given_up)
+            log.info("%d sent, %d to be tried again, %d given up", done.told, done.failed, done.given_up)
             if done.next_due is not None and done.next_due < EVERY.total_seconds():
                 raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=max(done.next_due, 1.0)))
             return PokeReturnValue(is_done=True)

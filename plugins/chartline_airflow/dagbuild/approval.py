@@ -24,6 +24,7 @@ from chartline.errors import AskPerson, SkipItem, StopRun
 from chartline.settings import settings
 from chartline.warehouse import schema
 from chartline.warehouse.connect import Connection
+from chartline.wording import noun
 from chartline_airflow.dagbuild import docs, runtime
 from chartline_airflow.notifier import Question, QuestionNotifier, answered
 
@@ -145,7 +146,7 @@ def _name(answer: Mapping[str, Any]) -> str:
 def headline(estimate: Estimate) -> str:
     """One line: what, how many calls, which share of the quota."""
     share = "" if estimate.share is None else f", up to {estimate.share:.0%} of the quota left"
-    return f"{estimate.about}: {estimate.total} calls{share}"
+    return f"{estimate.about}: {estimate.total} {noun(estimate.total.high, 'call')}{share}"
 
 
 def text(estimate: Estimate) -> str:

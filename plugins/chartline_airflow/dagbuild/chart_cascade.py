@@ -86,8 +86,8 @@ PARAMS = {
         False,
         type="boolean",
         title="Only estimate",
-        description="Say what the run would cost and fetch nothing. Only the list of the chart's days is asked for, "
-        "where a day is named that it does not have yet.",
+        description="Say what the run would cost and fetch nothing. Only the calendar is fetched, where it does not "
+        "list a named day.",
     ),
 }
 

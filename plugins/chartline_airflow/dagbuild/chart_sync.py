@@ -154,7 +154,7 @@ def _opener(slug: str) -> Any:
             schedule = schedules.get(conn, slug)
             if schedule is None:
                 raise UnknownChart(
-                    f"{slug} is not followed any more.", advice=f"Follow it with: chartline schedules add {slug}"
+                    f"{slug} is no longer followed.", advice=f"Follow it with: chartline schedules add {slug}"
                 )
             dag_run = context["dag_run"]
             return CascadeAsk.from_schedule(schedule, config, _interval(schedule.grid, dag_run), _due(dag_run))
@@ -183,19 +183,19 @@ def _due(dag_run: Any) -> date | None:
 
 
 def ending(slug: str) -> DAG:
-    """The DAG of a chart that is not followed any more, while runs of it may be at work: it ends them, else Airflow
+    """The DAG of a chart that is no longer followed, while runs of it may be at work: it ends them, else Airflow
     would call them running for ever. It makes no run of its own, and tells nobody: a person removed the chart."""
     dag = DAG(
         domain_schedule.dag_id(slug),
         schedule=None,
-        description="Not followed any more: its runs are ended, then it goes",
+        description="No longer followed: ends its runs, then disappears",
         doc_md=docs.ending(slug),
         tags={"chartline", "removed"},
         default_args=DEFAULT_ARGS | {"retries": 0},
         params=PARAMS,
         is_paused_upon_creation=False,
     )
-    reason = f"{NotFollowed.kind}: {slug} is not followed any more, so this run was ended."
+    reason = f"{NotFollowed.kind}: {slug} is no longer followed, so this run was ended."
     with dag:
 
         @task

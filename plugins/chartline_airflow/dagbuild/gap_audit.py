@@ -1,4 +1,4 @@
-"""`gap_audit`: finds what the followed charts lack and has exactly that fetched, daily and by hand."""
+"""`gap_audit`: finds the gaps of followed charts and has exactly these days fetched, daily and by hand."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from chartline.operating import reparse
 from chartline.schedules import service
 from chartline.settings import settings
 from chartline.warehouse import schedules, schema
+from chartline.wording import counted
 from chartline_airflow.dagbuild import docs, runtime
 from chartline_airflow.dagbuild.approval import EstimateGate, approved_by
 from chartline_airflow.dagbuild.cascade import DEFAULT_ARGS, POOL_RANKINGS, add_form
@@ -68,7 +69,7 @@ def build() -> DAG:
     dag = DAG(
         DAG_ID,
         schedule=CronTriggerTimetable("15 4 * * *", timezone="UTC", run_immediately=False),
-        description="Finds the rankings that followed charts lack, and has them fetched",
+        description="Finds the gaps of followed charts and has them fetched",
         doc_md=docs.GAP_AUDIT,
         tags={"chartline", "gaps"},
         default_args=DEFAULT_ARGS,
@@ -90,7 +91,7 @@ def build() -> DAG:
                 refreshed = healing.refresh_calendars(runtime.connector(), client, charts, settings(), _owner(context))
             log.info("%d calendars looked at, %d calls", len(charts), refreshed.calls)
             for slug, reason in refreshed.failed.items():
-                log.warning("%s: its calendar stands as it was: %s", slug, reason)
+                log.warning("%s: its calendar was not brought up to date: %s", slug, reason)
             return refreshed.failed
 
         @task(trigger_rule=TriggerRule.ALL_DONE)  # what is known can be healed while no calendar is to be had
@@ -218,8 +219,8 @@ def _told(context: Context) -> dict[str, Any]:
 
 
 def _release(conn: Any, held: Iterable[str], by: str) -> list[str]:
-    """Let the past of these charts come; those of which it is so now. by: who approved, or this DAG where it had become
-    small enough for nobody to be asked."""
+    """Let the history of these charts be fetched; returns the charts whose history was still held. by: who approved, or
+    this DAG where it had become small enough for nobody to be asked."""
     released = []
     for slug in held:
         try:
@@ -229,7 +230,7 @@ def _release(conn: Any, held: Iterable[str], by: str) -> list[str]:
         else:
             released.append(slug)
     shown = reparse.ask(None, reparse.waiting) if released else ""
-    log.info("The past of %s is free to come. %s", ", ".join(released) or "no chart", shown)
+    log.info("The history of %s is approved and will be fetched. %s", ", ".join(released) or "no chart", shown)
     return released
 
 
@@ -245,11 +246,13 @@ def _cost_of_healing(context: Context) -> Estimate | None:
     limit = runtime.per_minute()
     with runtime.warehouse() as conn:
         costs = [estimate_days(conn, slug, days, settings(), per_minute=limit) for slug, days in days_of.items()]
-    return Estimate.together(f"Healing {sum(map(len, days_of.values()))} days of {len(costs)} charts", costs)
+    return Estimate.together(
+        f"Healing {counted(sum(map(len, days_of.values())), 'day')} of {counted(len(costs), 'chart')}", costs
+    )
 
 
 def _cost_of_histories(context: Context) -> Estimate | None:
-    """What the pasts that are held would cost; None when there are none. Raises AirflowSkipException."""
+    """What the histories that are held would cost; None when there are none. Raises AirflowSkipException."""
     held = _told(context).get("held", [])
     if not held:
         return None
@@ -258,14 +261,14 @@ def _cost_of_histories(context: Context) -> Estimate | None:
     with runtime.warehouse() as conn:
         found = [schedule for slug in held if (schedule := schedules.get(conn, slug))]
         costs = [estimate_schedule(conn, schedule, settings(), per_minute=limit) for schedule in found]
-    return Estimate.together(f"The past of {', '.join(held)}", costs) if costs else None
+    return Estimate.together(f"The history of {', '.join(held)}", costs) if costs else None
 
 
 def _ask_once(context: Context, gate: str) -> None:
     """Leave it be while a person has yet to answer an earlier audit: the same is not asked, nor done, twice."""
     ti: Any = context["ti"]
     if ti.get_ti_count(dag_id=DAG_ID, task_ids=[gate], states=["awaiting_input"]):
-        raise AirflowSkipException("An earlier audit's question is still open: see Required actions.")
+        raise AirflowSkipException("An earlier audit still waits for an answer: see Required actions.")
 
 
 def _plan(context: Context) -> list[dict[str, Any]]:
@@ -301,14 +304,16 @@ def _report(context: Context) -> dict[str, Any]:
 def _lines(told: dict[str, Any]) -> Iterator[str]:
     """The report, for people."""
     counts = told.get("counts", {})
-    yield f"{told.get('charts', 0)} charts: " + ", ".join(f"{name} {count}" for name, count in counts.items())
+    yield f"{counted(told.get('charts', 0), 'chart')}: " + ", ".join(
+        f"{name} {count}" for name, count in counts.items()
+    )
     for slug, findings in told.get("findings", {}).items():
         for line in findings:
             yield f"{slug}: {line}"
     for slug, reason in told.get("left_alone", {}).items():
         yield f"{slug}: its gaps are left alone: {reason}"
     for slug, days in told.get("left", {}).items():
-        yield f"{slug}: {days} days are left for the next audit"
+        yield f"{slug}: left for the next audit: {counted(days, 'day')}"
     for run, reason in told.get("lost", {}).items():
         yield f"lost: {run}: {reason}"
     for slug, reason in told.get("refused", {}).items():
@@ -316,8 +321,8 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
     for slug, reason in told.get("calendars_failed", {}).items():
         yield f"{slug}: its calendar could not be brought up to date: {reason}"
     for run, days in told.get("triggered", {}).items():
-        yield f"healing: {run}: {len(days)} days, {days[-1]} to {days[0]}"
+        yield f"healing: {run}: {counted(len(days), 'day')}, {days[-1]} to {days[0]}"
     if told.get("not_triggered"):
-        yield f"{told['not_triggered']} runs that would heal were not triggered"
+        yield f"healing runs that were not triggered: {told['not_triggered']}"
     for slug in told.get("released", []):
-        yield f"{slug}: its past was approved and comes now"
+        yield f"{slug}: its history was approved and is being fetched"

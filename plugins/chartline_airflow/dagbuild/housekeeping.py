@@ -1,4 +1,4 @@
-"""`housekeeping`: what keeps the warehouse in shape, daily."""
+"""`housekeeping`: removes what is old and prepares what is coming, daily."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def build() -> DAG:
     dag = DAG(
         DAG_ID,
         schedule=CronTriggerTimetable("30 3 * * *", timezone="UTC", run_immediately=False),
-        description="Old raw answers go, the coming months' partitions come, past calls are summed up",
+        description="Removes old raw answers, makes the coming months' partitions, sums up past calls",
         doc_md=docs.HOUSEKEEPING,
         tags={"chartline", "housekeeping"},
         default_args=DEFAULT_ARGS,

@@ -1,4 +1,4 @@
-"""The app: every router of Chartline below one guard, one way to tell what is wrong, one policy for browsers."""
+"""The app: every router of Chartline below one guard, one format for errors, one policy for browsers."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ HEADERS = {
     "cache-control": "no-store",
 }
 """Of an answer that does not say otherwise itself, as the static files do. Nothing else is kept by a browser or a
-proxy: what is told is for one person, and true now."""
+proxy: an answer is for one person, and true now."""
 
 
 def create_app() -> FastAPI:

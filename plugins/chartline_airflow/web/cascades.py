@@ -1,4 +1,4 @@
-"""Starting runs of charts that nobody needs to follow, healing and retrying: one of a kind at a time, as the person."""
+"""Starts runs of any chart, healing and retries: one of each kind at a time, with the rights of the person."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from chartline.warehouse import changes, schedules
 from chartline.warehouse import schedules as warehouse_schedules
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import charts
+from chartline.wording import counted
 from chartline_airflow.web import starting
 from chartline_airflow.web.access import Person
 from chartline_airflow.web.airflow_api import Airflow
@@ -45,7 +46,7 @@ class Started(BaseModel):
 def fill(
     conn: Connection, airflow: Airflow, chart_id: int, slug: str, config: dict[str, Any], person: Person
 ) -> Started:
-    """Fetch a chart's ranking with all that follows, whether anybody follows it or not.
+    """Fetch a chart's ranking with its tracks, artists and audience, whether the chart is followed or not.
 
     config: as of `chart_cascade`, without the chart. A followed chart that is asked for nothing that its schedule does
     not say runs by its own DAG, unless that is paused, quarantined or not read yet. Raises BadInput, `Problem` 409 with
@@ -116,8 +117,10 @@ def _none_on_demand(airflow: Airflow, slug: str) -> None:
 
 def _told(conn: Connection, chart_id: int, run: Run, how: str) -> Started:
     tracks = charts.track_count(conn, chart_id)
-    known = f"{tracks} tracks of its newest ranking are here" if tracks else "nothing of it is here yet"
-    return Started(message=f"A run of {run.chart} is started {how}; {known}.", tracks_count=tracks, **run.model_dump())
+    known = (
+        f"{counted(tracks, 'track')} of its newest ranking stored already" if tracks else "nothing of it is stored yet"
+    )
+    return Started(message=f"A run of {run.chart} has started {how}; {known}.", tracks_count=tracks, **run.model_dump())
 
 
 def may_use_own_dag(conn: Connection, slug: str, of: str) -> bool:

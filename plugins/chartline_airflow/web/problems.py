@@ -1,7 +1,7 @@
-"""What is wrong, as `application/problem+json` (RFC 9457), for every error of the app.
+"""Errors as `application/problem+json` (RFC 9457), for every error of the app.
 
 `errors` names each field of the request that is wrong, with the reason. No text holds a secret: those of named
-failures never do, and of anything else only its kind is told.
+failures never do, and of any other error only its kind is shown.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ SCHEMAS: dict[int | str, dict[str, Any]] = {
     }
     for status in (401, 403, 404, 409, 412, 413, 415, 422, 428, 502, 503)
 }
-"""What each route may answer besides the good."""
+"""The errors that each route may answer with."""
 
 
 class Problem(Exception):
@@ -212,7 +212,7 @@ def _database(request: Request, error: Exception) -> JSONResponse:
     told = str(error).partition("\n")[0]  # what follows quotes the row
     log.warning("%s %s: %s: %s", request.method, request.url.path, type(error).__name__, told)
     if isinstance(error, psycopg.OperationalError):
-        detail = "The warehouse did not answer this in time, or went away."
+        detail = "The warehouse did not answer in time, or the connection was lost."
         return Problem(503, detail, kind="warehouse_unavailable", headers={"Retry-After": "10"}).response
     return _failed()
 
@@ -228,4 +228,6 @@ def _unforeseen(request: Request, error: Exception) -> JSONResponse:
 
 
 def _failed() -> JSONResponse:
-    return Problem(500, "This failed. The reason is in the log of Airflow's web server.", kind="error").response
+    return Problem(
+        500, "This failed for an unexpected reason, which is in the log of Airflow's web server.", kind="error"
+    ).response

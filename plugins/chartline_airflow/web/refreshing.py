@@ -1,6 +1,6 @@
 """A track's or artist's audience as its routes and pages give it: what is stored, how old it is, what a refresh costs.
 
-To look starts nothing. A refresh is asked for by POST, within what the settings allow the person.
+Reading starts nothing. A refresh is asked for by POST, within what the settings allow the person.
 """
 
 from __future__ import annotations
@@ -37,8 +37,10 @@ class SpanQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
-    first: Day | None = Field(None, alias="from", description="first day, YYYY-MM-DD; by default some periods back")
-    last: Day | None = Field(None, alias="to", description="last day; by default today")
+    first: Day | None = Field(
+        None, alias="from", description="first day, YYYY-MM-DD; default: 90 days, 53 weeks or 24 months back"
+    )
+    last: Day | None = Field(None, alias="to", description="last day; default: today")
 
 
 class PositionsQuery(PageQuery, SpanQuery):
@@ -50,7 +52,9 @@ class PositionsQuery(PageQuery, SpanQuery):
 class AudienceQuery(SpanQuery):
     """Which platforms, days and periods."""
 
-    platforms: list[Text] = Field([], max_length=50, description="several, or one with commas; by default the usual")
+    platforms: list[Text] = Field(
+        [], max_length=50, description="may be given several times, or once with commas; default: the usual platforms"
+    )
     resolution: Resolution = Field("day", description="one value a day, or the last one of each week or month")
 
     def codes(self, kind: Kind) -> tuple[str, ...]:
@@ -103,7 +107,7 @@ def start(conn: Connection, airflow: Airflow, kind: Kind, uuid: UUID, body: Refr
     """Refresh what is due, or with `force` all, as that person. Raises NotAllowed, and Problem: 403, 404, 409 with the
     run at work."""
     if body.force and not person.may_edit:
-        raise Problem(403, "To fetch again what is fresh you must be allowed to edit DAGs.", kind="may_not_edit")
+        raise Problem(403, "Only a person who may edit DAGs can fetch again what is still fresh.", kind="may_not_edit")
     codes = refresh.chosen(kind, _split(body.platforms))
     known(conn, kind, uuid)
     starting.must_be_ready(airflow, DAG_ID)
@@ -112,7 +116,7 @@ def start(conn: Connection, airflow: Airflow, kind: Kind, uuid: UUID, body: Refr
     told, begun = refresh.ask(conn, kind, str(uuid), ages, _asker(person), now, settings(), force=body.force)
     if told.state == "running":
         run = {"dag_id": told.dag_id, "run_id": told.run_id}
-        raise Problem(409, "A run is fetching this audience already.", kind="running", run=run)
+        raise Problem(409, "A run is already fetching this audience.", kind="running", run=run)
     if told.state == "put_off":
         raise Problem(409, told.reason, kind="put_off")
     if begun is not None:

@@ -71,15 +71,15 @@ def under_way(slug: str, of: str, run: dict[str, Any]) -> Problem:
     told = Run(chart=slug, dag_id=of, run_id=run["dag_run_id"], state=run["state"])
     return Problem(
         409,
-        f"A run of {slug or of} is under way.",
+        f"A run of {slug or of} is running.",
         kind="runs_already",
-        advice="Wait for its end.",
+        advice="Wait until it ends.",
         run=told.model_dump(),
     )
 
 
 def must_be_ready(airflow: Airflow, dag_id: str) -> None:
-    """Raises `Problem` 409 where Airflow has not read the DAG yet, or it is paused: a run would only wait."""
+    """Raises `Problem` 409 where Airflow has not read the DAG yet, or it is paused: a new run would only wait."""
     try:
         dag = airflow.dag(dag_id)
     except Problem as refused:
@@ -95,7 +95,7 @@ def must_be_ready(airflow: Airflow, dag_id: str) -> None:
     if dag["is_paused"]:
         raise Problem(
             409,
-            f"The DAG {dag_id} is paused in Airflow: a run would only wait.",
+            f"The DAG {dag_id} is paused in Airflow: a new run would only wait.",
             kind="dag_paused",
             advice="Switch it on in Airflow's list of DAGs, then try again.",
         )

@@ -89,8 +89,8 @@ def test_offline_nothing_is_asked(say: Say, simulator: Any) -> None:
         (["day", "--from", "2026-03-10", "--to", "2026-03-09"], "from: 2026-03-10 lies after the end, 2026-03-09."),
         (["day", "--from", "2026-03-10", "--to", str(LATER)], f"to: {LATER} lies in the future"),
         (["day", "--from", str(LATER)], f"from: {LATER} lies in the future"),
-        (["day", "--to", "2026-03-09"], "to: goes with --from."),
-        (["day", "--from", "2026-03-10", "--history-days", "3"], "history_days: goes without --from"),
+        (["day", "--to", "2026-03-09"], "to: needs --from."),
+        (["day", "--from", "2026-03-10", "--history-days", "3"], "history_days: cannot go with --from"),
         (["day", "--history-days", "0"], "history_days: Input should be greater than or equal to 1"),
         (["day", "--history-days", "4000"], "history_days: Input should be less than or equal to 3650"),
     ],
@@ -130,7 +130,7 @@ def test_a_large_past_is_held_until_it_is_approved(
     assert code == 0
     assert "all calls" in out
     assert held(conn) == {CHART: waits}
-    assert ("The new days come, the past waits." in out) is waits
+    assert ("New days are fetched, the history waits for approval." in out) is waits
     assert ("trigger gap_audit" in out) is waits
 
 
@@ -146,7 +146,7 @@ def test_the_past_that_a_change_asks_for_is_held_too(
     assert "all calls" not in say("schedules", "change", CHART, "--history-days", "100")[1]
     assert held(conn) == {CHART: False}
     out = say("schedules", "change", CHART, "--sync-historical-data")[1]
-    assert "The new days come, the past waits." in out
+    assert "New days are fetched, the history waits for approval." in out
     assert held(conn) == {CHART: True}
 
 
@@ -165,5 +165,5 @@ def test_what_a_file_asks_for_is_one_work(say: Say, conn: psycopg.Connection[Any
     assert "3 CHARTS" in dry
     assert held(conn) == {}
     out = say("schedules", "apply", str(file))[1]
-    assert "The new days come, the past waits." in out
+    assert "New days are fetched, the history waits for approval." in out
     assert held(conn) == dict.fromkeys(slugs, True)

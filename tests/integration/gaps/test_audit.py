@@ -188,7 +188,7 @@ def test_a_source_that_has_nothing_newer_is_said_to(conn: Conn) -> None:
     executions.close(conn, execution.id, "partial", None)
     overdue = audited(conn).overdue
     assert overdue
-    assert "the source lists nothing newer than 2026-11-18" in overdue.reason
+    assert "Soundcharts lists nothing newer than 2026-11-18" in overdue.reason
 
 
 def test_a_weekly_chart_looked_at_daily_owes_a_ranking_a_week(conn: Conn) -> None:

@@ -124,7 +124,7 @@ def test_the_refresh_of_an_audience_is_retried_by_its_own_dag(
     )
     answer = editor.post(f"executions/{execution}/retry/")
     assert answer.status_code == 202, answer.text
-    assert answer.json()["message"] == "A run of audience_refresh is started as it was asked before."
+    assert answer.json()["message"] == "A run of audience_refresh has started as it was asked before."
     assert airflow.triggered[0]["conf"] == {"tracks": [TRACK]}
     assert conn.execute("select action, subject from change_log").fetchall() == [("run.retry", "audience_refresh")]
-    assert editor.post(f"executions/{execution}/retry/").json()["detail"] == "A run of audience_refresh is under way."
+    assert editor.post(f"executions/{execution}/retry/").json()["detail"] == "A run of audience_refresh is running."

@@ -234,7 +234,7 @@ def test_a_refresh_is_offered_with_its_cost_to_those_who_may(
     until("the request", lambda: len(server.changes()) == 1)
     assert not tabs.usable("#actions button")
     server.let_go()
-    until("the run", lambda: tabs.says("A refresh is under way."))
+    until("the run", lambda: tabs.says("A refresh is running."))
     assert len(airflow.triggered) == 1
     assert tabs.driver.find_elements(By.CSS_SELECTOR, "#actions button") == []
     tabs.shown("refresh-under-way")
@@ -310,3 +310,18 @@ def test_another_sites_page_starts_nothing(
     assert airflow.triggered == []
     assert conn.execute("select count(*) from chartline.refresh_booking").fetchone() == (0,)
     assert conn.execute("select action from chartline.change_log").fetchall() == [("schedule.add",)]
+
+
+def test_a_number_and_its_noun_agree(server: Server, tabs: Tabs) -> None:
+    """1 week and 2 weeks, never 1 weeks."""
+    tabs.open("charts/")
+    counted = """const done = arguments[0];
+        import(new URL("../static/format.js", location)).then(({ counted, countedRange }) => done([
+            counted(1, "week"), counted(2, "week"), counted(0, "week"), counted(1200, "entry", "entries"),
+            counted(null, "week"),
+            countedRange({ low: 1, high: 1 }, "call"), countedRange({ low: 0, high: 1 }, "call"),
+        ]))"""
+    assert tabs.driver.execute_async_script(counted) == [
+        *("1 week", "2 weeks", "0 weeks", "1,200 entries", "–"),
+        *("1 call", "0 to 1 calls"),
+    ]

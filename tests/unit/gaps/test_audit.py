@@ -107,8 +107,8 @@ def test_findings_say_all_that_is_wrong_and_nothing_of_a_complete_chart() -> Non
     assert "missing 1: 2026-01-01" in told
     assert "short 1: 2026-01-02" in told
     assert "being fetched now 1: 2026-01-01" in told
-    assert "absent at the source 1: 2026-01-03" in told
-    assert "the source begins on 2026-01-10" in told
+    assert "absent from the calendar 1: 2026-01-03" in told
+    assert "Soundcharts begins on 2026-01-10" in told
     assert "overdue since 2026-01-02 04:15: 2026-01-01; its run ended failed" in told
     assert "held" in told
     assert "not active" in told

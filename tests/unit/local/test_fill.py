@@ -137,4 +137,4 @@ def test_one_in_vain_does_not_hide_the_others(airflow: Airflow, wait: Any) -> No
 def test_a_standstill_ends_it(airflow: Airflow, wait: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     airflow.add(run="running")
     monkeypatch.setattr(fill, "STANDSTILL", -1.0)
-    assert wait([chart(status="running")]) == ["top: nothing has moved for -0 minutes."]
+    assert wait([chart(status="running")]) == ["top: no progress for -0 minutes."]

@@ -14,6 +14,7 @@ from chartline.operating.executions import ExecutionDetail, ExecutionLine, Nothi
 from chartline.settings import settings
 from chartline.warehouse.reads import executions
 from chartline.warehouse.reads.executions import Wanted
+from chartline.wording import counted
 from chartline_airflow.web import cascades, problems
 from chartline_airflow.web.access import Editor, Reader
 from chartline_airflow.web.airflow_api import AirflowApi
@@ -159,9 +160,9 @@ def retry_execution(execution: Id, conn: Warehouse, airflow: AirflowApi, person:
     except NothingToRetry as nothing:
         raise Problem(409, nothing.what, kind=nothing.kind, advice=nothing.advice) from None
     run = cascades.again(conn, airflow, row.chart_slug, asked.dag_id, asked.config, person)
-    what = f"for {asked.items} items that failed" if asked.items else "as it was asked before"
+    what = f"for {counted(asked.items, 'item')} that failed" if asked.items else "as it was asked before"
     return Retried(
-        message=f"A run of {row.chart_slug or row.dag_id} is started {what}.",
+        message=f"A run of {row.chart_slug or row.dag_id} has started {what}.",
         execution=row.id,
         items=asked.items,
         config=asked.config,

@@ -1,4 +1,4 @@
-// One artist: metadata, places of the tracks, audience, tracks.
+// One artist: metadata, positions of the tracks, audience, tracks.
 
 import { get, part, subject } from "./api.js";
 import { byId, fill, h } from "./dom.js";
@@ -26,20 +26,20 @@ function show(artist) {
       ["Born", artist.birth_date && dated(artist.birth_date, artist.birth_date_precision)],
       ["ISNI", artist.isni],
       ["IPI", artist.ipi],
-      ["Tracks here", number(artist.tracks)],
+      ["Tracks stored", number(artist.tracks)],
       ["Metadata", artist.metadata_at && `${fromNow(artist.metadata_at)}, ${time(artist.metadata_at)} UTC`],
     ]),
     artist.biography && [h("h3", {}, "Biography"), h("p.text", {}, artist.biography)],
   );
 }
 
-const places = () =>
+const stood = () =>
   load("positions", async () => {
     const { items } = await get(`${own}positions/`, {
       from: shift(today(), -Number(byId("span").elements.days.value)),
     });
     return [
-      positions(items, "Best place of any track on the charts that are followed"),
+      positions(items, "Best position of any track on the followed charts"),
       items.length > 0 &&
         table(
           "Charts with tracks of this artist",
@@ -81,7 +81,7 @@ const tracks = paged(
 
 try {
   show(await get(own));
-  places();
+  stood();
   audience("artists", ({ platforms }) =>
     platforms.flatMap(({ platform, metrics }) =>
       metrics.map(({ metric, points }) => ({
@@ -91,7 +91,7 @@ try {
     ),
   ).draw();
   tracks.draw();
-  byId("span").addEventListener("change", places);
+  byId("span").addEventListener("change", stood);
 } catch (error) {
   for (const section of document.querySelectorAll("main section")) section.hidden = true;
   fill("by", failure(error));

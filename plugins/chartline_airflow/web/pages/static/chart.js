@@ -2,7 +2,7 @@
 
 import { get, mayEdit, page, part, Refused, send, subject } from "./api.js";
 import { byId, fill, h } from "./dom.js";
-import { day, duration, fromNow, number, time, words } from "./format.js";
+import { counted, day, duration, fromNow, number, time, words } from "./format.js";
 import { runTable } from "./runtable.js";
 import { price, read, show, write } from "./settings.js";
 import {
@@ -52,10 +52,10 @@ async function head() {
     tile(
       "Complete",
       rate(chart.completeness),
-      chart.listed === null ? "" : `${number(chart.missing)} of ${number(chart.listed)} days missing`,
+      chart.listed === null ? "" : `${number(chart.missing)} of ${counted(chart.listed, "day")} missing`,
     ),
-    tile("Newest ranking", day(chart.newest), chart.entries === null ? "" : `${number(chart.entries)} places`),
-    tile("Success", rate(chart.success_rate), `of ${number(chart.runs)} runs`),
+    tile("Newest ranking", day(chart.newest), chart.entries === null ? "" : counted(chart.entries, "entry", "entries")),
+    tile("Success", rate(chart.success_rate), `of ${counted(chart.runs, "run")}`),
     tile(
       "Last run",
       chart.last_run ? fromNow(chart.last_run.started_at) : "never",
@@ -69,8 +69,8 @@ function buttons() {
   fill(
     "actions",
     schedule && action("Sync now", () => start("sync/trigger/", "Sync"), { kind: "primary" }),
-    action("Fill cascade", cascade, { title: "Fetch the latest ranking with all tracks, artists and audience" }),
-    schedule && action("Heal gaps", heal, { title: "Fetch the days that the source has and the warehouse lacks" }),
+    action("Fill cascade", cascade, { title: "Fetch the latest ranking with all its tracks, artists and audience" }),
+    schedule && action("Heal gaps", heal, { title: "Fetch the days that Soundcharts has and the warehouse lacks" }),
   );
 }
 
@@ -81,7 +81,7 @@ async function start(path, name, find) {
   try {
     const run = await send("POST", path, path === "sync/trigger/" ? { chart: subject } : {});
     follow(name, find ? () => find(began) : () => byRun(run.run_id));
-    return run.message ?? `${name} is started: ${run.run_id}.`;
+    return run.message ?? `${name} has started: ${run.run_id}.`;
   } catch (error) {
     const running = error.body?.run?.run_id;
     if (error.status === 409 && running) follow(name, () => byRun(running));
@@ -99,7 +99,7 @@ async function cascade() {
   const said_ = h(
     "p",
     {},
-    "The latest ranking is fetched with the metadata and audience of its tracks and artists. What is fresh is not fetched again.",
+    "Fetches the latest ranking with the metadata and audience of its tracks and artists. What is still fresh is not fetched again.",
   );
   if (!(await confirmed("Fill cascade", said_, "Fill cascade"))) return "";
   return start(`${own}trigger-cascade/`, "Cascade");
@@ -111,7 +111,7 @@ async function heal() {
   const list = h(
     "p",
     {},
-    `${number(days.length)} day${days.length > 1 ? "s are" : " is"} fetched again: ${days.slice(0, 12).join(", ")}${days.length > 12 ? " and more" : ""}.`,
+    `${counted(days.length, "day")} will be fetched: ${days.slice(0, 12).join(", ")}${days.length > 12 ? " and more" : ""}.`,
   );
   if (!(await confirmed("Heal gaps", list, "Heal gaps"))) return "";
   return start(`${own}heal/`, "Healing", since);
@@ -154,7 +154,7 @@ function follow(name, find) {
           h(
             "p.note.warn",
             {},
-            `No run has begun within ${PATIENCE / 60} minutes: there is nothing to do, or Airflow is busy.`,
+            `No run has begun within ${PATIENCE / 60} minutes: either there is nothing to do, or Airflow is busy.`,
           ),
         );
       following = run?.status === "running" || (!run && Date.now() - began <= PATIENCE * 1000);
@@ -179,7 +179,7 @@ function outcome(run) {
   return h(
     `p.note.${tone}`,
     {},
-    `The run is ${run.status}: ${number(run.rankings_created)} rankings, ${number(run.entries_stored)} places, ${number(run.audience_points)} audience values, ${number(run.calls)} calls, ${duration(run.seconds)}. `,
+    `The run is ${run.status}: ${counted(run.rankings_created, "ranking")}, ${counted(run.entries_stored, "entry", "entries")}, ${counted(run.audience_points, "audience value")}, ${counted(run.calls, "call")}, ${duration(run.seconds)}. `,
     run.error,
     " ",
     h("a", { href: page("runs", run.id) }, "Details"),
@@ -240,20 +240,23 @@ const days = {
           one.day,
           unasked(one)
             ? { state: "unasked", text: said("unasked") }
-            : { state: one.state, text: `${said(one.state)}${one.entries ? `, ${one.entries} places` : ""}` },
+            : {
+                state: one.state,
+                text: `${said(one.state)}${one.entries ? `, ${counted(one.entries, "entry", "entries")}` : ""}`,
+              },
         ]),
       );
       const { stored, short, missing, absent } = wanted.wanted ?? calendar.counts;
       const of = wanted.wanted
-        ? `Of what the settings ask for, ${wanted.wanted_first} to ${wanted.wanted_last}`
-        : `Of ${calendar.year}`;
+        ? `In the days that the settings ask for, ${wanted.wanted_first} to ${wanted.wanted_last}`
+        : `In ${calendar.year}`;
       return [
         year(String(calendar.year), told, (chosen) => ranking(chosen), shown),
         legend(),
         h(
           "p.soft",
           {},
-          `${of}: ${number(stored)} days stored, ${number(short)} short, ${number(missing)} missing, ${number(absent)} not at the source.`,
+          `${of}: ${counted(stored, "day")} stored, ${number(short)} short, ${number(missing)} missing, ${number(absent)} not in Soundcharts.`,
         ),
       ];
     }),
@@ -261,13 +264,13 @@ const days = {
 
 // -- ranking ---------------------------------------------------------------------------------------------------
 
-const UNITS = { DOC: "days", WOC: "weeks", MOC: "months" };
+const UNITS = { DOC: "day", WOC: "week", MOC: "month" };
 const MOVES = { new: "new", re_entry: "re-entry", up: "▲", down: "▼", same: "=", unknown: "" };
 
 function movement({ move, places }) {
   if (move === "new" || move === "re_entry") return badge(move === "new" ? "running" : "partial", MOVES[move]);
   const text = `${MOVES[move]}${places ? ` ${number(Math.abs(places))}` : ""}`;
-  const heard = { up: `up ${places}`, down: `down ${-places}`, same: "same place", unknown: "not known" }[move];
+  const heard = { up: `up ${places}`, down: `down ${-places}`, same: "same position", unknown: "not known" }[move];
   return h(`span${move === "up" ? ".up" : move === "down" ? ".down" : ".soft"}`, { ariaLabel: heard }, text);
 }
 
@@ -285,7 +288,7 @@ async function ranking(asked) {
     } catch (error) {
       if (error.status !== 404) throw error;
       byId("of-day").elements.day.value = asked ?? "";
-      return empty(asked ? `No ranking of ${asked} is stored.` : "No ranking is stored yet.");
+      return empty(asked ? `No ranking is stored for ${asked}.` : "No ranking is stored yet.");
     }
     shown = found.day;
     byId("of-day").elements.day.value = found.day;
@@ -302,14 +305,14 @@ async function ranking(asked) {
         h(
           "p.note.warn",
           {},
-          `This ranking is short: ${number(found.total)} of ${number(found.source_total)} places are here. Heal gaps fetches it again.`,
+          `This ranking is short: only ${number(found.total)} of ${counted(found.source_total, "entry", "entries")} are stored. Heal gaps fetches it again.`,
         ),
-      places(found),
+      entries(found),
       found.left.length > 0 &&
         h(
           "details",
           {},
-          h("summary", {}, `${number(found.left_total)} left since ${found.before}`),
+          h("summary", {}, `${counted(found.left_total, "track")} left since ${found.before}`),
           table(
             "Tracks that left",
             [
@@ -324,7 +327,7 @@ async function ranking(asked) {
   });
 }
 
-function places(found) {
+function entries(found) {
   const metric = found.items.some((one) => one.metric !== null);
   const list = h("div", {}, rows(found.items, metric));
   let next = found.next_offset;
@@ -342,26 +345,26 @@ function places(found) {
             if (!next) more.remove();
           }),
       },
-      "More places",
+      "More entries",
     );
   return [list, more];
 }
+
+const timeOnChart = ({ time_on_chart: time, time_on_chart_unit: unit }) =>
+  UNITS[unit] ? counted(time, UNITS[unit]) : `${number(time)} ${words(unit ?? "")}`;
 
 const rows = (items, metric) =>
   table(
     "The ranking",
     [
-      { name: "Place", kind: "number", cell: (one) => h("strong", {}, number(one.position)) },
+      { name: "Position", kind: "number", cell: (one) => h("strong", {}, number(one.position)) },
       { name: "Move", cell: movement },
       { name: "Track", cell: (one) => trackLink(one.track, one.name) },
       { name: "Artists", cell: by },
       {
         name: "On chart",
         kind: "number",
-        cell: (one) =>
-          one.time_on_chart === null
-            ? "–"
-            : `${number(one.time_on_chart)} ${UNITS[one.time_on_chart_unit] ?? words(one.time_on_chart_unit ?? "")}`,
+        cell: (one) => (one.time_on_chart === null ? "–" : timeOnChart(one)),
       },
       ...(metric
         ? [{ name: words(chart?.metric_type || "metric"), kind: "number", cell: (one) => number(one.metric) }]
@@ -458,7 +461,7 @@ byId("remove")?.addEventListener("click", ({ currentTarget }) =>
     if (
       !(await confirmed(
         "Stop following",
-        h("p", {}, `${chart.name} is followed no longer. What was stored of it stays.`),
+        h("p", {}, `${chart.name} will no longer be followed. What is stored of it stays.`),
         "Stop following",
         { danger: true },
       ))
@@ -471,7 +474,7 @@ byId("remove")?.addEventListener("click", ({ currentTarget }) =>
     }
     await head();
     await Promise.all([settings(), changes.draw()]);
-    return "Nobody follows this chart any more; what was stored of it stays.";
+    return "The chart is no longer followed; what is stored of it stays.";
   }),
 );
 
@@ -493,7 +496,7 @@ const changes = paged(
       "Changes",
       [
         { name: "When", kind: "short", cell: (one) => time(one.at) },
-        { name: "Who", cell: (one) => one.who || "not said" },
+        { name: "Who", cell: (one) => one.who || "not known" },
         { name: "What", kind: "short", cell: (one) => words(one.action.replace(".", " ")) },
         { name: "Before", cell: (one) => text(one.before) },
         { name: "After", cell: (one) => text(one.after) },

@@ -2,7 +2,7 @@
 
 import { get, mayEdit, Refused, send } from "./api.js";
 import { byId, fill, h } from "./dom.js";
-import { day, fromNow, number, time } from "./format.js";
+import { counted, day, fromNow, number, time } from "./format.js";
 import { price, read, show, write } from "./settings.js";
 import {
   accept,
@@ -61,7 +61,7 @@ const followed = paged(
         ...(mayEdit ? [{ name: "", head: everyone(items), cell: (one) => box(one) }] : []),
         {
           name: "Chart",
-          cell: (one) => h("div", {}, chartLink(one.slug, one.name), h("br"), h("small", {}, place(one))),
+          cell: (one) => h("div", {}, chartLink(one.slug, one.name), h("br"), h("small", {}, below(one))),
         },
         {
           name: "State",
@@ -70,7 +70,7 @@ const followed = paged(
               "div",
               {},
               badge(one.state),
-              one.history_held && badge("held", "past held"),
+              one.history_held && badge("held", "history held"),
               one.reason && h("small", {}, h("br"), one.reason),
             ),
         },
@@ -111,10 +111,7 @@ const followed = paged(
     );
   },
   {
-    none: [
-      "No followed chart is like that. ",
-      h("button", { type: "button", onclick: all }, "Search the whole catalogue"),
-    ],
+    none: ["No followed chart matches. ", h("button", { type: "button", onclick: all }, "Search the whole catalogue")],
   },
 );
 
@@ -129,7 +126,7 @@ const others = paged(
   () => ({ ...asked(), state: "not_followed", sort: asked().sort === "platform" ? "platform" : "name" }),
   (items) =>
     table(
-      "Charts nobody follows",
+      "Charts that are not followed",
       [
         {
           name: "Chart",
@@ -145,11 +142,11 @@ const others = paged(
       ],
       items,
     ),
-  { none: "No chart of the catalogue is like that." },
+  { none: "No chart of the catalogue matches." },
 );
 
 const where = (one) => [one.city_name, one.country_name].filter(Boolean).join(", ") || "worldwide";
-const place = (one) => `${one.platform}, ${where(one)}${one.newest ? `, newest ${day(one.newest)}` : ""}`;
+const below = (one) => `${one.platform}, ${where(one)}${one.newest ? `, newest ${day(one.newest)}` : ""}`;
 const draw = () => (filter.elements.state.value === "not_followed" ? others : followed).restart();
 
 filter.addEventListener("submit", (event) => {
@@ -175,10 +172,10 @@ async function choices() {
 // -- several at once -------------------------------------------------------------------------------------------
 
 const BULK = {
-  trigger: ["Sync now", "A run of each of these charts is started."],
+  trigger: ["Sync now", "Starts a run of each of these charts."],
   activate: ["Activate", "These charts will run by themselves."],
   deactivate: ["Deactivate", "These charts will run only by hand."],
-  remove: ["Stop following", "These charts are followed no longer. What was stored of them stays."],
+  remove: ["Stop following", "These charts will no longer be followed. What is stored of them stays."],
 };
 
 function box(one) {
@@ -199,7 +196,7 @@ function everyone(items) {
   return h("input", {
     type: "checkbox",
     checked: items.every(({ slug }) => chosen.has(slug)),
-    ariaLabel: "Choose all that are shown",
+    ariaLabel: "Choose all charts on this page",
     onchange: ({ target }) => {
       for (const one of items) keep(one, target.checked);
       for (const one of document.querySelectorAll("#list tbody input")) one.checked = target.checked;
@@ -226,12 +223,9 @@ async function several(name) {
     charts.length > 20 && h("li", {}, `and ${number(charts.length - 20)} more`),
   );
   if (
-    !(await confirmed(
-      `${text}: ${number(charts.length)} chart${charts.length > 1 ? "s" : ""}`,
-      [h("p", {}, meaning), list],
-      text,
-      { danger: name === "remove" },
-    ))
+    !(await confirmed(`${text}: ${counted(charts.length, "chart")}`, [h("p", {}, meaning), list], text, {
+      danger: name === "remove",
+    }))
   )
     return "";
   const answer = await send("POST", "sync/schedules/bulk/", {
@@ -258,7 +252,7 @@ function open(chart = null) {
   form.hidden = true;
   picked = null;
   byId("look").reset();
-  fill("found", empty("Write a word or two."));
+  fill("found", empty("Type a word or two."));
   dialog.showModal();
   if (chart) {
     byId("look").elements.q.value = chart.slug;
@@ -331,12 +325,12 @@ if (mayEdit) {
     settled(({ target }) =>
       load("found", async () => {
         const text = target.value.trim();
-        if (!text) return empty("Write a word or two.");
+        if (!text) return empty("Type a word or two.");
         const { items, total } = await get("charts/", { text, limit: 20 });
-        if (!items.length) return empty("The catalogue has no such chart.");
+        if (!items.length) return empty("No chart of the catalogue matches.");
         return [
           items.map(pick),
-          total > items.length && empty(`${number(total - items.length)} more: write another word.`),
+          total > items.length && empty(`${number(total - items.length)} more: add a word to narrow the search.`),
         ];
       }),
     ),

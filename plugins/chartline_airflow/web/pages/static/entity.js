@@ -2,7 +2,7 @@
 
 import { get, part, send, subject } from "./api.js";
 import { byId, fill, h } from "./dom.js";
-import { compact, day, fromNow, number, range, shift, signed, today, words } from "./format.js";
+import { compact, counted, countedRange, day, fromNow, number, shift, signed, today, words } from "./format.js";
 import { curves } from "./plot.js";
 import { badge, doing, empty, load, poll, ready } from "./ui.js";
 
@@ -19,7 +19,7 @@ export function audience(kind, series, more = () => null) {
       fill("actions", button(answer.refresh));
       if (answer.refresh.state === "running") wait();
       const plots = series(answer);
-      if (!plots.length) return [empty("No audience of these days is stored."), more(answer)];
+      if (!plots.length) return [empty("No audience is stored for these days."), more(answer)];
       return [
         h(
           "div.columns",
@@ -32,7 +32,7 @@ export function audience(kind, series, more = () => null) {
             curves(
               `${title}, gain since the day before`,
               parts.map(({ name, points }) => ({ name, points: points.map(({ day, gain }) => [day, gain]) })),
-              { show: signed, axis: compact, none: "One day alone has no gain." },
+              { show: signed, axis: compact, none: "A single day has no gain." },
             ),
           ]),
         ),
@@ -49,7 +49,7 @@ export function audience(kind, series, more = () => null) {
         const { refresh, stale } = await get(`${own}audience/`, { from: shift(today(), -1) });
         if (refresh.state === "running" && stale) return true;
       } catch (error) {
-        console.error(error); // `draw` meets it too, and says so
+        console.error(error); // `draw` meets the same error, and shows it
       }
       waiting = false;
       draw();
@@ -60,16 +60,16 @@ export function audience(kind, series, more = () => null) {
   byId("span").addEventListener("change", draw);
   byId("span").addEventListener("submit", (event) => event.preventDefault());
   ready(byId("span"));
-  /** What it costs stands on it. Looking at the page costs nothing. */
+  /** The button says what a refresh costs; looking at the page costs nothing. */
   const button = ({ state, calls, platforms }) =>
     state === "offered" &&
     doing(
-      `Refresh (${range(calls)} call${calls.high === 1 ? "" : "s"})`,
+      `Refresh (${countedRange(calls, "call")})`,
       async () => {
         const told = await send("POST", `${own}refresh/`, { platforms });
         await draw();
-        if (told.needs_approval) return `A refresh is asked for. ${told.reason}`;
-        return told.state === "not_needed" ? "All of it is fresh." : "A refresh is started.";
+        if (told.needs_approval) return `The refresh is requested. ${told.reason}`;
+        return told.state === "not_needed" ? "Nothing is due." : "The refresh has started.";
       },
       { kind: "primary", title: `Fetches ${platforms.join(", ")}` },
     );
@@ -87,9 +87,9 @@ function age(answer) {
         ? "Never fetched."
         : answer.age_days < 1
           ? "All of it is less than a day old."
-          : `The oldest series is ${number(answer.age_days)} days old.`,
+          : `The oldest series is ${counted(answer.age_days, "day")} old.`,
       " ",
-      state === "running" && h("strong", {}, "A refresh is under way."),
+      state === "running" && h("strong", {}, "A refresh is running."),
       state === "not_allowed" && reason,
     ),
     h(
@@ -98,7 +98,7 @@ function age(answer) {
       answer.platforms.map((one) => [
         badge(
           one.stale ? "stale" : one.outcome,
-          `${one.platform}: ${one.fetched_at ? fromNow(one.fetched_at) : words(one.outcome)}${one.crawled_at ? ` (source: ${day(one.crawled_at)})` : ""}`,
+          `${one.platform}: ${one.fetched_at ? fromNow(one.fetched_at) : words(one.outcome)}${one.crawled_at ? ` (updated by Soundcharts ${day(one.crawled_at)})` : ""}`,
         ),
         " ",
       ]),
@@ -106,21 +106,21 @@ function age(answer) {
   ];
 }
 
-/** Places by day, a curve a chart; a day off the chart breaks it. */
-export const positions = (charts, title = "Place on the charts that are followed") =>
+/** Positions by day, a curve a chart; a day off the chart breaks it. */
+export const positions = (charts, title = "Position on the followed charts") =>
   curves(
     title,
-    charts.map(({ name, frequency, positions: places }) => ({ name, points: broken(places, frequency) })),
-    { inverted: true, show: number, axis: number, none: "It stood on no followed chart." },
+    charts.map(({ name, frequency, positions: points }) => ({ name, points: broken(points, frequency) })),
+    { inverted: true, show: number, axis: number, none: "It was on no followed chart." },
   );
 
 const PERIOD = { daily: 1, weekly: 7, monthly: 31 };
 
 /** Points with a null where more than a period and a bit lies between two. */
-function broken(places, frequency) {
+function broken(points, frequency) {
   const most = (PERIOD[frequency] ?? 7) * 1.5;
-  return places.flatMap(({ day, position }, i) => {
-    const before = places[i - 1]?.day;
+  return points.flatMap(({ day, position }, i) => {
+    const before = points[i - 1]?.day;
     const away = before && Date.parse(day) - Date.parse(before) > most * 864e5;
     return away
       ? [

@@ -22,6 +22,10 @@ export const dated = (value, precision) =>
 export const time = (value) => given(value, (text) => `${new Date(text).toISOString().slice(0, 16).replace("T", " ")}`);
 export const words = (value) => given(value, (text) => String(text).replaceAll("_", " "));
 export const range = ({ low, high }) => (low === high ? number(low) : `${number(low)} to ${number(high)}`);
+/** "1 chart", "2 charts", "1 to 2 charts": how many, in numbers and with the right ending. */
+export const counted = (count, one, many = `${one}s`) => given(count, (n) => `${number(n)} ${n === 1 ? one : many}`);
+export const countedRange = ({ low, high }, one, many = `${one}s`) =>
+  low === high ? counted(low, one, many) : `${range({ low, high })} ${many}`;
 
 export function bytes(value) {
   return given(value, (n) => {
@@ -40,7 +44,7 @@ export function duration(seconds) {
   });
 }
 
-/** Rounded: "50 s", "5 min", "3 h 2 min", "4 days". */
+/** Rounded: "50 s", "5 min", "3 h 2 min", "4 days"; days only from two on. */
 function about(s) {
   if (s < 60) return `${Math.round(s)} s`;
   const minutes = Math.round(s / 60);

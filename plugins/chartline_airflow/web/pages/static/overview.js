@@ -1,8 +1,8 @@
-// How everything stands, at one look.
+// The state of everything on one page.
 
 import { get, page } from "./api.js";
 import { h } from "./dom.js";
-import { day, fromNow, number, words } from "./format.js";
+import { counted, day, fromNow, number, words } from "./format.js";
 import { bars } from "./plot.js";
 import { runTable } from "./runtable.js";
 import { badge, chartLink, empty, load, poll, table, tile } from "./ui.js";
@@ -30,7 +30,8 @@ const attention = () =>
     const health = await get("health/");
     const wrong = health.checks.filter(({ status }) => status !== "ok");
     const last = h("p.soft", {}, `Last success: ${fromNow(health.last_success)}.`);
-    if (!wrong.length) return [h("p", {}, badge("ok", "all is well"), ` ${health.checks.length} checks.`), last];
+    if (!wrong.length)
+      return [h("p", {}, badge("ok", "all is well"), ` ${counted(health.checks.length, "check")}.`), last];
     return [
       h(
         "ul.list",
@@ -64,19 +65,26 @@ const quota = () =>
     const { left, forecast } = told;
     const known = left !== null;
     return [
-      known ? gauge(told.this_month, left, forecast) : empty("No answer of the API has told yet what is left."),
+      known
+        ? gauge(told.this_month, left, forecast)
+        : empty("Not known yet: no answer of the API has said how many calls are left."),
       h(
         "p",
         {},
         known && (forecast.enough ? badge("ok", "lasts") : badge("failed", "does not last")),
         " ",
-        `Until ${forecast.until} about ${number(forecast.need_regular)} calls are needed (${number(forecast.regular_a_day)} a day)`,
+        `About ${counted(forecast.need_regular, "call")} will be needed until ${forecast.until} (${number(forecast.regular_a_day)} a day)`,
         forecast.need_all > forecast.need_regular
-          ? `, ${number(forecast.need_all)} if the past and runs by hand go on as they do.`
+          ? `, ${number(forecast.need_all)} if history and runs by hand go on at the same pace.`
           : ".",
         forecast.runs_out && h("strong", {}, ` At this pace it is spent on ${forecast.runs_out}.`),
       ),
-      h("p.soft", {}, `Today: ${number(told.today)} calls.`, told.left_at && ` As told ${fromNow(told.left_at)}.`),
+      h(
+        "p.soft",
+        {},
+        `Today: ${counted(told.today, "call")}.`,
+        told.left_at && ` Calls left as of ${fromNow(told.left_at)}.`,
+      ),
       bars(
         "Calls by day",
         told.by_day.map((one) => ({ day: one.day, value: one.billed, bad: one.failed })),
@@ -110,11 +118,11 @@ const quota = () =>
     ];
   });
 
-/** What is spent this month, what will be needed of the rest, what remains. */
+/** The calls spent this month, those that will be needed, and those that are left over. */
 function gauge(spent, left, { need_regular: need, enough }) {
   const whole = Math.max(spent + left, 1);
   const share = (calls) => `${Math.min(100, (100 * calls) / whole)}%`;
-  const text = `${number(spent)} spent, ${number(Math.min(need, left))} to come, ${number(Math.max(left - need, 0))} spare`;
+  const text = `${number(spent)} spent, ${number(Math.min(need, left))} will be needed, ${number(Math.max(left - need, 0))} left over`;
   return h(
     "div",
     {},
@@ -128,7 +136,7 @@ function gauge(spent, left, { need_regular: need, enough }) {
       "p.legend",
       {},
       h("span", {}, h("i.spent"), `${number(spent)} spent this month`),
-      h("span", {}, h("i.need"), `${number(need)} to come`),
+      h("span", {}, h("i.need"), `${number(need)} will be needed`),
       h("span", {}, h("i.spare"), `${number(left)} left`),
     ),
   );
@@ -154,13 +162,17 @@ const activity = () =>
 const answers = () =>
   load("answers", async () => {
     const { items, total } = await get("drift/", { limit: 50 });
-    if (!total) return h("p.soft", {}, "As agreed, and as they were.");
+    if (!total) return h("p.soft", {}, "No differences: the answers are as agreed, and as they were before.");
     return h(
       "details",
       {},
-      h("summary", {}, `${number(total)} oddities: fields that appeared, vanished, changed type or could not be read`),
+      h(
+        "summary",
+        {},
+        `${counted(total, "difference")}: fields that appeared, vanished, changed type or could not be read`,
+      ),
       table(
-        "What is odd in the answers",
+        "Differences in the answers",
         [
           { name: "Endpoint", cell: (one) => one.endpoint },
           { name: "Field", cell: (one) => one.path },

@@ -1,8 +1,8 @@
-// One run, live: progress by step, what failed and why, retry of just that.
+// One run, live: progress by step, what failed and why, and a retry of only that.
 
 import { get, page, part, send, subject } from "./api.js";
 import { fill, h } from "./dom.js";
-import { bytes, duration, number, time, words } from "./format.js";
+import { bytes, counted, duration, number, time, words } from "./format.js";
 import { action, artistLink, badge, bar, chartLink, confirmed, facts, paged, poll, table, trackLink } from "./ui.js";
 
 const own = `executions/${part(subject)}/`;
@@ -20,7 +20,7 @@ async function draw() {
     h(
       "span.soft",
       {},
-      `, ${run.is_past ? "the past" : words(run.trigger)}, begun ${time(run.started_at)} UTC, ${run.finished_at ? "took" : "for"} ${duration(run.seconds)}`,
+      `, ${run.is_past ? "history" : words(run.trigger)}, begun ${time(run.started_at)} UTC, ${run.finished_at ? "took" : "for"} ${duration(run.seconds)}`,
     ),
     run.error && h("p.note.bad", {}, run.error),
   );
@@ -59,7 +59,7 @@ const steps = ({ progress, status }) => [
             ),
         },
         { name: "Failed", kind: "number", cell: (one) => number(one.failed) },
-        { name: "At work", kind: "number", cell: (one) => number(one.open) },
+        { name: "Being fetched", kind: "number", cell: (one) => number(one.open) },
         {
           name: "By platform",
           cell: (one) =>
@@ -92,14 +92,14 @@ const did = (run) => [
     ["DAG", run.dag_id],
     ["Run", run.run_id],
     ["Rankings", `${number(run.rankings_created)} new, ${number(run.rankings_updated)} changed`],
-    ["Places", number(run.entries_stored)],
+    ["Entries", number(run.entries_stored)],
     ["Tracks", `${number(run.tracks_created)} new, ${number(run.tracks_updated)} changed`],
     ["Artists", `${number(run.artists_created)} new, ${number(run.artists_updated)} changed`],
     ["Audience values", number(run.audience_points)],
     ["Calls", number(run.calls)],
-    ["Put off", run.deferred ? number(run.deferred) : null],
-    ["Days not at the source", run.days_absent.join(", ")],
-    ["Days left for the gap audit", run.days_left.join(", ")],
+    ["Deferred", run.deferred ? number(run.deferred) : null],
+    ["Days not in Soundcharts", run.days_absent.join(", ")],
+    ["Days left to the gap audit", run.days_left.join(", ")],
   ]),
   run.calls_by_endpoint.length > 0 &&
     h(
@@ -132,7 +132,7 @@ const failed = paged(
         { name: "Item", cell: item },
         { name: "Reason", cell: (one) => h("div", {}, words(one.kind), h("br"), h("small", {}, one.reason)) },
         { name: "When", kind: "short", cell: (one) => time(one.at) },
-        { name: "Retry", cell: (one) => (one.open ? "would ask again" : "not there, or had since") },
+        { name: "Retry", cell: (one) => (one.open ? "will be fetched" : "not available, or fetched since") },
       ],
       items,
     ),
@@ -150,11 +150,11 @@ async function retry(run) {
   const told = h(
     "p",
     {},
-    `Only what failed and can be had is asked for again, of ${number(run.failed_items.total)} failed items.`,
+    `${counted(run.failed_items.total, "item")} failed. Those that may be available by now are fetched again, and nothing else.`,
   );
   if (!(await confirmed("Retry failed items", told, "Retry"))) return "";
   const started = await send("POST", `${own}retry/`, {});
-  fill("retried", h("p.note", {}, "The retry waits for Airflow."));
+  fill("retried", h("p.note", {}, "The retry is waiting for Airflow."));
   poll(() => begun(started.run_id), 2);
   return started.message;
 }
@@ -165,7 +165,7 @@ async function begun(run) {
   if (found)
     fill(
       "retried",
-      h("p.note", {}, "The retry has begun: ", h("a", { href: page("runs", found.id) }, "see how far it is"), "."),
+      h("p.note", {}, "The retry has begun: ", h("a", { href: page("runs", found.id) }, "see its progress"), "."),
     );
   return !found;
 }

@@ -1,4 +1,4 @@
-// All runs, newest first; looked at again and again, more often while one is at work.
+// All runs, newest first; loaded again and again, more often while one is running.
 
 import { byId } from "./dom.js";
 import { runTable } from "./runtable.js";
@@ -18,7 +18,7 @@ const runs = paged(
     busy = items.some(({ status }) => status === "running");
     return runTable(items);
   },
-  { none: "No run is like that." },
+  { none: "No run matches." },
 );
 
 filter.addEventListener("submit", (event) => {

@@ -16,7 +16,7 @@ export const runTable = (items, { chart = true } = {}) =>
       },
       ...(chart ? [{ name: "Chart", cell: (one) => chartLink(one.chart, one.chart_name) }] : []),
       { name: "State", cell: (one) => badge(one.status) },
-      { name: "How", cell: (one) => (one.is_past ? "the past" : words(one.trigger)) },
+      { name: "How", cell: (one) => (one.is_past ? "history" : words(one.trigger)) },
       { name: "Took", kind: "number", cell: (one) => duration(one.seconds) },
       { name: "Rankings", kind: "number", cell: (one) => number(one.rankings_created) },
       { name: "Values", kind: "number", cell: (one) => number(one.audience_points) },

@@ -3,7 +3,7 @@
 
 import { get, mayEdit, part, send } from "./api.js";
 import { fill, h } from "./dom.js";
-import { bytes, number, percent, range, words } from "./format.js";
+import { bytes, countedRange, number, percent, range, words } from "./format.js";
 import { failure } from "./ui.js";
 
 const LISTS = ["track_platforms", "artist_platforms"];
@@ -37,7 +37,7 @@ export function read(form) {
   return told;
 }
 
-/** Only what goes with the rest is to be seen. */
+/** Shows only the fields that go with the rest. */
 export function show(form) {
   for (const label of form.querySelectorAll("[data-custom]"))
     label.hidden = form.elements.sync_frequency.value !== "custom";
@@ -45,7 +45,7 @@ export function show(form) {
     label.hidden = !form.elements.sync_historical_data.checked;
 }
 
-/** Shows in `place` what following `chart` so would cost: from what is known, and closer where an editor asks for it. */
+/** Shows in `place` what following `chart` with these settings would cost: from what is known, and more exactly where an editor asks for it. */
 export const price = (place, chart, form) =>
   answer(place, async () => {
     const known = await get(`charts/${part(chart)}/estimate/`, read(form));
@@ -67,7 +67,7 @@ export const price = (place, chart, form) =>
           h(
             "small",
             {},
-            "asks Soundcharts for the chart's days and latest ranking: a few calls, seldom over 20, kept for the first run.",
+            "asks Soundcharts for the chart's calendar and latest ranking: a few calls, seldom more than 20. The first run does not make them again.",
           ),
         ),
     );
@@ -81,7 +81,7 @@ async function answer(place, make) {
   asked.set(place, mine);
   place.ariaBusy = true;
   for (const button of place.querySelectorAll("button")) button.ariaBusy = button.disabled = true;
-  if (!place.childElementCount) fill(place, h("p.loading", {}, "Working out what this costs"));
+  if (!place.childElementCount) fill(place, h("p.loading", {}, "Estimating what this costs"));
   const shown = await make().catch(failure);
   if (asked.get(place) !== mine) return;
   place.ariaBusy = false;
@@ -96,13 +96,18 @@ function cost({ estimate, timing, needs_approval }, more = null) {
     h(
       "p",
       {},
-      h("strong", {}, `${range(total)} call${total.high === 1 ? "" : "s"}`),
+      h("strong", {}, countedRange(total, "call")),
       `, about ${number(Math.ceil(minutes))} min`,
-      share === null ? "" : `, ${percent(share)} of the quota that is left`,
+      share === null ? "" : `, ${percent(share)} of the calls left`,
       `, ${bytes(storage.high)} at most. `,
       timing && `Then: ${timing}.`,
     ),
-    needs_approval && h("p", {}, "That is much: new days come at once, the past waits until somebody approves it."),
+    needs_approval &&
+      h(
+        "p",
+        {},
+        "That is a large part of the quota: new days are fetched at once, the history waits until somebody approves it.",
+      ),
     notes.length > 0 && h("p", {}, h("small", {}, notes.join(" "))),
     Object.keys(calls).length > 0 &&
       h(

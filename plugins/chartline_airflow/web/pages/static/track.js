@@ -1,4 +1,4 @@
-// One track: metadata, places on followed charts, audience.
+// One track: metadata, positions on followed charts, audience.
 
 import { get, part, subject } from "./api.js";
 import { byId, fill, h } from "./dom.js";
@@ -53,7 +53,7 @@ function show(track) {
   );
 }
 
-const places = () =>
+const stood = () =>
   load("positions", async () => {
     const { items } = await get(`${own}positions/`, {
       from: shift(today(), -Number(byId("span").elements.days.value)),
@@ -62,7 +62,7 @@ const places = () =>
       positions(items),
       items.length > 0 &&
         table(
-          "Charts it stood on",
+          "Charts with this track",
           [
             { name: "Chart", cell: (one) => chartLink(one.chart, one.name) },
             { name: "Best", kind: "number", cell: (one) => number(one.best) },
@@ -91,7 +91,7 @@ const airplay = ({ airplay: found }) =>
 
 try {
   show(await get(own));
-  places();
+  stood();
   audience(
     "tracks",
     ({ platforms }) =>
@@ -100,7 +100,7 @@ try {
         .map(({ platform, points }) => ({ title: platform, parts: [{ name: platform, points }] })),
     (answer) => [answer.airplay?.windows.length > 0 && h("h3", {}, "Airplay"), airplay(answer)],
   ).draw();
-  byId("span").addEventListener("change", places);
+  byId("span").addEventListener("change", stood);
 } catch (error) {
   for (const section of document.querySelectorAll("main section")) section.hidden = true;
   fill("by", failure(error));

@@ -33,7 +33,7 @@ export function tell(text, tone = "good") {
 
 export function failure(error) {
   if (!(error instanceof Refused)) console.error(error);
-  const text = error instanceof Refused ? error.message : "This page has failed; the browser's console says where.";
+  const text = error instanceof Refused ? error.message : "This page failed; the browser's console says where.";
   return h("p.note.bad", { role: "alert" }, text, error.advice ? ` ${error.advice}` : "");
 }
 
@@ -41,8 +41,8 @@ export const empty = (...texts) => h("p.empty", {}, ...texts);
 
 const asked = new WeakMap();
 
-/** Fill a place with what `make` gives; what it could not have is said there, with a way to try again. Of several that
- * are under way for a place, the newest is shown. */
+/** Fill a place with what `make` gives; an error is shown there, with a way to try again. Of several that
+ * run for one place, the newest is shown. */
 export async function load(place, make) {
   const element = typeof place === "string" ? byId(place) : place;
   const mine = (asked.get(element) ?? 0) + 1;
@@ -67,7 +67,7 @@ export function ready(form) {
 
 // -- doing -----------------------------------------------------------------------------------------------------
 
-/** A button that is busy while `work` is under way, and says what came of it. */
+/** A button that is busy while `work` runs, and says how it went. */
 export function doing(text, work, { kind = "", title = "" } = {}) {
   const button = h(
     `button${kind ? `.${kind}` : ""}`,
@@ -80,7 +80,7 @@ export function doing(text, work, { kind = "", title = "" } = {}) {
 /** The same for editors; viewers get none. */
 export const action = (text, work, more) => (mayEdit ? doing(text, work, more) : null);
 
-/** Runs `work`; what it returns is told, what it refuses too. Meanwhile the button's form, or the buttons beside it,
+/** Runs `work` and shows the text it returns, or its error. Meanwhile the button's form, or the buttons beside it,
  * cannot be used: what is sent is what was seen. */
 export async function whileBusy(button, work) {
   if (button.ariaBusy === "true") return;
@@ -104,7 +104,7 @@ export async function whileBusy(button, work) {
   }
 }
 
-/** Ask in the page (Airflow's frame allows no confirm()). Resolves to whether the person said yes. */
+/** Ask in the page (Airflow's frame allows no confirm()). Resolves to whether the person agreed. */
 export function confirmed(title, body, yes, { danger = false } = {}) {
   return new Promise((resolve) => {
     const dialog = h(
@@ -130,7 +130,7 @@ export function confirmed(title, body, yes, { danger = false } = {}) {
   });
 }
 
-/** Take the reasons of the last refusal away. */
+/** Remove the reasons of the last refusal. */
 export function accept(form) {
   for (const old of form.querySelectorAll(".reason")) old.remove();
   for (const field of form.elements) field.removeAttribute("aria-invalid");

@@ -6,10 +6,10 @@ import { shift } from "./format.js";
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 const SAID = {
   stored: "stored",
-  short: "short: rows are missing",
-  missing: "missing: the source has it",
-  unasked: "at the source, not asked for",
-  absent: "not at the source",
+  short: "short: entries are missing",
+  missing: "missing: Soundcharts has it",
+  unasked: "in Soundcharts, not asked for",
+  absent: "not in Soundcharts",
 };
 
 /** days: {day: {state, text}}; choose(day): a stored day was pressed; chosen: the day that is shown. */
