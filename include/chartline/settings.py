@@ -56,8 +56,18 @@ class Settings(BaseSettings):
     )
     pool_rankings: int = Field(2, ge=1, description="slots of the Airflow pool chartline_rankings")
     pool_fetch: int = Field(4, ge=1, description="slots of the Airflow pool chartline_fetch")
-    connect_timeout: float = Field(5.0, gt=ranges.CONNECT_SECONDS.low, le=ranges.CONNECT_SECONDS.high)
-    read_timeout: float = Field(30.0, gt=ranges.READ_SECONDS.low, le=ranges.READ_SECONDS.high)
+    connect_timeout: float = Field(
+        5.0,
+        gt=ranges.CONNECT_SECONDS.low,
+        le=ranges.CONNECT_SECONDS.high,
+        description="seconds until a connection to the API is given up",
+    )
+    read_timeout: float = Field(
+        30.0,
+        gt=ranges.READ_SECONDS.low,
+        le=ranges.READ_SECONDS.high,
+        description="seconds until an answer of the API is given up of which nothing comes",
+    )
     call_retries: int = Field(4, ge=0, le=20, description="attempts after the first one")
     alert_webhooks: str = Field("", description="Airflow connections that alerts are sent to, with commas between")
     alert_notifiers: str = Field(

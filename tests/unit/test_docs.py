@@ -1,7 +1,9 @@
-"""The manual against the code: what it names is there, what it says to type can be typed, and shows no secret."""
+"""The manual against the code: what it names is there, what is there it names, what it says to type can be typed, and
+no command shows a secret."""
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import subprocess
@@ -17,9 +19,9 @@ from chartline.local.up import HELP
 from chartline.places import REPOSITORY
 from chartline.settings import Settings
 
-PAGES = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *sorted((REPOSITORY / "docs").glob("**/*.md"))]
+ALL = [*sorted(REPOSITORY.glob("*.md")), *sorted((REPOSITORY / "docs").glob("**/*.md"))]
 Wrong = typer.BadParameter.__bases__[0]  # what Typer raises for any command line it refuses
-PAGES = [page for page in PAGES if "adr" not in page.parts]  # records of their time
+PAGES = [page for page in ALL if "adr" not in page.parts and page.name != "CHANGELOG.md"]  # records of their time
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SHELL = ("sh", "bash", "")
 PROGRAMS = ("bin/chartline", "bin/airflow", "python -m chartline.cli", "docker compose exec")
@@ -133,6 +135,68 @@ def test_a_command_that_is_not_there_is_found() -> None:
 def test_its_commands_are_sound_shell(page: Path) -> None:
     for block in blocks(page, "sh"):
         subprocess.run(["bash", "-n"], input=block, text=True, check=True)
+
+
+# -- all that is there ---------------------------------------------------------------------------------------
+
+MANUAL = "\n".join(page.read_text() for page in PAGES)
+ROUTES = json.loads((REPOSITORY / "docs" / "reference" / "openapi.json").read_text())["paths"]
+
+
+def all_commands(group: Any, path: str = "") -> Iterator[str]:
+    for name, command in group.commands.items():
+        yield from all_commands(command, f"{path}{name} ") if hasattr(command, "commands") else [f"{path}{name}"]
+
+
+def test_every_setting_command_and_route_is_named() -> None:
+    assert [name for name in Settings.model_fields if f"`CHARTLINE_{name.upper()}`" not in MANUAL] == []
+    assert [name for name in all_commands(typer.main.get_command(app)) if f"`{name}`" not in MANUAL] == []
+    assert [path for path in ROUTES if f"`{path}`" not in MANUAL] == []
+
+
+def test_every_module_is_named_with_what_it_is() -> None:
+    page = (REPOSITORY / "docs" / "reference" / "modules.md").read_text()
+    parts = dict(part.split("\n", 1) for part in page.split("\n## ")[1:])
+    files = [path for root in ("include", "plugins", "dags") for path in (REPOSITORY / root).rglob("*.py")]
+    for path in files:
+        if path.parent.name != "versions" and path.read_text():
+            assert f"| `{path.name}` | " in parts[str(path.relative_to(REPOSITORY).parent)], path
+
+
+def test_every_file_that_the_floor_plan_names_is_there() -> None:
+    text = (REPOSITORY / "docs" / "architecture.md").read_text()
+    files = {path.name for root in ("include", "plugins", "dags") for path in (REPOSITORY / root).rglob("*.py")}
+    named = {name.rpartition("/")[2] for name in re.findall(r"`([\w/]+\.py)`", text)}
+    assert named - files == set()
+    assert len(named) > 50
+
+
+@ids
+def test_every_route_that_it_calls_is_one(page: Path) -> None:
+    known = [re.compile("/api/" + re.sub(r"\\{\w+\\}", "[^/]+", re.escape(path[5:]))) for path in ROUTES]
+    for called in re.findall(r"\$API(/[^\s\"'?]*)", page.read_text()):
+        assert any(pattern.fullmatch(f"/api{called}") for pattern in known), called
+
+
+# -- links ---------------------------------------------------------------------------------------------------
+
+
+def anchors(page: Path) -> set[str]:
+    """The names by which a page's headings can be linked to."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", ALL, ids=lambda page: str(page.relative_to(REPOSITORY)))
+def test_its_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if re.match(r"[a-z]+:", link):
+            continue
+        file, _, anchor = link.partition("#")
+        target = (page.parent / file) if file else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
 
 
 # -- secrets -------------------------------------------------------------------------------------------------
