@@ -44,7 +44,7 @@ def provoke(conn: Connection) -> None:
         at = now - timedelta(days=back)
         ran(conn, f"d{back}", "complete", started_at=at, finished_at=at + timedelta(minutes=2), calls=50)
     spent_lately(conn)
-    then = {"started_at": now - timedelta(hours=2), "finished_at": now - timedelta(hours=1)}
+    then: dict[str, Any] = {"started_at": now - timedelta(hours=2), "finished_at": now - timedelta(hours=1)}
     ran(conn, "r1", error="Failed: fetch_ranking.", **then)
     ran(conn, "r2", error="credentials_refused: 401. Check login and password.", **then)
     ran(conn, "slow", "running", started_at=now - timedelta(minutes=30))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -19,6 +19,8 @@ from chartline.soundcharts.limiter import NoLimiter
 from chartline_airflow.hook import SoundchartsHook
 
 KEY = "hook-key-of-tests"
+
+Connect = Callable[..., SoundchartsHook]
 
 
 class Server(ThreadingHTTPServer):
@@ -73,7 +75,7 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def connect(monkeypatch, server):
+def connect(monkeypatch: pytest.MonkeyPatch, server: Server) -> Connect:
     """Sets the connection `soundcharts` in the environment, as bin/up does, and gives a hook of it."""
 
     def set_and_hook(**given: Any) -> SoundchartsHook:
@@ -89,7 +91,7 @@ def usage(hook: SoundchartsHook) -> None:
         client.get(endpoints.TEAM_USAGE)
 
 
-def test_the_connection_becomes_the_account(connect, server):
+def test_the_connection_becomes_the_account(connect: Connect, server: Server) -> None:
     account = connect(extra={"calls_per_minute": 100, "connections": 3, "team_id": "t-1"}).account
     assert (account.base_url, account.login, account.password) == (server.url, "hook-app-7", KEY)
     assert (account.auth, account.calls_per_minute, account.connections) == ("keys", 100, 3)
@@ -103,11 +105,13 @@ def test_the_connection_becomes_the_account(connect, server):
         ({"host": "http://localhost/", "port": 81}, "http://localhost:81"),
     ],
 )
-def test_scheme_and_port_may_stand_in_their_own_fields(connect, given, url):
+def test_scheme_and_port_may_stand_in_their_own_fields(connect: Connect, given: dict[str, Any], url: str) -> None:
     assert connect(**given).account.base_url == url
 
 
-def test_our_extras_are_never_sent_and_others_are_headers_as_the_provider_has_it(connect, server):
+def test_our_extras_are_never_sent_and_others_are_headers_as_the_provider_has_it(
+    connect: Connect, server: Server
+) -> None:
     ours = {"auth": "keys", "team_id": "t-1", "token_url": server.url, "calls_per_minute": 9, "connections": 2}
     usage(connect(extra={**ours, "timeout": 3, "x-gateway": "yes"}))
     ((path, headers),) = server.asked
@@ -117,7 +121,7 @@ def test_our_extras_are_never_sent_and_others_are_headers_as_the_provider_has_it
     assert not {*ours, "authorization", "timeout"} & headers.keys()
 
 
-def test_oauth_by_the_connection(connect, server):
+def test_oauth_by_the_connection(connect: Connect, server: Server) -> None:
     usage(connect(extra={"auth": "oauth", "token_url": f"{server.url}/oauth/token"}))
     assert [path for path, _ in server.asked] == ["/oauth/token", "/api/v2/team/usage"]
     headers = server.asked[1][1]
@@ -125,7 +129,7 @@ def test_oauth_by_the_connection(connect, server):
     assert not {"x-app-id", "x-api-key", "auth", "token_url"} & headers.keys()
 
 
-def test_sessions_have_the_providers_options_and_adapters_of_their_own(connect):
+def test_sessions_have_the_providers_options_and_adapters_of_their_own(connect: Connect) -> None:
     options = {"verify": "/some/ca.pem", "proxies": {"https": "http://proxy.example:1"}, "cert": "/some/cert.pem",
                "trust_env": False}  # fmt: skip
     hook = connect(extra=options)
@@ -139,22 +143,24 @@ def test_sessions_have_the_providers_options_and_adapters_of_their_own(connect):
 @pytest.mark.parametrize(
     ("timeout", "connecting", "reading"), [(7, 7, 7), ([1, 20], 1, 20), (9999, 60, 300), ("2.5", 2.5, 2.5)]
 )
-def test_timeouts_of_the_connection_go_first_but_stay_bounded(connect, timeout, connecting, reading):
+def test_timeouts_of_the_connection_go_first_but_stay_bounded(
+    connect: Connect, timeout: int | list[int] | str, connecting: float, reading: float
+) -> None:
     client = connect(extra={"timeout": timeout}).client(NoLimiter())
     assert client._timeout == (connecting, reading)
 
 
-def test_without_one_the_settings_timeouts_hold(connect):
+def test_without_one_the_settings_timeouts_hold(connect: Connect) -> None:
     assert connect().client(NoLimiter())._timeout == (settings().connect_timeout, settings().read_timeout)
 
 
 @pytest.mark.parametrize("timeout", ["soon", 0, -1, [1], [1, 2, 3], {"a": 1}])
-def test_a_timeout_that_is_none_is_refused(connect, timeout):
+def test_a_timeout_that_is_none_is_refused(connect: Connect, timeout: str | int | list[int] | dict[str, int]) -> None:
     with pytest.raises(NotConfigured, match=r"extra\.timeout"):
         connect(extra={"timeout": timeout}).client(NoLimiter())
 
 
-def test_a_missing_connection_is_said_by_name(monkeypatch):
+def test_a_missing_connection_is_said_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AIRFLOW_CONN_NOWHERE", raising=False)
     monkeypatch.setattr(SoundchartsHook, "get_connection", _not_found)
     with pytest.raises(NotConfigured, match="The Airflow connection nowhere is missing"):
@@ -169,7 +175,7 @@ def _not_found(*_: Any) -> None:
 
 @pytest.mark.parametrize("field", ["host", "login", "password"])
 @pytest.mark.parametrize("nothing", ["", None])
-def test_a_connection_that_lacks_a_field_says_which(connect, field, nothing):
+def test_a_connection_that_lacks_a_field_says_which(connect: Connect, field: str, nothing: str | None) -> None:
     with pytest.raises(NotConfigured, match=f"connection soundcharts cannot be used: {field}"):
         _ = connect(**{field: nothing}).account
 
@@ -177,7 +183,7 @@ def test_a_connection_that_lacks_a_field_says_which(connect, field, nothing):
 # -- test_connection -----------------------------------------------------------------------------------------
 
 
-def test_a_good_connection_tests_well_by_a_free_call(connect, server):
+def test_a_good_connection_tests_well_by_a_free_call(connect: Connect, server: Server) -> None:
     assert connect().test_connection() == (
         True, "Soundcharts accepts the credentials. 4,321 calls are left in this billing cycle.",
     )  # fmt: skip
@@ -193,7 +199,7 @@ def test_a_good_connection_tests_well_by_a_free_call(connect, server):
         (302, "another address"),
     ],
 )
-def test_what_is_wrong_is_said_in_plain_words(connect, server, status, says):
+def test_what_is_wrong_is_said_in_plain_words(connect: Connect, server: Server, status: int, says: str) -> None:
     server.status, server.body = status, {"errors": [{"key": "access", "code": status, "message": f"No {KEY}."}]}
     good, told = connect().test_connection()
     assert not good
@@ -201,7 +207,9 @@ def test_what_is_wrong_is_said_in_plain_words(connect, server, status, says):
     assert KEY not in told
 
 
-def test_an_api_that_is_away_is_no_verdict_on_the_credentials(connect, monkeypatch):
+def test_an_api_that_is_away_is_no_verdict_on_the_credentials(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CHARTLINE_CALL_RETRIES", "0")
     settings.cache_clear()
     good, told = connect(host="http://127.0.0.1:1").test_connection()
@@ -210,7 +218,7 @@ def test_an_api_that_is_away_is_no_verdict_on_the_credentials(connect, monkeypat
     assert told.startswith("Soundcharts cannot be reached now, so nothing is known of the credentials.")
 
 
-def test_a_connection_that_cannot_be_used_is_said_without_a_call(connect, server):
+def test_a_connection_that_cannot_be_used_is_said_without_a_call(connect: Connect, server: Server) -> None:
     good, told = connect(extra={"auth": "magic"}).test_connection()
     assert (good, server.asked) == (False, [])
     assert "extra.auth" in told
@@ -221,7 +229,9 @@ def test_a_connection_that_cannot_be_used_is_said_without_a_call(connect, server
     {"host": "collector.example", "schema": "http", "port": 80},
     {"extra": {"auth": "oauth", "token_url": "https://collector.example/token"}},
 ])  # fmt: skip
-def test_a_changed_host_gets_no_stored_key(connect, server, monkeypatch, changed):
+def test_a_changed_host_gets_no_stored_key(
+    connect: Connect, server: Server, monkeypatch: pytest.MonkeyPatch, changed: dict[str, Any]
+) -> None:
     def no_request(*_: Any, **__: Any) -> None:
         raise AssertionError("something was sent")
 
@@ -232,7 +242,7 @@ def test_a_changed_host_gets_no_stored_key(connect, server, monkeypatch, changed
     assert KEY not in told
 
 
-def test_a_redirect_takes_no_credentials_anywhere(connect, server):
+def test_a_redirect_takes_no_credentials_anywhere(connect: Connect, server: Server) -> None:
     other = Server()
     thread = threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
@@ -251,7 +261,9 @@ def test_a_redirect_takes_no_credentials_anywhere(connect, server):
 # -- secrets ---------------------------------------------------------------------------------------------------
 
 
-def test_airflows_masker_and_our_logs_hide_what_signs(connect, server, caplog):
+def test_airflows_masker_and_our_logs_hide_what_signs(
+    connect: Connect, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     usage(connect(extra={"auth": "oauth", "token_url": f"{server.url}/oauth/token", "team_id": "hook-team-7"}))
     for secret in (KEY, "hook-token-of-tests", "hook-team-7", "hook-app-7"):

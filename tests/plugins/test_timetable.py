@@ -41,8 +41,8 @@ GRIDS = [
 ASKED = datetime(2026, 11, 20, 14, 30, 15, 250, tzinfo=UTC)
 
 
-def at(*parts: int) -> pendulum.DateTime:
-    return pendulum.datetime(*parts)
+def at(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0) -> pendulum.DateTime:
+    return pendulum.datetime(year, month, day, hour, minute, second)
 
 
 def chart(grid: Grid = DAILY, window: int = 31, asked_at: datetime = ASKED, at_once: bool = True) -> ChartTimetable:
@@ -57,7 +57,7 @@ class Scheduler:
 
     def __init__(self, timetable: ChartTimetable, start: datetime, *, catchup: bool = True) -> None:
         self.runs: dict[datetime, Any] = {}
-        self.ids: dict[str, datetime] = {}
+        self.ids: dict[str, Any] = {}
         self.order: list[Any] = []
         self.now = ASKED
         self.parse(timetable, start, catchup=catchup)
@@ -70,7 +70,7 @@ class Scheduler:
 
     def until(self, now: datetime, most: int = 3000) -> list[Any]:
         """All runs that become due by then, as they are created, each as soon as it is due."""
-        made = []
+        made: list[Any] = []
         for _ in range(most):
             if self.next is None or self.next.run_after > now:
                 self.now = max(self.now, now)
@@ -81,7 +81,7 @@ class Scheduler:
 
     def step(self) -> list[Any]:
         """One look of the scheduler at the noted run: what that creates."""
-        noted = SimpleNamespace(  # as the database holds it
+        noted: Any = SimpleNamespace(  # as the database holds it
             next_dagrun_create_after=self.next.run_after,
             next_dagrun=self.next.logical_date,
             next_dagrun_data_interval=self.next.data_interval,
@@ -91,6 +91,7 @@ class Scheduler:
         found = self.runs.get(noted.next_dagrun)
         if found is None:
             info = self.timetable.next_run_info_from_dag_model(dag_model=noted)
+            assert info is not None
             assert info.logical_date == noted.next_dagrun
             run_id = self.timetable.generate_run_id(
                 run_type=DagRunType.SCHEDULED, run_after=info.run_after, data_interval=info.data_interval
@@ -106,7 +107,7 @@ class Scheduler:
         assert info.logical_date not in self.runs
         assert run_id not in self.ids
         start, end = info.data_interval
-        run = SimpleNamespace(
+        run: Any = SimpleNamespace(
             run_type=run_type, run_id=run_id, logical_date=info.logical_date, run_after=info.run_after,
             data_interval_start=start, data_interval_end=end, partition_key=None, partition_date=None,
             created=self.now,
@@ -118,12 +119,14 @@ class Scheduler:
     def backfill(self, first: datetime, last: datetime) -> list[Any]:
         """As `airflow backfill create`: runs of the asked days that do not exist."""
         restriction = TimeRestriction(pendulum.instance(first), pendulum.instance(last), True)
-        made, info = [], None
+        made: list[Any] = []
+        info = None
         with clock(self.now):
             for _ in range(3000):
                 info = self.timetable.next_dagrun_info_v2(last_dagrun_info=info, restriction=restriction)
                 if info is None:
                     return made
+                assert info.data_interval is not None
                 if info.data_interval.end < self.now and info.logical_date not in self.runs:
                     made.append(self.add(DagRunType.BACKFILL_JOB, f"backfill__{info.run_after.isoformat()}", info))
         raise AssertionError("the backfill does not come to an end")
@@ -168,7 +171,7 @@ def test_serialised_and_back_is_the_same_timetable(grid: Grid) -> None:
 @pytest.mark.parametrize(
     "data", [{}, {"frequency": "hourly"}, chart().serialize() | {"first": ["x"]}, chart().serialize() | {"grid": {}}]
 )
-def test_data_of_another_kind_is_refused(data: dict) -> None:
+def test_data_of_another_kind_is_refused(data: dict[str, Any]) -> None:
     with pytest.raises(AirflowTimetableInvalid, match="not a chart's timetable"):
         ChartTimetable.deserialize(data)
 
@@ -272,7 +275,7 @@ def test_a_run_by_hand_that_took_an_intervals_logical_date_does_not_stop_the_cha
     scheduler.until(ASKED)
     scheduler.add(
         DagRunType.MANUAL, "by_hand",
-        Info(ASKED.replace(microsecond=700_000), DataInterval(at(2026, 11, 19), at(2026, 11, 20))),
+        Info(pendulum.instance(ASKED.replace(microsecond=700_000)), DataInterval(at(2026, 11, 19), at(2026, 11, 20))),
     )  # fmt: skip
     run = scheduler.ids["by_hand"]
     del scheduler.runs[run.logical_date]
@@ -291,6 +294,8 @@ def test_nothing_without_a_start() -> None:
             last_automated_data_interval=DataInterval(at(2026, 11, 20), at(2026, 11, 21)),
             restriction=TimeRestriction(at(2026, 1, 1), None, True),
         )
+    assert info is not None
+    assert info.data_interval is not None
     assert info.data_interval.start == at(2026, 11, 21)
 
 

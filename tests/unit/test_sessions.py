@@ -5,7 +5,7 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -86,7 +86,9 @@ def test_airflow_gets_the_login_that_is_meant_for_it(listener: Listener) -> None
 
 
 @pytest.mark.parametrize("auth", ["keys", "oauth"])
-def test_soundcharts_and_its_token_url_get_the_accounts_login_only(listener: Listener, auth: str) -> None:
+def test_soundcharts_and_its_token_url_get_the_accounts_login_only(
+    listener: Listener, auth: Literal["keys", "oauth"]
+) -> None:
     account = ApiAccount(listener.url, "app", "key", auth=auth, token_url=f"{listener.url}/token", team_id="1")
     with SoundchartsClient(account, limiter=NoLimiter()) as client, suppress(ChartlineError):
         client.get(TEAM_USAGE)  # what comes of it is not the question

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from chartline.errors import BadInput
@@ -9,7 +11,7 @@ from chartline.settings import Settings, settings
 
 
 @pytest.fixture(autouse=True)
-def fresh(monkeypatch):
+def fresh(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in Settings.model_fields:
         monkeypatch.delenv(f"CHARTLINE_{name.upper()}", raising=False)
     settings.cache_clear()
@@ -17,7 +19,7 @@ def fresh(monkeypatch):
     settings.cache_clear()
 
 
-def test_defaults():
+def test_defaults() -> None:
     promised = {
         "freshness_metadata_days": 30,
         "freshness_audience_days": 7,
@@ -36,11 +38,11 @@ def test_defaults():
     assert promised.items() <= settings().model_dump().items()
 
 
-def test_every_default_keeps_its_own_bounds():
+def test_every_default_keeps_its_own_bounds() -> None:
     assert Settings.model_validate(settings().model_dump()) == settings()
 
 
-def test_they_are_read_once_from_the_environment(monkeypatch):
+def test_they_are_read_once_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CHARTLINE_RAW_DAYS", "3")
     monkeypatch.setenv("CHARTLINE_HOME", "/somewhere")
     monkeypatch.setenv("CHARTLINE_CONNECTIONS", "")
@@ -54,20 +56,20 @@ def test_they_are_read_once_from_the_environment(monkeypatch):
     [("RAW_DAYS", "many"), ("RAW_DAYS", "0"), ("AUDIENCE_WINDOW_DAYS", "91"), ("READ_TIMEOUT", "0"),
      ("READ_TIMEOUT", "inf"), ("CONNECT_TIMEOUT", "nan"), ("CALL_RETRIES", "-1"), ("CALLS_PER_MINUTE", "1.5")],
 )  # fmt: skip
-def test_a_wrong_one_is_refused_by_name(monkeypatch, name, value):
+def test_a_wrong_one_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(f"CHARTLINE_{name}", value)
     with pytest.raises(BadInput, match=f"CHARTLINE_{name}") as refused:
         settings()
     assert refused.value.field == f"CHARTLINE_{name}"
 
 
-def test_they_cannot_be_changed_in_passing():
+def test_they_cannot_be_changed_in_passing() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        settings().raw_days = 1
+        settings().raw_days = 1  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("hosts", ["http://gateway.example", "gateway.example/path", "a@b", "gateway example", "x,?"])
-def test_hosts_that_credentials_could_leak_to_are_refused(monkeypatch, hosts):
+def test_hosts_that_credentials_could_leak_to_are_refused(monkeypatch: pytest.MonkeyPatch, hosts: str) -> None:
     monkeypatch.setenv("CHARTLINE_API_HOSTS", hosts)
     with pytest.raises(BadInput, match="CHARTLINE_API_HOSTS"):
         settings()

@@ -44,7 +44,7 @@ class NamedRoles(SimpleAuthManager):
 
 @pytest.fixture
 def auth(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(airflow_app._AuthManagerState, "instance", NamedRoles())
+    monkeypatch.setattr(airflow_app._AuthManagerState, "instance", NamedRoles())  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ class Airflow:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         path = request.url.raw_path.decode().partition("?")[0].removeprefix("/api/v2/")
-        body = json.loads(request.content) if request.content else None
+        body: Any = json.loads(request.content) if request.content else None
         self.asked.append((request.method, path, body))
         self.logins.add(request.headers.get("authorization", ""))
         if self.refuses:

@@ -103,7 +103,9 @@ def given(may_read: bool, may_edit: bool) -> BaseAuthManager[BaseUser]:
         raise AssertionError("this is none of our business")
 
     ours = {"get_user_from_token": user, "is_authorized_view": view, "is_authorized_dag": dag}
-    return type("Given", (BaseAuthManager,), dict.fromkeys(BaseAuthManager.__abstractmethods__, not_asked) | ours)()
+    rest = dict.fromkeys(BaseAuthManager.__abstractmethods__, not_asked)
+    made: BaseAuthManager[BaseUser] = type("Given", (BaseAuthManager,), rest | ours)()
+    return made
 
 
 @pytest.mark.parametrize(
@@ -143,7 +145,7 @@ def test_the_right_to_one_dag_is_not_the_right_to_all(
 
     def may(_: Any, *, method: str, details: Any = None, **more: Any) -> bool:
         asked.append((method, details.id))
-        return details.id == "mine"
+        return bool(details.id == "mine")
 
     monkeypatch.setattr(NamedRoles, "is_authorized_dag", may)
     headers = {"Authorization": "Bearer editor"}

@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -215,7 +216,7 @@ def test_several_at_once_are_those_that_were_seen(server: Server, tabs: Tabs, co
     assert (stored(conn, "day")["is_active"], stored(conn, "week")["is_active"]) == (False, True)
     tabs.shown("several-changed-meanwhile")
     for text, within in (("Deactivate", "#bulk"), ("Deactivate", "dialog[open]")):
-        until(f"{within}", lambda within=within: tabs.usable(f"{within} button"))
+        until(f"{within}", partial(tabs.usable, f"{within} button"))
         found = tabs.driver.find_elements(By.CSS_SELECTOR, f"{within} button")
         next(one for one in found if one.text == text).click()
     until("the other", lambda: not stored(conn, "week")["is_active"])

@@ -79,7 +79,7 @@ def test_a_get_that_would_write_is_stopped_by_postgresql(
 
     own.add_api_route("/api/later/", write, methods=["GET", "POST"])
     caller = Caller(app, "editor")
-    caller._transport.raise_server_exceptions = False  # type: ignore[attr-defined]
+    caller._transport.raise_server_exceptions = False
     assert caller.get("later/").status_code == 500
     assert conn.execute("select count(*) from chartline.change_log").fetchone() == (0,)
     assert caller.post("later/").status_code == 200

@@ -46,8 +46,9 @@ def example(path: str) -> str:
 
 
 def ask(client: TestClient, method: str, path: str, **more: Any) -> int:
-    json = {} if method in ("POST", "PUT", "PATCH") else None
-    return client.request(method, f"http://testserver/chartline{example(path)}", json=json, **more).status_code
+    json: dict[str, str] | None = {} if method in ("POST", "PUT", "PATCH") else None
+    answer = client.request(method, f"http://testserver/chartline{example(path)}", json=json, **more)
+    return int(answer.status_code)
 
 
 def test_every_route_by_every_caller(
@@ -55,19 +56,18 @@ def test_every_route_by_every_caller(
 ) -> None:
     service.add(conn, "day")
     callers = [Caller(app, role) for role in CALLERS]
-    table = []
+    table: list[tuple[str, str, list[int]]] = []
     for method, path in routes(own):
-        told = [ask(caller, method, path) for caller in callers]
-        table.append((method, path, *told))
+        table.append((method, path, [ask(caller, method, path) for caller in callers]))
     widths = [max(len(str(row[column])) for row in table) for column in range(2)]
     with capsys.disabled():
         print()
         print(f"{'':{widths[0]}}  {'route below /chartline':{widths[1]}}  {'  '.join(CALLERS)}")
-        for method, path, *told in table:
+        for method, path, told in table:
             cells = "  ".join(f"{status:<{len(role)}}" for status, role in zip(told, CALLERS, strict=True))
             print(f"{method:{widths[0]}}  {path:{widths[1]}}  {cells}".rstrip())
     assert len(table) > 30
-    for method, path, anonymous, viewer, editor in table:
+    for method, path, (anonymous, viewer, editor) in table:
         assert anonymous == 401, (method, path)
         assert editor not in (401, 403), (method, path)
         assert editor < 500 or path in ("/api/health/",), (method, path, editor)

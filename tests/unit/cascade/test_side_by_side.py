@@ -87,7 +87,12 @@ def test_no_thread_asks_again_before_its_own_is_stored(together: bool) -> None:
 @pytest.mark.parametrize("together", [True, False], ids=["together", "one by one"])
 def test_halted_it_takes_no_new_item_and_hands_in_what_is_under_way(together: bool) -> None:
     begun: list[int] = []
-    with SideBySide(lambda n: begun.append(n) or n, range(100), 3) as work:
+
+    def ask(n: int) -> int:
+        begun.append(n)
+        return n
+
+    with SideBySide(ask, range(100), 3) as work:
         seen = []
         for group in work.gather() if together else ([one] for one in work):
             seen += [n for n, _ in group]
@@ -112,10 +117,14 @@ def test_what_work_raises_halts_the_others_once_all_under_way_was_given_out(
         gate.wait(PATIENCE)
         return n
 
+    def open_once_halted(work: SideBySide[int, int]) -> None:
+        if in_a_while(work._halted.is_set):
+            gate.set()
+
     def go() -> None:
         with SideBySide(ask, range(100), 4) as work:
             assert in_a_while(lambda: len(begun) == 4)
-            threading.Thread(target=lambda: in_a_while(work._halted.is_set) and gate.set(), name="opener").start()
+            threading.Thread(target=open_once_halted, args=[work], name="opener").start()
             for group in work.gather() if together else ([one] for one in work):
                 seen.extend(n for n, _ in group)
 
@@ -160,6 +169,6 @@ def test_threads_that_nobody_listens_to_any_more_end() -> None:
 
 
 def test_nothing_to_do_starts_no_thread() -> None:
-    with SideBySide(lambda n: n, [], 3) as work:
+    with SideBySide(str, list[int](), 3) as work:
         assert threads_at_work() == []
         assert list(work.gather()) == []

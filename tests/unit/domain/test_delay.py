@@ -124,7 +124,7 @@ def test_an_earlier_publisher_is_noticed(late: timedelta) -> None:
     ),
     st.sampled_from([DAILY, Grid("weekly"), Grid("monthly", month_day=3), Grid("custom", hours=7)]),
 )
-def test_it_is_never_negative_and_in_quarters(observations: list[tuple], grid: Grid) -> None:
+def test_it_is_never_negative_and_in_quarters(observations: list[tuple[int, float, float | None]], grid: Grid) -> None:
     known = [seen(n, late, None if before is None else late - before) for n, late, before in observations]
     delay = learned_delay(known, grid)
     assert timedelta(0) <= delay <= LIVE

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -177,7 +178,7 @@ def test_a_moment_without_a_zone_is_refused() -> None:
         ({"frequency": "daily", "publication_delay": timedelta(hours=-1)}, "must not be negative"),
     ],
 )
-def test_a_grid_that_cannot_be_is_refused(arguments: dict, reason: str) -> None:
+def test_a_grid_that_cannot_be_is_refused(arguments: dict[str, Any], reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         Grid(**arguments)
 

@@ -12,6 +12,7 @@ from chartline.gaps import audit
 from chartline.gaps.audit import ChartGaps
 from chartline.gaps.healing import plan
 from chartline.gaps.shown import findings, ranges
+from chartline.warehouse.reads.gaps import Unclosed
 
 DAY = timedelta(days=1)
 FIRST = date(2026, 1, 1)
@@ -125,5 +126,5 @@ def test_findings_say_all_that_is_wrong_and_nothing_of_a_complete_chart() -> Non
     ],
 )
 def test_a_runs_days_are_read_from_its_ask(asked: dict[str, object], expected: set[date]) -> None:
-    run = audit.Unclosed(1, "a", "chart_sync.a", "r", datetime(2026, 1, 1, tzinfo=UTC), asked, None, None)
+    run = Unclosed(1, "a", "chart_sync.a", "r", datetime(2026, 1, 1, tzinfo=UTC), asked, None, None)
     assert audit.days_of(run) == expected

@@ -109,7 +109,7 @@ def test_its_databases_and_roles_are_those_of_bin_up(compose: dict[str, Any], tm
         with psycopg.connect(warehouse, autocommit=True) as conn:
             for text in ("create schema other", "create table public.any (n int)", "drop database airflow"):
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                    conn.execute(text)  # type: ignore[call-overload]
+                    conn.execute(text)
         for database in ("airflow", "postgres"):
             with pytest.raises(psycopg.OperationalError, match="permission denied"):
                 psycopg.connect(server.url(database, "chartline", 'w"'))

@@ -59,9 +59,11 @@ def wait(airflow: Airflow, monkeypatch: pytest.MonkeyPatch) -> Any:
         left = list(looks)
         patience = iter(range(20))
         monkeypatch.setattr(fill, "connect", lambda url: nullcontext(SimpleNamespace()))
-        monkeypatch.setattr(fill.progress, "charts", lambda conn: left.pop(0) if len(left) > 1 else left[0])
-        monkeypatch.setattr(fill.progress, "work", lambda conn: [])
-        monkeypatch.setattr(fill.time, "sleep", lambda seconds: next(patience))
+        monkeypatch.setattr(
+            "chartline.local.fill.progress.charts", lambda conn: left.pop(0) if len(left) > 1 else left[0]
+        )
+        monkeypatch.setattr("chartline.local.fill.progress.work", lambda conn: [])
+        monkeypatch.setattr("chartline.local.fill.time.sleep", lambda seconds: next(patience))
         stack: Any = SimpleNamespace(airflow=airflow, warehouse_url="", require_alive=lambda: None)
         return fill.wait_filled(stack, _Quiet())
 

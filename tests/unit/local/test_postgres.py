@@ -123,7 +123,7 @@ def test_an_owner_has_no_right_beside_its_schema(server: LocalPostgres) -> None:
             "alter database narrow set work_mem to '1GB'",
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
-                conn.execute(text)  # type: ignore[call-overload]
+                conn.execute(text)
         rights = conn.execute(
             """select rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls
                from pg_roles where rolname = 'narrow'"""

@@ -43,7 +43,7 @@ def wait_for(folder: Path, text: str, name: str = "sleeper") -> str:
 
 def ended(pid: int) -> bool:
     try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
 
@@ -52,10 +52,10 @@ def test_start_and_stop(service: Service, tmp_path: Path) -> None:
     service.start()
     pid = service.pid
     assert pid is not None
-    assert service.alive
+    began = service.alive
     assert os.getsid(pid) != os.getsid(0)  # a Ctrl-C in our terminal does not reach it
     service.stop()
-    assert not service.alive
+    assert (began, service.alive) == (True, False)
     assert ended(pid)
     assert not list((tmp_path / "run").iterdir())
     service.stop()  # again: nothing to do

@@ -90,7 +90,8 @@ class FakeStack:
     source_kind = "simulator"
 
     def __init__(self, home: Path, **given: Any) -> None:
-        FakeStack.made, self.given, self.events = self, given, []
+        FakeStack.made, self.given = self, given
+        self.events: list[tuple[Any, ...]] = []
         self.started_empty, self.is_new, self.on_start = True, True, lambda: None
         self.airflow = SimpleNamespace(web="http://127.0.0.1:1")
 
@@ -113,7 +114,7 @@ def faked(home: Path, monkeypatch: pytest.MonkeyPatch) -> type[FakeStack]:
     monkeypatch.setattr("chartline.local.summary.addresses", lambda stack, with_password: f"password {with_password}")
     monkeypatch.setattr("chartline.local.summary.report", lambda stack, **_: ["what"])
     monkeypatch.setattr("chartline.local.fill.wait_filled", lambda stack, screen: [])
-    monkeypatch.setattr(up.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr("chartline.local.up.time.sleep", lambda seconds: None)
     monkeypatch.setattr(FakeStack, "on_start_of_all", staticmethod(lambda: None))
     return FakeStack
 

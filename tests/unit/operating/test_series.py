@@ -115,7 +115,7 @@ def test_bad_ranges_are_refused_by_field(
     first: str | None, last: str | None, resolution: Resolution, field: str
 ) -> None:
     with pytest.raises(BadInput) as refused:
-        Span.of(first and day(first), last and day(last), resolution, TODAY)
+        Span.of(day(first) if first else None, day(last) if last else None, resolution, TODAY)
     assert refused.value.field == field
     assert str(refused.value).startswith(f"{field}: ")
 

@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -77,13 +78,12 @@ def test_the_file_is_a_header_and_one_json_object_a_schedule(path: Path) -> None
 @pytest.mark.parametrize("slug", ["chart-0", "chart-500", "chart-99"])
 def test_one_line_is_found_and_only_that_one_is_parsed(path: Path, slug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     snapshot.write(path, [row(f"chart-{number}") for number in range(1000)])
-    parsed = []
-    decode = snapshot._decode
-    monkeypatch.setattr(snapshot, "_decode", lambda text: parsed.append(text) or decode(text))
+    decode = Mock(side_effect=snapshot._decode)
+    monkeypatch.setattr(snapshot, "_decode", decode)
     line = snapshot.load_one(path, slug)
     assert line is not None
     assert line.slug == slug
-    assert len(parsed) == 1
+    assert decode.call_count == 1
 
 
 def test_one_line_that_is_not_there(path: Path) -> None:
@@ -151,13 +151,13 @@ def test_a_disk_that_takes_nothing_is_a_warning(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_young_list_is_not_renewed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr(schedules, "snapshot_rows", lambda url: asked.append(url) or [row("a")])
+    ask = Mock(return_value=[row("a")])
+    monkeypatch.setattr(schedules, "snapshot_rows", ask)
     assert snapshot.refresh(path, DEAD) is None
     assert snapshot.refresh(path, DEAD) is None
-    assert len(asked) == 1
+    assert ask.call_count == 1
     assert snapshot.refresh(path, DEAD, max_age=-1) is None
-    assert len(asked) == 2
+    assert ask.call_count == 2
 
 
 def test_the_default_place_is_in_the_state_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

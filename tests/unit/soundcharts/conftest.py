@@ -64,8 +64,6 @@ Script = Callable[[Asked], Said]
 class LocalApi:
     """A script decides every answer; `asked` and `connections` tell what happened."""
 
-    Said = Said
-
     def __init__(self) -> None:
         self.asked: list[Asked] = []
         self.connections = 0
@@ -177,7 +175,9 @@ class Clients:
     slept: list[float] = field(default_factory=list)
     made: list[SoundchartsClient] = field(default_factory=list)
 
-    def __call__(self, limiter: Limiter | None = None, *, settings: Settings | None = None, **account: Any) -> Any:
+    def __call__(
+        self, limiter: Limiter | None = None, *, settings: Settings | None = None, **account: Any
+    ) -> SoundchartsClient:
         who = {"base_url": self.api.url, "login": "app-7-of-tests", "password": "key-of-tests"} | account
         client = SoundchartsClient(
             ApiAccount(**who),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ HOST = "https://customer.api.soundcharts.com"
 
 
 @pytest.fixture
-def allowed(monkeypatch):
+def allowed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
     """Sets the hosts that the settings name."""
 
     def name(hosts: str) -> None:
@@ -26,14 +28,14 @@ def allowed(monkeypatch):
     settings.cache_clear()
 
 
-def test_defaults():
+def test_defaults() -> None:
     account = ApiAccount.from_connection(HOST, "an-app", "a-key")
     assert account.base_url == HOST
     assert (account.auth, account.token_url, account.team_id) == ("keys", VENDOR_TOKEN_URL, "")
     assert (account.calls_per_minute, account.connections) == (5000, 12)
 
 
-def test_all_extras_as_airflow_hands_them_on(allowed):
+def test_all_extras_as_airflow_hands_them_on(allowed: Callable[[str], None]) -> None:
     allowed("other.example")
     extra = {"auth": "oauth", "token_url": "https://other.example/token", "team_id": 12, "calls_per_minute": "900"}
     for given in (extra, json.dumps(extra)):
@@ -43,11 +45,11 @@ def test_all_extras_as_airflow_hands_them_on(allowed):
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:8000", "https://127.0.0.1:8000/", "HTTPS://127.0.0.1:8000"])
-def test_the_scheme_is_https_unless_given_and_no_slash_stays(host):
+def test_the_scheme_is_https_unless_given_and_no_slash_stays(host: str) -> None:
     assert ApiAccount.from_connection(host, "a", "b").base_url == "https://127.0.0.1:8000"
 
 
-def test_tokens_of_another_host_are_not_asked_at_the_vendor(allowed):
+def test_tokens_of_another_host_are_not_asked_at_the_vendor(allowed: Callable[[str], None]) -> None:
     allowed("http://simulator:8000")
     account = ApiAccount.from_connection("http://simulator:8000", "a", "b", {"auth": "oauth"})
     assert account.token_url == "http://simulator:8000/oauth/token"
@@ -81,7 +83,7 @@ def test_tokens_of_another_host_are_not_asked_at_the_vendor(allowed):
         ("extra", {"extra": "[]"}),
     ],
 )
-def test_what_cannot_be_used_is_refused_by_field_and_without_its_value(field, given):
+def test_what_cannot_be_used_is_refused_by_field_and_without_its_value(field: str, given: Any) -> None:
     connection = {"host": HOST, "login": "an-app", "password": "a-key", "extra": None} | given
     with pytest.raises(NotConfigured, match="connection soundcharts") as refused:
         ApiAccount.from_connection(**connection)
@@ -90,18 +92,18 @@ def test_what_cannot_be_used_is_refused_by_field_and_without_its_value(field, gi
     assert refused.value.advice
 
 
-def test_credentials_are_taken_without_the_blanks_of_copying():
+def test_credentials_are_taken_without_the_blanks_of_copying() -> None:
     account = ApiAccount.from_connection(HOST, " an-app\n", "\ta-key ")
     assert (account.login, account.password) == ("an-app", "a-key")
 
 
-def test_repr_shows_no_credential_and_the_name_no_secret():
+def test_repr_shows_no_credential_and_the_name_no_secret() -> None:
     account = ApiAccount.from_connection(HOST, "an-app", "a-key", {"team_id": "a-team"})
     assert not any(secret in repr(account) for secret in ("an-app", "a-key", "a-team"))
     assert account.name == "customer.api.soundcharts.com/an-app"
 
 
-def test_from_the_environment(monkeypatch):
+def test_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     connection = {"conn_type": "http", "host": "http://127.0.0.1", "port": 8000, "login": "a", "password": "b",
                   "extra": {"connections": 3}}  # fmt: skip
     monkeypatch.setenv("AIRFLOW_CONN_SOUNDCHARTS", json.dumps(connection))
@@ -110,7 +112,7 @@ def test_from_the_environment(monkeypatch):
 
 
 @pytest.mark.parametrize("text", ["", "http://hidden-value@host", '"hidden-value"', '{"host": '])
-def test_an_environment_that_says_nothing_usable(monkeypatch, text):
+def test_an_environment_that_says_nothing_usable(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     monkeypatch.setenv("AIRFLOW_CONN_SOUNDCHARTS", text)
     with pytest.raises(NotConfigured, match="AIRFLOW_CONN_SOUNDCHARTS") as refused:
         ApiAccount.from_environment()
@@ -159,13 +161,10 @@ ODD = [
 
 
 @pytest.mark.parametrize("address", ODD)
-def test_credentials_go_nowhere_else_nor_to_an_odd_address(address):
-    for given in (
-        {"host": address},
-        {"host": HOST, "extra": {"auth": "oauth", "token_url": address}},
-    ):
+def test_credentials_go_nowhere_else_nor_to_an_odd_address(address: str) -> None:
+    for host, extra in ((address, None), (HOST, {"auth": "oauth", "token_url": address})):
         with pytest.raises(NotConfigured, match=r"host|extra\.token_url") as refused:
-            ApiAccount.from_connection(given["host"], "an-app", "a-key", given.get("extra"))
+            ApiAccount.from_connection(host, "an-app", "a-key", extra)
         assert refused.value.advice
 
 
@@ -182,13 +181,15 @@ def test_credentials_go_nowhere_else_nor_to_an_odd_address(address):
         ("http://simulator:8085", "http://simulator:8085"),
     ],
 )
-def test_the_vendor_this_machine_and_the_hosts_of_the_settings_are_good(allowed, address, url):
+def test_the_vendor_this_machine_and_the_hosts_of_the_settings_are_good(
+    allowed: Callable[[str], None], address: str, url: str
+) -> None:
     allowed("gateway.example, https://gateway.example:8443,http://simulator:8085")
     assert ApiAccount.from_connection(address, "an-app", "a-key").base_url == url
 
 
 @pytest.mark.parametrize("address", ["http://gateway.example", "https://gateway.example:1", "https://simulator:8085"])
-def test_a_host_of_the_settings_is_good_as_it_stands_there_only(allowed, address):
+def test_a_host_of_the_settings_is_good_as_it_stands_there_only(allowed: Callable[[str], None], address: str) -> None:
     allowed("gateway.example,http://simulator:8085")
     with pytest.raises(NotConfigured):
         ApiAccount.from_connection(address, "an-app", "a-key")

@@ -11,10 +11,20 @@ from typing import Any
 import pytest
 import requests
 
-from chartline.errors import CredentialsRefused, NetworkTrouble, RateLimited, RequestRefused, ServerTrouble
+from chartline.errors import (
+    ChartlineError,
+    CredentialsRefused,
+    NetworkTrouble,
+    RateLimited,
+    RequestRefused,
+    ServerTrouble,
+)
 from chartline.soundcharts import endpoints
 from chartline.soundcharts.account import ApiAccount
 from chartline.soundcharts.auth import TokenLogin
+from chartline.soundcharts.client import SoundchartsClient
+
+from .conftest import Clients, LocalApi, Said
 
 UUID = "00000001-0000-4000-8000-000000000000"
 
@@ -23,7 +33,8 @@ class OAuthApi:
     """Grants numbered tokens and lets only the newest ones in."""
 
     def __init__(self, api: Any) -> None:
-        self.api, self.granted, self.refused = api, 0, set()
+        self.granted = 0
+        self.refused: set[str] = set()
         self.grant: dict[str, Any] = {"token_type": "bearer", "expires_in": 3600}
         self.refuses_all = False
         api.answers(self)
@@ -31,20 +42,20 @@ class OAuthApi:
     def __call__(self, asked: Any) -> Any:
         if asked.bare_path == "/oauth/token":
             self.granted += 1
-            return self.api.Said({"access_token": f"token-number-{self.granted}"} | self.grant)
+            return Said({"access_token": f"token-number-{self.granted}"} | self.grant)
         token = asked.headers.get("authorization", "").removeprefix("Bearer ")
         if self.refuses_all or token in self.refused or not token.startswith("token-number-"):
-            return self.api.Said({"errors": [{"code": 401, "message": "You are not logged in."}]}, status=401)
-        return self.api.Said({"items": []})
+            return Said({"errors": [{"code": 401, "message": "You are not logged in."}]}, status=401)
+        return Said({"items": []})
 
 
 @pytest.fixture
-def oauth(api):
+def oauth(api: LocalApi) -> OAuthApi:
     return OAuthApi(api)
 
 
 @pytest.fixture
-def client(client_of, api):
+def client(client_of: Clients, api: LocalApi) -> SoundchartsClient:
     return client_of(auth="oauth", token_url=f"{api.url}/oauth/token")
 
 
@@ -52,7 +63,9 @@ def token_requests(api: Any) -> list[Any]:
     return [asked for asked in api.asked if asked.bare_path == "/oauth/token"]
 
 
-def test_a_token_is_asked_by_basic_login_and_form_then_borne(api, oauth, client):
+def test_a_token_is_asked_by_basic_login_and_form_then_borne(
+    api: LocalApi, oauth: OAuthApi, client: SoundchartsClient
+) -> None:
     answer = client.get(endpoints.SONG, UUID)
     asked, song = api.asked
     pair = base64.b64encode(b"app-7-of-tests:key-of-tests").decode()
@@ -64,12 +77,14 @@ def test_a_token_is_asked_by_basic_login_and_form_then_borne(api, oauth, client)
     assert len(answer.calls) == 1, "a token is not a call"
 
 
-def test_the_team_goes_along(api, oauth, client_of):
+def test_the_team_goes_along(api: LocalApi, oauth: OAuthApi, client_of: Clients) -> None:
     client_of(auth="oauth", token_url=f"{api.url}/oauth/token", team_id="team 7").get(endpoints.SONG, UUID)
     assert api.asked[0].body == "grant_type=client_credentials&team_id=team+7"
 
 
-def test_many_threads_share_one_token_and_one_renewal(api, oauth, client):
+def test_many_threads_share_one_token_and_one_renewal(
+    api: LocalApi, oauth: OAuthApi, client: SoundchartsClient
+) -> None:
     together = threading.Barrier(8)
 
     def ask(_: int) -> int:
@@ -85,7 +100,7 @@ def test_many_threads_share_one_token_and_one_renewal(api, oauth, client):
     assert set(calls) <= {1, 2}
 
 
-def test_a_401_renews_once(api, oauth, client):
+def test_a_401_renews_once(api: LocalApi, oauth: OAuthApi, client: SoundchartsClient) -> None:
     client.get(endpoints.SONG, UUID)
     oauth.refused.add("token-number-1")
     answer = client.get(endpoints.SONG, UUID)
@@ -93,7 +108,7 @@ def test_a_401_renews_once(api, oauth, client):
     assert oauth.granted == 2
 
 
-def test_a_second_401_is_final(api, oauth, client):
+def test_a_second_401_is_final(api: LocalApi, oauth: OAuthApi, client: SoundchartsClient) -> None:
     oauth.refuses_all = True
     with pytest.raises(CredentialsRefused, match="connection soundcharts") as refused:
         client.get(endpoints.SONG, UUID)
@@ -102,9 +117,11 @@ def test_a_second_401_is_final(api, oauth, client):
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
-def test_a_refusing_token_endpoint_stops_all_threads_after_one_request(api, client, status):
+def test_a_refusing_token_endpoint_stops_all_threads_after_one_request(
+    api: LocalApi, client: SoundchartsClient, status: int
+) -> None:
     body = {"error": "invalid_client", "error_description": "Unknown client app-7-of-tests."}
-    api.says(api.Said(body, status=status))
+    api.says(Said(body, status=status))
     for _ in range(3):
         with pytest.raises(CredentialsRefused, match="connection soundcharts") as refused:
             client.get(endpoints.SONG, UUID)
@@ -114,10 +131,12 @@ def test_a_refusing_token_endpoint_stops_all_threads_after_one_request(api, clie
     assert len(api.asked) == 1
 
 
-def test_a_token_endpoint_that_limits_is_waited_for(api, client, client_of):
-    limited = api.Said({"error": "slow_down"}, status=429, headers={"retry-after": "5"})
-    granted = api.Said({"access_token": "token-number-1", "expires_in": 900})
-    api.says(limited, granted, api.Said({"items": []}))
+def test_a_token_endpoint_that_limits_is_waited_for(
+    api: LocalApi, client: SoundchartsClient, client_of: Clients
+) -> None:
+    limited = Said({"error": "slow_down"}, status=429, headers={"retry-after": "5"})
+    granted = Said({"access_token": "token-number-1", "expires_in": 900})
+    api.says(limited, granted, Said({"items": []}))
     assert client.get(endpoints.SONG, UUID).data == {"items": []}
     assert len(client_of.slept) == 1
 
@@ -130,19 +149,21 @@ def test_a_token_endpoint_that_limits_is_waited_for(api, client, client_of):
         ({"status": 429, "body": {}, "headers": {"retry-after": "300"}}, RateLimited),
     ],
 )
-def test_trouble_of_the_token_host_is_passing(api, client, said, error):
-    api.says(api.Said(**said))
+def test_trouble_of_the_token_host_is_passing(
+    api: LocalApi, client: SoundchartsClient, said: dict[str, Any], error: type[ChartlineError]
+) -> None:
+    api.says(Said(**said))
     with pytest.raises(error):
         client.get(endpoints.SONG, UUID)
-    api.says(api.Said({"access_token": "token-number-1"}), api.Said({"items": []}))
+    api.says(Said({"access_token": "token-number-1"}), Said({"items": []}))
     if error is not RateLimited:
         assert client.get(endpoints.SONG, UUID).data == {"items": []}
 
 
 @pytest.mark.parametrize("cut", [{"cut": 5}, {"body": b"<html>hello</html>"}])
-def test_a_cut_token_is_asked_again(api, client, cut):
+def test_a_cut_token_is_asked_again(api: LocalApi, client: SoundchartsClient, cut: dict[str, Any]) -> None:
     good = {"access_token": "token-number-1"}
-    api.says(api.Said(**({"body": good} | cut)), api.Said(good), api.Said({"items": []}))
+    api.says(Said(**({"body": good} | cut)), Said(good), Said({"items": []}))
     assert client.get(endpoints.SONG, UUID).data == {"items": []}
 
 
@@ -151,8 +172,8 @@ def test_a_cut_token_is_asked_again(api, client, cut):
     [{}, [], "token", {"access_token": None}, {"access_token": ""}, {"access_token": "a\nb"}, {"access_token": 7},
      {"access_token": "abc", "token_type": "mac"}],
 )  # fmt: skip
-def test_an_answer_without_a_bearer_token_is_a_refusal(api, client, body):
-    api.says(api.Said(body))
+def test_an_answer_without_a_bearer_token_is_a_refusal(api: LocalApi, client: SoundchartsClient, body: Any) -> None:
+    api.says(Said(body))
     with pytest.raises(CredentialsRefused, match="without a bearer token"):
         client.get(endpoints.SONG, UUID)
 
@@ -173,7 +194,9 @@ def test_an_answer_without_a_bearer_token_is_a_refusal(api, client, body):
         ("9" * 400, 855),
     ],
 )
-def test_a_token_is_renewed_45_seconds_early_by_what_the_answer_says(api, oauth, life, kept):
+def test_a_token_is_renewed_45_seconds_early_by_what_the_answer_says(
+    api: LocalApi, oauth: OAuthApi, life: str | float | None, kept: int
+) -> None:
     oauth.grant = {"token_type": "Bearer", "expires_in": life}
     now = [1000.0]
     account = ApiAccount(api.url, "app-7-of-tests", "key-of-tests", "oauth", f"{api.url}/oauth/token")
@@ -188,7 +211,9 @@ def test_a_token_is_renewed_45_seconds_early_by_what_the_answer_says(api, oauth,
     assert oauth.granted == 2
 
 
-def test_no_log_shows_a_token_or_a_secret(api, oauth, client, caplog):
+def test_no_log_shows_a_token_or_a_secret(
+    api: LocalApi, oauth: OAuthApi, client: SoundchartsClient, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     client.get(endpoints.SONG, UUID)
     logging.getLogger("chartline.soundcharts.client").debug("leaking %s", "token-number-1")
@@ -198,11 +223,11 @@ def test_no_log_shows_a_token_or_a_secret(api, oauth, client, caplog):
     assert base64.b64encode(b"app-7-of-tests:key-of-tests").decode() not in caplog.text
 
 
-def test_a_token_that_an_answer_repeats_is_not_kept(api, oauth, client):
+def test_a_token_that_an_answer_repeats_is_not_kept(api: LocalApi, oauth: OAuthApi, client: SoundchartsClient) -> None:
     def echo(asked: Any) -> Any:
         if asked.bare_path == "/oauth/token":
             return oauth(asked)
-        return api.Said({"errors": [{"code": 400, "message": "no"}], "asked": asked.headers}, status=400)
+        return Said({"errors": [{"code": 400, "message": "no"}], "asked": asked.headers}, status=400)
 
     api.answers(echo)
     with pytest.raises(RequestRefused) as refused:

@@ -31,7 +31,7 @@ def looked(*bodies: Any) -> drift.Seen:
     return observer.take()
 
 
-def test_fields_are_counted_by_object_and_type():
+def test_fields_are_counted_by_object_and_type() -> None:
     seen = looked({"object": {"name": "A", "n": 1, "tags": ["x", None]}}, {"object": {"name": None, "n": 1.5}})
     assert seen.came == {
         ("song", ""): 2, ("song", "object"): 2, ("song", "object.name"): 2, ("song", "object.n"): 2,
@@ -44,12 +44,12 @@ def test_fields_are_counted_by_object_and_type():
     assert seen.parents["song", "object.name"] == "object"
 
 
-def test_of_a_long_list_a_few_elements_are_looked_at():
+def test_of_a_long_list_a_few_elements_are_looked_at() -> None:
     seen = looked({"items": [{"song": {"uuid": n}} for n in range(500)]})
     assert seen.came["song", "items[].song.uuid"] == seen.came["song", "items[].song"] == drift.ELEMENTS
 
 
-def test_no_value_is_kept():
+def test_no_value_is_kept() -> None:
     secret = "Bearer s3cr3t-T0ken"  # pragma: allowlist secret
     seen = looked({"headers": {"authorization": secret, secret: secret}, "list": [secret], "n": 123456})
     told = repr(seen)
@@ -60,7 +60,7 @@ def test_no_value_is_kept():
     assert ("song", "headers.*") in seen.came
 
 
-def test_names_for_keys_do_not_fill_the_memory():
+def test_names_for_keys_do_not_fill_the_memory() -> None:
     seen = looked(
         {
             "by_day": {f"2026-01-{n:02d}": {"v": 1} for n in range(1, 30)},
@@ -78,19 +78,19 @@ def test_names_for_keys_do_not_fill_the_memory():
         max_leaves=30,
     )
 )
-def test_anything_can_be_looked_at(data):
+def test_anything_can_be_looked_at(data: Any) -> None:
     seen = looked({"items": data})
     assert seen.came["song", ""] == 1
 
 
-def test_deep_answers_are_looked_at_as_far_as_is_useful():
+def test_deep_answers_are_looked_at_as_far_as_is_useful() -> None:
     deep: Any = 1
     for _ in range(200):
         deep = {"a": deep}
     assert len(looked({"items": deep}).came) <= drift.DEPTH + 3
 
 
-def test_oddities_are_counted_once_for_an_answer_and_never_for_one_that_is_read_again():
+def test_oddities_are_counted_once_for_an_answer_and_never_for_one_that_is_read_again() -> None:
     given_ = {"object": {"uuid": UUID, "name": "A", "releaseDate": "soon", "audio": [], "duration": {"a": 1}}}
     one = answer(given_)
     for _ in range(3):
@@ -106,7 +106,7 @@ def test_oddities_are_counted_once_for_an_answer_and_never_for_one_that_is_read_
     assert set(seen.examples.values()) == {"/api/v2.25/song/x"}
 
 
-def test_what_refuses_an_item_is_told_too_and_what_is_told_in_part():
+def test_what_refuses_an_item_is_told_too_and_what_is_told_in_part() -> None:
     with pytest.raises(ContractBroken):
         models.parse(models.Song, answer({"object": {"uuid": "x" * 80, "name": "A"}}))
     models.parse(models.Song, answer({"object": {"uuid": UUID, "name": "A", "releaseDate": "1965-05"}}))
@@ -115,7 +115,7 @@ def test_what_refuses_an_item_is_told_too_and_what_is_told_in_part():
     }  # fmt: skip
 
 
-def test_threads_count_together():
+def test_threads_count_together() -> None:
     observer = drift.Observer()
 
     def look() -> None:

@@ -66,7 +66,7 @@ def fullest_window(times: list[float], width: float = 60.0) -> int:
 
 
 @given(st.integers(1, 20_000), st.integers(1, 50))
-def test_burst_and_refill_make_up_the_limit(per_minute, block):
+def test_burst_and_refill_make_up_the_limit(per_minute: int, block: int) -> None:
     pace = Pace.of(per_minute, block)
     stretch = 60 + USABLE + JITTER + pace.saved
     assert math.ceil(stretch / pace.interval - 1e-6) <= per_minute
@@ -74,14 +74,14 @@ def test_burst_and_refill_make_up_the_limit(per_minute, block):
     assert pace.block == 1 or pace.block * pace.interval <= USABLE
 
 
-def test_the_pace_of_5000_a_minute_wastes_little():
+def test_the_pace_of_5000_a_minute_wastes_little() -> None:
     pace = Pace.of(5000)
     assert (pace.burst, pace.block) == (100, 4)
     assert 60 / pace.interval > 4700
 
 
 @pytest.mark.parametrize("per_minute", [0, -1])
-def test_a_limit_of_nothing_is_refused(per_minute):
+def test_a_limit_of_nothing_is_refused(per_minute: int) -> None:
     with pytest.raises(NotConfigured):
         Pace.of(per_minute)
 
@@ -91,7 +91,9 @@ def test_a_limit_of_nothing_is_refused(per_minute):
     idle=st.lists(st.floats(0, 90), max_size=300),
     slow=st.tuples(st.floats(0, 0.3), st.floats(0, 0.3)),
 )
-def test_no_window_ever_holds_more_than_the_limit(per_minute, idle, slow):
+def test_no_window_ever_holds_more_than_the_limit(
+    per_minute: int, idle: list[float], slow: tuple[float, float]
+) -> None:
     """One caller that is now greedy, now idle, with a database that takes its time."""
     clock = Clock()
     pace = Pace.of(per_minute)
@@ -107,7 +109,7 @@ def test_no_window_ever_holds_more_than_the_limit(per_minute, idle, slow):
 
 
 @given(per_minute=st.integers(10, 300), turns=st.lists(st.integers(0, 3), min_size=50, max_size=600))
-def test_several_processes_share_one_limit(per_minute, turns):
+def test_several_processes_share_one_limit(per_minute: int, turns: list[int]) -> None:
     """Each has slots in hand while the others take theirs; a slot kept too long is not used."""
     clock = Clock()
     pace = Pace.of(per_minute)
@@ -127,14 +129,14 @@ def slots(per_minute: int = 5000, **more: Any) -> tuple[SlotLimiter, Bank, Clock
     return SlotLimiter(bank, pace, clock=clock, sleep=clock.sleep), bank, clock
 
 
-def test_a_block_is_taken_once_for_several_calls():
+def test_a_block_is_taken_once_for_several_calls() -> None:
     limiter, bank, _ = slots()
     for _ in range(8):
         limiter.acquire()
     assert bank.asked == 2
 
 
-def test_saved_up_calls_go_at_once_then_the_pace_holds():
+def test_saved_up_calls_go_at_once_then_the_pace_holds() -> None:
     limiter, bank, clock = slots()
     start = clock.now
     for _ in range(bank.pace.burst):
@@ -145,7 +147,7 @@ def test_saved_up_calls_go_at_once_then_the_pace_holds():
     assert clock.now - start == pytest.approx(1000 * bank.pace.interval, abs=0.1)
 
 
-def test_a_slot_that_was_not_used_within_a_second_is_thrown_away():
+def test_a_slot_that_was_not_used_within_a_second_is_thrown_away() -> None:
     limiter, bank, clock = slots()
     limiter.acquire()
     clock.now += USABLE + 0.01
@@ -153,7 +155,7 @@ def test_a_slot_that_was_not_used_within_a_second_is_thrown_away():
     assert bank.asked == 2
 
 
-def test_a_pause_holds_every_process_and_the_slots_in_hand():
+def test_a_pause_holds_every_process_and_the_slots_in_hand() -> None:
     first, bank, clock = slots()
     second = SlotLimiter(bank, bank.pace, clock=clock, sleep=clock.sleep)
     first.acquire()
@@ -166,7 +168,7 @@ def test_a_pause_holds_every_process_and_the_slots_in_hand():
     assert clock.now >= start + 20
 
 
-def test_a_shorter_pause_never_ends_a_longer_one():
+def test_a_shorter_pause_never_ends_a_longer_one() -> None:
     limiter, _, clock = slots()
     start = clock.now
     limiter.pause(30)
@@ -175,7 +177,7 @@ def test_a_shorter_pause_never_ends_a_longer_one():
     assert clock.now >= start + 30
 
 
-def test_a_pause_of_over_a_minute_hands_the_worker_back():
+def test_a_pause_of_over_a_minute_hands_the_worker_back() -> None:
     limiter, bank, clock = slots()
     start = clock.now
     limiter.pause(100)
@@ -189,7 +191,7 @@ def test_a_pause_of_over_a_minute_hands_the_worker_back():
 
 
 @pytest.mark.parametrize("seconds", [60_000, 31_536_000, 1e300, math.inf])
-def test_no_pause_outlives_two_minutes(seconds):
+def test_no_pause_outlives_two_minutes(seconds: float) -> None:
     limiter, bank, clock = slots()
     alone = NoLimiter(clock=clock, sleep=clock.sleep)
     limiter.pause(seconds)
@@ -206,7 +208,7 @@ def test_no_pause_outlives_two_minutes(seconds):
     ("remaining", "reset", "waits"),
     [(0, 12.0, 12), (-1, 12.0, 12), (0, 900.0, 60), (1, 12.0, 0), (0, None, 0), (None, 12.0, 0), (None, None, 0)],
 )
-def test_learning_that_nothing_is_left_pauses(remaining, reset, waits):
+def test_learning_that_nothing_is_left_pauses(remaining: int | None, reset: float | None, waits: int) -> None:
     for limiter, clock in ((slots()[0::2]), (lambda c: (NoLimiter(clock=c, sleep=c.sleep), c))(Clock())):
         start = clock.now
         limiter.learn(remaining, reset)
@@ -214,14 +216,14 @@ def test_learning_that_nothing_is_left_pauses(remaining, reset, waits):
         assert clock.now - start == pytest.approx(waits, abs=0.01)
 
 
-def test_a_database_that_is_too_slow_to_count_by_is_said():
+def test_a_database_that_is_too_slow_to_count_by_is_said() -> None:
     limiter, bank, _ = slots()
     bank.slow = (0.0, 2.0)
     with pytest.raises(WarehouseUnavailable, match="too slowly"):
         limiter.acquire()
 
 
-def test_no_limiter_keeps_to_pauses_only():
+def test_no_limiter_keeps_to_pauses_only() -> None:
     clock = Clock()
     limiter = NoLimiter(clock=clock, sleep=clock.sleep)
     start = clock.now
@@ -237,7 +239,7 @@ def test_no_limiter_keeps_to_pauses_only():
     limiter.close()
 
 
-def test_an_address_that_cannot_be_read_is_said_without_its_password():
+def test_an_address_that_cannot_be_read_is_said_without_its_password() -> None:
     with (
         closing(PostgresLimiter("host=127.0.0.1 nonsense=hidden-value password=hidden-value", "a", 100)) as limiter,
         pytest.raises(NotConfigured) as refused,
@@ -247,7 +249,7 @@ def test_an_address_that_cannot_be_read_is_said_without_its_password():
     assert refused.value.__context__ is None, "libpq's own text quotes what it cannot read"
 
 
-def test_a_warehouse_that_is_down_is_said_with_what_to_do():
+def test_a_warehouse_that_is_down_is_said_with_what_to_do() -> None:
     with (
         closing(PostgresLimiter("host=127.0.0.1 port=1 password=hidden-value", "a", 100)) as limiter,
         pytest.raises(WarehouseUnavailable, match="Check that PostgreSQL runs") as down,

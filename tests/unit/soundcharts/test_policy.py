@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from email.utils import formatdate
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,6 +23,7 @@ from chartline.errors import (
     RateLimited,
     RequestRefused,
     ServerTrouble,
+    TryLater,
     UnsupportedPlatform,
 )
 from chartline.soundcharts import policy
@@ -43,7 +46,7 @@ def errors(message: object = "", code: object = None, key: object = "access") ->
         (799, ServerTrouble),
     ],
 )  # fmt: skip
-def test_every_status_has_its_error(status, error):
+def test_every_status_has_its_error(status: int, error: type[ChartlineError]) -> None:
     judged = policy.judge(status, {}, errors("Something."), "song abc", b"raw")
     assert type(judged) is error
     assert "song abc" in judged.what
@@ -53,7 +56,7 @@ def test_every_status_has_its_error(status, error):
 
 @pytest.mark.parametrize("status", [200, 201, 204])
 @pytest.mark.parametrize("data", [{}, {"errors": []}, {"errors": None}, {"items": []}, {"errors": ""}, [], None])
-def test_a_good_answer_is_no_error(status, data):
+def test_a_good_answer_is_no_error(status: int, data: Any) -> None:
     assert policy.judge(status, {}, data, "song") is None
 
 
@@ -68,7 +71,7 @@ def test_a_good_answer_is_no_error(status, data):
         (403, "This platform is not in your plan", NotInPlan),
     ],
 )
-def test_a_refused_platform_says_nothing_of_the_entity(status, message, error):
+def test_a_refused_platform_says_nothing_of_the_entity(status: int, message: str, error: type[ChartlineError]) -> None:
     assert type(policy.judge(status, {}, errors(message), "x")) is error
 
 
@@ -88,11 +91,11 @@ def test_a_refused_platform_says_nothing_of_the_entity(status, message, error):
         ("Stop it.", {}, QuotaSpent),
     ],
 )
-def test_the_two_kinds_of_429(message, headers, error):
+def test_the_two_kinds_of_429(message: str, headers: dict[str, Any], error: type[ChartlineError]) -> None:
     assert type(policy.judge(429, headers, errors(message), "x")) is error
 
 
-def test_a_429_without_a_word_is_about_the_quota():
+def test_a_429_without_a_word_is_about_the_quota() -> None:
     assert type(policy.judge(429, {}, None, "x")) is QuotaSpent
 
 
@@ -101,12 +104,12 @@ def test_a_429_without_a_word_is_about_the_quota():
     [(404, NotFound), ("404", NotFound), (401, CredentialsRefused), (503, ServerTrouble), (None, RequestRefused),
      ("x", RequestRefused), (7, RequestRefused), (200, RequestRefused)],
 )  # fmt: skip
-def test_errors_in_a_200_are_judged_by_their_code(code, error):
+def test_errors_in_a_200_are_judged_by_their_code(code: int | str | None, error: type[ChartlineError]) -> None:
     assert type(policy.judge(200, {}, errors("Oh.", code), "x")) is error
 
 
 @pytest.mark.parametrize("said", ["text", ["text"], [None], {"a": 1}, [[]]])
-def test_odd_error_bodies_are_survived(said):
+def test_odd_error_bodies_are_survived(said: Any) -> None:
     assert type(policy.judge(404, {}, {"errors": said}, "x")) is NotFound
 
 
@@ -117,7 +120,7 @@ BODIES = st.recursive(
 
 
 @given(st.integers(300, 999), BODIES)
-def test_whatever_comes_becomes_a_named_error(status, data):
+def test_whatever_comes_becomes_a_named_error(status: int, data: Any) -> None:
     judged = policy.judge(status, {}, data, "x")
     assert isinstance(judged, ChartlineError)
     assert "\n" not in str(judged)
@@ -147,50 +150,58 @@ def test_whatever_comes_becomes_a_named_error(status, data):
         ({"retry-after": "Fri, 31 Dec 9999 23:59:59 GMT"}, 120),
     ],
 )
-def test_waiting_time(headers, wait):
+def test_waiting_time(headers: dict[str, Any], wait: float | None) -> None:
     assert policy.waiting_time(headers) == wait
 
 
 @pytest.mark.parametrize("spelled", [str, lambda at: str(round(at * 1000)), lambda at: formatdate(at, usegmt=True)])
-def test_a_time_is_understood_as_well_as_a_wait(spelled):
+def test_a_time_is_understood_as_well_as_a_wait(spelled: Callable[[float], str]) -> None:
     wait = policy.waiting_time({"retry-after": spelled(time.time() + 30)})
+    assert wait is not None
     assert 28 < wait < 32
 
 
-def test_a_time_in_the_past_is_no_wait():
+def test_a_time_in_the_past_is_no_wait() -> None:
     assert policy.waiting_time({"x-ratelimit-reset": str(time.time() - 100)}) == 1
 
 
-def test_an_unsaid_wait_is_ten_seconds():
-    assert policy.judge(429, {}, errors(MINUTE), "x").after == 10
+def told_wait(status: int, headers: dict[str, str], said: Any) -> float:
+    """Seconds that the error says to wait."""
+    error = policy.judge(status, headers, said, "x")
+    assert isinstance(error, TryLater)
+    return error.after
+
+
+def test_an_unsaid_wait_is_ten_seconds() -> None:
+    assert told_wait(429, {}, errors(MINUTE)) == 10
 
 
 @pytest.mark.parametrize(("status", "wait"), [(429, 120), (503, 900), (500, 900)])
-def test_a_wait_that_cannot_be_meant_is_cut_and_said(caplog, status, wait):
+def test_a_wait_that_cannot_be_meant_is_cut_and_said(caplog: pytest.LogCaptureFixture, status: int, wait: int) -> None:
     said = errors(MINUTE if status == 429 else "down")
-    assert policy.judge(status, {"retry-after": "60000"}, said, "x").after == wait
+    assert told_wait(status, {"retry-after": "60000"}, said) == wait
     assert f"{wait} s are waited" in caplog.text
-    assert policy.judge(status, {"retry-after": "30"}, said, "x").after == 31
+    assert told_wait(status, {"retry-after": "30"}, said) == 31
 
 
 @pytest.mark.parametrize(
     ("text", "number"), [("12", 12), (" 7 ", 7), ("-3", 0), ("9" * 18, ranges.CALLS_LEFT.high), ("0", 0)]
 )
-def test_counts_of_headers_come_into_their_range(text, number):
+def test_counts_of_headers_come_into_their_range(text: str, number: int) -> None:
     assert policy.count(text, ranges.CALLS_LEFT) == number
 
 
 @pytest.mark.parametrize("text", ["1e3", "x", "", None, "9" * 30, "٣", "1 2", "0x1"])
-def test_what_is_no_whole_number(text):
+def test_what_is_no_whole_number(text: str | None) -> None:
     assert policy.count(text, ranges.QUOTA_LEFT) is None
 
 
 @given(st.integers(0, 1000))
-def test_backoff_is_bounded(failures):
+def test_backoff_is_bounded(failures: int) -> None:
     assert 0.25 <= policy.backoff(failures) <= 30
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"NaN", b'{"a": Infinity}', b"\xff\xfe", b"[" * 100_000])
-def test_what_is_not_json(body):
+def test_what_is_not_json(body: bytes) -> None:
     with pytest.raises(ValueError, match=r".*"):
         policy.decode(body)

@@ -16,30 +16,34 @@ from chartline.soundcharts.redaction import Redaction, hide_login, redact, redac
 
 
 @pytest.fixture
-def redaction():
+def redaction() -> Redaction:
     made = Redaction()
     made.hide(["open/sesame+1", "open"])
     return made
 
 
+class Written(logging.Logger):
+    """Writes into `written`, as a plain handler would."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, logging.DEBUG)
+        self.written = io.StringIO()
+        self.addHandler(logging.StreamHandler(self.written))
+
+
 @pytest.fixture
-def logger(redaction, request):
-    """A logger that writes into `.written`, as a plain handler would."""
-    log = logging.getLogger(request.node.name)
-    log.propagate = False
-    log.setLevel(logging.DEBUG)
+def logger(redaction: Redaction) -> Written:
+    log = Written("some")
     log.addFilter(redaction)
-    log.written = io.StringIO()
-    log.addHandler(logging.StreamHandler(log.written))
     return log
 
 
-def test_message_and_arguments(logger):
+def test_message_and_arguments(logger: Written) -> None:
     logger.info("key open/sesame+1 and %s, %r", "open/sesame+1", {"key": "open/sesame+1"})
     assert logger.written.getvalue() == "key *** and ***, {'key': '***'}\n"
 
 
-def test_exceptions_text_and_chain(logger):
+def test_exceptions_text_and_chain(logger: Written) -> None:
     try:
         try:
             raise ValueError("Invalid header value open/sesame+1")
@@ -53,29 +57,29 @@ def test_exceptions_text_and_chain(logger):
     assert "sesame" not in written
 
 
-def test_url_spellings_and_the_longest_first(redaction):
+def test_url_spellings_and_the_longest_first(redaction: Redaction) -> None:
     assert redaction.redact("a=open%2Fsesame%2B1 b=open/sesame+1 c=open") == "a=*** b=*** c=***"
 
 
-def test_short_values_and_the_public_pair_stay(redaction):
+def test_short_values_and_the_public_pair_stay(redaction: Redaction) -> None:
     redaction.hide(["", "a", "soundcharts"])
     assert redaction.redact("a banana of soundcharts") == "a banana of soundcharts"
 
 
-def test_basic_form_of_a_login_is_hidden():
+def test_basic_form_of_a_login_is_hidden() -> None:
     hide_login("login-of-this-test", "password-of-this-test")
     header = "Basic bG9naW4tb2YtdGhpcy10ZXN0OnBhc3N3b3JkLW9mLXRoaXMtdGVzdA=="  # pragma: allowlist secret
     assert redact(header) == "Basic ***"
 
 
-def test_ordinary_words_and_numbers_stay_but_never_a_password():
+def test_ordinary_words_and_numbers_stay_but_never_a_password() -> None:
     hide_login("daily", "a-password-of-words", "2026")
     assert redact("demo-daily of 2026, a-password-of-words") == "demo-daily of 2026, ***"
     hide_login("COMPANY-API_3F2A", "x", "team-77")
     assert redact("COMPANY-API_3F2A of team-77") == "*** of ***"
 
 
-def test_others_are_told_each_secret_once(redaction):
+def test_others_are_told_each_secret_once(redaction: Redaction) -> None:
     told: list[str] = []
     redaction.tell(told.append)
     redaction.hide(["first secret", "soundcharts"])
@@ -110,7 +114,7 @@ def echoes(key: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("key", [KEY, "0123456789abcdef0123", "Zm9v_YmFy-~.", "a1b2c3d4"])  # pragma: allowlist secret
 @pytest.mark.parametrize("spelling", echoes(KEY))
-def test_no_spelling_of_a_secret_stays(key, spelling):
+def test_no_spelling_of_a_secret_stays(key: str, spelling: str) -> None:
     redaction = Redaction()
     redaction.hide([key])
     text = f"before {echoes(key)[spelling]} after"
@@ -122,7 +126,7 @@ def test_no_spelling_of_a_secret_stays(key, spelling):
             assert part not in told
 
 
-def test_a_login_in_its_basic_form_is_found_however_it_is_written():
+def test_a_login_in_its_basic_form_is_found_however_it_is_written() -> None:
     login, password = "app>>of???this", "key>>of???this~test"  # pragma: allowlist secret
     hide_login(login, password)
     pair = f"{login}:{password}".encode()
@@ -131,7 +135,7 @@ def test_a_login_in_its_basic_form_is_found_however_it_is_written():
         assert redact_body(json.dumps({"a": form.decode()}).replace("/", "\\/").encode()) == b'{"a": "***"}'
 
 
-def test_a_body_stays_json_and_only_what_is_a_secret_goes():
+def test_a_body_stays_json_and_only_what_is_a_secret_goes() -> None:
     redaction = Redaction()
     redaction.hide(["4711", "12345678", "abcd", "quite-a-long-secret"])
     data = {
