@@ -80,7 +80,7 @@ def ran(conn: Connection, run_id: str = "r1", status: str = "failed", **values: 
         "started_at": now - timedelta(minutes=2), "finished_at": None if status == "running" else now, **values,
     }  # fmt: skip
     made = conn.execute(
-        f"insert into chartline.chart_sync_execution ({', '.join(row)}) values ({', '.join(['%s'] * len(row))}) "  # type: ignore[arg-type]
+        f"insert into chartline.chart_sync_execution ({', '.join(row)}) values ({', '.join(['%s'] * len(row))}) "
         "returning id",
         list(row.values()),
     ).fetchone()
@@ -92,7 +92,7 @@ def called(conn: Connection, *, at: datetime, status: int | None = 200, count: i
     for _ in range(count):
         row = {"at": at, "endpoint": "song", "status": status, "ms": 5, **values}
         conn.execute(
-            f"insert into chartline.api_call ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",  # type: ignore[arg-type]
+            f"insert into chartline.api_call ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",
             list(row.values()),
         )
 
@@ -113,7 +113,7 @@ def followed(conn: Connection, **values: Any) -> None:
         "created_at": datetime.now(UTC) - timedelta(days=5), **values,
     }  # fmt: skip
     conn.execute(
-        f"insert into chartline.chart_sync_schedule ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",  # type: ignore[arg-type]
+        f"insert into chartline.chart_sync_schedule ({', '.join(row)}) values ({', '.join(['%s'] * len(row))})",
         list(row.values()),
     )
 

@@ -39,7 +39,7 @@ def filled(cascade: Cascade) -> Cascade:
         settings = {"sync_historical_data": True, "history_days": DAYS}
         service.add(conn, CHART, settings, client=cascade.client)
     latest, *past = newest(cascade)
-    steps = {"steps": ["track_metadata", "artist_metadata"]}
+    steps: dict[str, Any] = {"steps": ["track_metadata", "artist_metadata"]}
     cascade.go(cascade.open(CHART, "now", interval=([latest], True), **steps))
     cascade.go(cascade.open(CHART, "past", interval=(past, False), **steps))
     assert differences(cascade) == {}
@@ -48,7 +48,7 @@ def filled(cascade: Cascade) -> Cascade:
 
 def change(cascade: Cascade, text: str, *values: Any) -> None:
     with connect(cascade.warehouse_url) as conn:
-        assert conn.execute(text, values).rowcount  # type: ignore[call-overload]
+        assert conn.execute(text, values).rowcount
 
 
 def test_a_day_of_the_past_that_no_run_took_is_missing(cascade: Cascade, filled: Cascade) -> None:
@@ -102,7 +102,7 @@ def test_what_failed_is_left_out_only_while_it_was_not_had_since(filled: Cascade
 
 def _rows(cascade: Cascade, text: str) -> list[tuple[Any, ...]]:
     with connect(cascade.warehouse_url) as conn:
-        return conn.execute(text).fetchall()  # type: ignore[call-overload,no-any-return]
+        return conn.execute(text).fetchall()
 
 
 def refresh(cascade: Cascade, run_id: str, **config: Any) -> None:

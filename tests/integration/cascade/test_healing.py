@@ -15,6 +15,7 @@ from chartline.gaps.audit import ChartGaps
 from chartline.gaps.healing import Heal
 from chartline.schedules import service
 from chartline.warehouse import raw
+from chartline.warehouse.reads import gaps
 from simulator.service import Service
 from simulator.world import World
 
@@ -153,7 +154,7 @@ def test_calendars_are_brought_up_to_date_with_few_calls_and_one_failing_chart_d
         wanted = gap_audit.wanted(followed[0], cascade.server.service.clock.now())[0]
         listed = cascade.server.service.world.days(SLUG, cascade.server.service.clock.now())
         there = [day for day in listed if day >= wanted]
-        assert {*gap_audit.gaps.listed_days(conn, followed[0].chart_id)} >= {*there}
+        assert {*gaps.listed_days(conn, followed[0].chart_id)} >= {*there}
     assert first.calls == len(there) // 100 + 1 + 1 < len(listed) // 100
     again = refresh()
     assert again.calls == 1  # only the one that failed is asked for again

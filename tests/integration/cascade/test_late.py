@@ -187,7 +187,7 @@ def test_a_retry_waits_from_where_it_was(cascade: Cascade) -> None:
 
 @given(st.integers(0, 240))
 def test_waits_grow_and_end(hours: int) -> None:
-    waits = []
+    waits: list[timedelta] = []
     while (wait := ranking.wait(len(waits) + 1, hours)) is not None:
         waits.append(wait)
     assert waits == sorted(waits)

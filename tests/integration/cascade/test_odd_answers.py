@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 from requests.structures import CaseInsensitiveDict
 
-from chartline.soundcharts import client as asking
-from chartline.soundcharts import endpoints
+from chartline.soundcharts import endpoints, transport
 from chartline.soundcharts.transport import Reply
 from chartline.warehouse import drift
 from simulator.compare import compare
@@ -103,7 +102,7 @@ def rewrite(monkeypatch: pytest.MonkeyPatch) -> Callable[[Rewrite], None]:
     """Change what the API answers, on its way in: `change(path, body)`."""
 
     def install(change: Rewrite) -> None:
-        exchange = asking.exchange
+        exchange = transport.exchange
 
         def changed(session: Any, method: str, url: str, **more: Any) -> Reply:
             reply = exchange(session, method, url, **more)
@@ -113,7 +112,7 @@ def rewrite(monkeypatch: pytest.MonkeyPatch) -> Callable[[Rewrite], None]:
             change(url, body)
             return Reply(reply.status, CaseInsensitiveDict(reply.headers), json.dumps(body).encode(), reply.cut)
 
-        monkeypatch.setattr(asking, "exchange", changed)
+        monkeypatch.setattr("chartline.soundcharts.client.exchange", changed)
 
     return install
 

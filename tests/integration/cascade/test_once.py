@@ -215,7 +215,7 @@ def test_pages_of_a_ranking_that_came_before_one_failed_are_not_asked_again(
     cascade: Cascade, query: Query, monkeypatch: pytest.MonkeyPatch, by_name: bool
 ) -> None:
     day = cascade.server.service.world.days(DAILY, cascade.server.service.clock.now())[5 if by_name else 0]
-    named = {"day": str(day)} if by_name else {}
+    named: dict[str, Any] = {"day": str(day)} if by_name else {}
     heal = failing(monkeypatch, "offset=100&limit=100" if not by_name else f"{day}T12%3A00%3A00%2B00%3A00?offset=100")
     run = cascade.open(DAILY, steps=[], **named)
     with pytest.raises(TryLater):

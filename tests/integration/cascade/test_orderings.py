@@ -80,7 +80,7 @@ def test_a_store_that_fails_ends_the_task_though_answers_are_under_way(
 def test_one_entity_that_is_gone_does_not_take_its_batch_along(cascade: Cascade, query: Query) -> None:
     cascade.server.set(faults=[fault(410, "song", share=0.1, per="entity")])
     cascade.run(CHART, steps=["track_metadata"])
-    outcomes = dict(
+    outcomes: dict[str, int] = dict(
         query("select outcome, count(*) from chartline.fetch_ledger where resource = 'track_metadata' group by 1")
     )
     gone = outcomes.pop("absent")
@@ -270,7 +270,8 @@ def test_a_broken_calendar_is_kept_and_its_calls_are_counted(
 def test_one_entity_that_the_api_stumbles_over_does_not_take_its_batch_along(
     cascade: Cascade, query: Query, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    get, poison = SoundchartsClient.get, []
+    get = SoundchartsClient.get
+    poison: list[str] = []
 
     def stumbling(self: SoundchartsClient, endpoint: Any, entity: str) -> Any:
         uuids = entity.split(",")

@@ -150,7 +150,7 @@ def test_a_track_that_moved_is_named_and_the_others_are_stored(cascade: Cascade,
         assert kind == "moved"
         assert uuid in reason
         assert cascade.server.service.world.odd.other_uuid(uuid) in reason
-    outcomes = dict(
+    outcomes: dict[str, int] = dict(
         query("select outcome, count(*) from chartline.fetch_ledger where resource = 'track_metadata' group by 1")
     )
     assert outcomes == {"ok": ENTRIES - len(moved), "absent": len(moved)}
@@ -197,7 +197,9 @@ def test_after_a_few_refusals_alike_the_rest_is_put_off_and_said_once(cascade: C
     asked = Counter(call.facet for call in calls_of(cascade, "song_audience"))
     assert asked["spotify"] == asked["shazam"] == ENTRIES
     assert ALIKE <= asked["youtube"] <= ALIKE + 2 * cascade.settings.connections
-    outcomes = dict(query("select outcome, count(*) from chartline.fetch_ledger where facet = 'youtube' group by 1"))
+    outcomes: dict[str, int] = dict(
+        query("select outcome, count(*) from chartline.fetch_ledger where facet = 'youtube' group by 1")
+    )
     assert outcomes == {"failed": asked["youtube"], "deferred": ENTRIES - asked["youtube"]}
     [(deferred, error)] = query("select deferred, error from chartline.chart_sync_execution")
     assert deferred == ENTRIES - asked["youtube"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pendulum
 import pytest
 from airflow.timetables.base import TimeRestriction
 
@@ -60,7 +61,7 @@ def live(cascade: Cascade, query: Callable[..., Any], monkeypatch: Any, slug: st
             schedule = schedules.get(conn, slug)
         assert schedule is not None
         plan = ChartTimetable(schedule.grid, schedule.first_interval, FOLLOWED, 31)
-        restriction = TimeRestriction(schedule.start_date, None, catchup=schedule.catchup)
+        restriction = TimeRestriction(pendulum.instance(schedule.start_date), None, catchup=schedule.catchup)
         info = plan.next_dagrun_info_v2(last_dagrun_info=last, restriction=restriction)
         assert info is not None
         assert info.data_interval is not None

@@ -14,6 +14,7 @@ from chartline.cascade import artists, catalogue, ranking, tracks
 from chartline.cascade.engine import Engine
 from chartline.cascade.resources import RESOURCES
 from chartline.cascade.run import Run
+from chartline.errors import NotStored
 from chartline.warehouse import charts, rankings, raw
 from chartline.warehouse.ledger import Batch
 
@@ -73,7 +74,7 @@ def test_what_storing_one_item_raises_costs_that_item_alone(
     )
     planned = batches(cascade, run, resource)
     [(odd,)] = query("select min(entity) from fetch_ledger where lease_token = %s::uuid", planned[0].token)
-    entry = RESOURCES[resource]
+    entry: Any = RESOURCES[resource]
 
     def store(conn: Any, found: Any, *more: Any) -> Any:
         stored = entry.store(conn, found, *more)
@@ -144,7 +145,7 @@ def test_what_was_paid_is_booked_when_nothing_can_be_stored(
 ) -> None:
     run = cascade.open(CHART, steps=["track_audience"], track_platforms=["spotify"])
     planned = batches(cascade, run, "track_audience")
-    entry = RESOURCES["track_audience"]
+    entry: Any = RESOURCES["track_audience"]
 
     def full(conn: Any, found: Any) -> int:
         raise psycopg.errors.DiskFull("no space left on device")
@@ -162,7 +163,7 @@ def test_a_connection_that_broke_while_storing_is_replaced_to_book_what_was_paid
 ) -> None:
     run = cascade.open(CHART, steps=["track_audience"], track_platforms=["spotify"])
     planned = batches(cascade, run, "track_audience")
-    entry = RESOURCES["track_audience"]
+    entry: Any = RESOURCES["track_audience"]
 
     def killed(conn: Any, found: Any) -> int:
         query("select pg_terminate_backend(%s)", conn.info.backend_pid)
@@ -225,7 +226,7 @@ def test_a_calendar_that_cannot_be_stored_is_named_and_booked(
         raise OverflowError("date value out of range")
 
     monkeypatch.setattr(rankings, "store_calendar", odd)
-    with pytest.raises(ranking.NotStored, match="date value out of range"):
+    with pytest.raises(NotStored, match="date value out of range"):
         ranking.fetch_ranking(cascade.open(CHART, day=day.isoformat()))
     assert query("select count(*) from api_call") == [(len(cascade.server.calls()),)]
 

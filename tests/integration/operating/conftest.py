@@ -140,15 +140,15 @@ class Story:
         ).fetchone()
         return found is not None
 
-    def _insert(self, table: str, fields: dict[str, Any], returning: str = "") -> Any:
+    def _insert(self, table: str, fields: dict[str, Any], returning: str = "") -> int:
         names, holes = ", ".join(fields), ", ".join(f"%({name})s" for name in fields)
         key = returning or ("chart_id" if table == "chart_calendar" else "id")
         row = self.conn.execute(
-            f"insert into {table} ({names}) values ({holes}) returning {key}",  # type: ignore[arg-type]
+            f"insert into {table} ({names}) values ({holes}) returning {key}",
             fields,
         ).fetchone()
         assert row is not None
-        return row[0]
+        return int(row[0])
 
 
 @pytest.fixture

@@ -36,7 +36,7 @@ def plain(statement: str) -> Callable[[Conn], Samples]:
     """One sample without labels; none where there is no value."""
 
     def ask(conn: Conn) -> Samples:
-        row = conn.execute(statement, {"today": NOW.date()}).fetchone()  # type: ignore[call-overload]
+        row = conn.execute(statement, {"today": NOW.date()}).fetchone()
         return {} if row is None or row[0] is None else {(): float(row[0])}
 
     return ask
@@ -46,7 +46,7 @@ def by(label: str, statement: str) -> Callable[[Conn], Samples]:
     """A sample for each row: (label's value, value)."""
 
     def ask(conn: Conn) -> Samples:
-        rows = conn.execute(statement, {"today": NOW.date()}).fetchall()  # type: ignore[call-overload]
+        rows = conn.execute(statement, {"today": NOW.date()}).fetchall()
         return {((label, str(name)),): float(value) for name, value in rows}
 
     return ask

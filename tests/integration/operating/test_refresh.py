@@ -12,7 +12,9 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from chartline.cascade.audience import RefreshAsk
 from chartline.costs.estimate import estimate_refresh
+from chartline.costs.model import Range
 from chartline.errors import BadInput, NotAllowed
 from chartline.operating import refresh
 from chartline.operating.refresh import Asker, Refresh, Start
@@ -75,9 +77,8 @@ def contents(conn: Conn) -> list[Any]:
 def test_airplay_of_tracks_and_of_artists_are_two_things(conn: Conn) -> None:
     fetched(conn, "track_airplay", TRACK, "airplay", 1)
     fetched(conn, "artist_airplay", ARTIST, "airplay", 2)
-    (track,), (artist,) = (
-        refresh.ages(conn, kind, uuid, ["airplay"], SETTINGS) for kind, uuid in (("tracks", TRACK), ("artists", ARTIST))
-    )
+    (track,) = refresh.ages(conn, "tracks", TRACK, ["airplay"], SETTINGS)
+    (artist,) = refresh.ages(conn, "artists", ARTIST, ["airplay"], SETTINGS)
     assert (track.days(NOW), artist.days(NOW)) == (1.0, 2.0)
 
 
@@ -241,7 +242,7 @@ def test_looking_offers_a_refresh_with_its_cost_and_changes_nothing(conn: Conn) 
     assert told.calls is not None
     assert (told.calls.low, told.calls.high) == (3, 3)  # monthly listeners are a third
     assert contents(conn) == before
-    assert looked(conn, EDITOR, TRACK, "airplay").calls == refresh.Range(low=1, high=3)
+    assert looked(conn, EDITOR, TRACK, "airplay").calls == Range(low=1, high=3)
     fetched(conn, "track_audience", TRACK, "spotify", 2)
     assert looked(conn) == Refresh(state="not_needed")
 
@@ -327,7 +328,7 @@ def test_the_sum_of_small_ones_meets_the_approval_of_one_large(conn: Conn) -> No
         told, start = ask(conn, uuid, EDITOR, SETTINGS)
         assert start is not None
         needs.append(told.needs_approval)
-        cost = estimate_refresh(conn, refresh.RefreshAsk.from_config(start.config), SETTINGS)
+        cost = estimate_refresh(conn, RefreshAsk.from_config(start.config), SETTINGS)
         found = refresh.weighed(conn, start.run_id, cost, datetime.now(UTC), SETTINGS)
         assert found.needs_approval(SETTINGS) == told.needs_approval
         ledger.release(conn, start.owner)
@@ -340,7 +341,7 @@ def test_also_of_those_that_airflow_itself_was_asked_for(conn: Conn) -> None:
     conn.execute(
         "insert into chartline.api_call (at, endpoint, status, ms, quota_left) values (now(), 'x', 200, 5, 100)"
     )
-    cost = estimate_refresh(conn, refresh.RefreshAsk(tracks=(TRACK,), platforms=("spotify", "youtube")), SETTINGS)
+    cost = estimate_refresh(conn, RefreshAsk(tracks=(TRACK,), platforms=("spotify", "youtube")), SETTINGS)
     passed = []
     for number in range(12):
         found = refresh.weighed(conn, f"manual__{number}", cost, datetime.now(UTC), SETTINGS)

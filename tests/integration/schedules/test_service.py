@@ -281,8 +281,9 @@ def test_a_thousand_schedules_read_only_the_newest_days_of_each_calendar(conn: C
     )
     conn.execute("analyze")
     assert len(schedules.rows(conn)) == 1000
-    (plan,) = conn.execute(f"explain (analyze, format json) {schedules._ROWS}", {"newest": 10}).fetchone() or (None,)
-    scans = [node for node in nodes(plan[0]["Plan"]) if node.get("Relation Name") == "chart_calendar"]
+    row = conn.execute(f"explain (analyze, format json) {schedules._ROWS}", {"newest": 10}).fetchone()
+    assert row is not None
+    scans = [node for node in nodes(row[0][0]["Plan"]) if node.get("Relation Name") == "chart_calendar"]
     assert [(scan["Actual Loops"], scan["Actual Rows"]) for scan in scans] == [(1000, 10)]
 
 

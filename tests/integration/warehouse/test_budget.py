@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -47,7 +48,7 @@ print(json.dumps(times))
 """
 
 
-def test_processes_together_keep_to_the_limit(warehouse_url):
+def test_processes_together_keep_to_the_limit(warehouse_url: str) -> None:
     """Twelve threads in four processes, for 3 s: slots lie apart, and none is lost or handed out twice."""
     per_minute = 6000
     command = [sys.executable, "-c", WORKER, warehouse_url, ACCOUNT, str(per_minute), "3"]
@@ -103,8 +104,7 @@ class Line:
         row = self.db.execute(
             "select extract(epoch from next_free - clock_timestamp())::float8 from chartline.api_budget"
         )
-        (seconds,) = row.fetchone() or (None,)
-        return seconds
+        return _only(row.fetchone())
 
     def now(self) -> float:
         """The database's clock, in seconds."""
@@ -115,12 +115,16 @@ class Line:
         return self._seconds("select extract(epoch from next_free)::float8 from chartline.api_budget")
 
     def _seconds(self, query: str) -> float:
-        (seconds,) = self.db.execute(query).fetchone() or (None,)
-        return seconds
+        return _only(self.db.execute(query).fetchone())
+
+
+def _only(row: tuple[float, ...] | None) -> float:
+    assert row is not None
+    return row[0]
 
 
 @pytest.fixture
-def line(warehouse_url):
+def line(warehouse_url: str) -> Iterator[Line]:
     made = Line(warehouse_url, 600)
     yield made
     made.bank.close()
@@ -129,7 +133,7 @@ def line(warehouse_url):
 
 @hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(1, 8), min_size=1, max_size=8))
-def test_blocks_lie_one_after_the_other_and_never_overlap(line, blocks):
+def test_blocks_lie_one_after_the_other_and_never_overlap(line: Line, blocks: list[int]) -> None:
     line.db.execute("delete from chartline.api_budget")
     end = None
     for block in blocks:
@@ -144,14 +148,14 @@ def test_blocks_lie_one_after_the_other_and_never_overlap(line, blocks):
         assert before + first <= start + 0.0001 <= line.now() + first + 0.0002
 
 
-def test_idle_time_is_saved_up_to_the_burst_only(line):
+def test_idle_time_is_saved_up_to_the_burst_only(line: Line) -> None:
     line.bank.take(1)
     line.db.execute("update chartline.api_budget set next_free = clock_timestamp() - interval '1 hour'")
     first, _ = line.bank.take(1)
     assert first == pytest.approx(-line.pace.saved, abs=0.05)
 
 
-def test_a_pause_moves_the_line_for_all_and_is_never_shortened(line, warehouse_url):
+def test_a_pause_moves_the_line_for_all_and_is_never_shortened(line: Line, warehouse_url: str) -> None:
     line.bank.block(40)
     line.bank.block(5)
     other = PostgresBank(warehouse_url, ACCOUNT, 600, line.pace)
@@ -162,7 +166,7 @@ def test_a_pause_moves_the_line_for_all_and_is_never_shortened(line, warehouse_u
     assert line.next_free() == pytest.approx(40 + line.pace.interval, abs=0.5)
 
 
-def test_accounts_do_not_hold_each_other(line, warehouse_url):
+def test_accounts_do_not_hold_each_other(line: Line, warehouse_url: str) -> None:
     line.bank.block(50)
     other = PostgresBank(warehouse_url, "api.example/another-app", 600, line.pace)
     first, _ = other.take(1)
@@ -170,7 +174,7 @@ def test_accounts_do_not_hold_each_other(line, warehouse_url):
     assert first <= 0
 
 
-def test_a_long_pause_is_known_to_other_processes(warehouse_url):
+def test_a_long_pause_is_known_to_other_processes(warehouse_url: str) -> None:
     with (
         closing(PostgresLimiter(warehouse_url, ACCOUNT, 600)) as one,
         closing(PostgresLimiter(warehouse_url, ACCOUNT, 600)) as other,
@@ -181,13 +185,13 @@ def test_a_long_pause_is_known_to_other_processes(warehouse_url):
     assert limited.value.after == pytest.approx(100, abs=2)
 
 
-def test_no_pause_outlives_two_minutes_for_any_process(line, warehouse_url):
+def test_no_pause_outlives_two_minutes_for_any_process(line: Line, warehouse_url: str) -> None:
     with closing(PostgresLimiter(warehouse_url, ACCOUNT, 600)) as limiter:
         limiter.pause(31_536_000)
     assert line.bank.take(1)[1] == pytest.approx(120, abs=2)
 
 
-def test_a_pause_of_a_year_that_an_older_version_wrote_is_over(line):
+def test_a_pause_of_a_year_that_an_older_version_wrote_is_over(line: Line) -> None:
     line.bank.take(1)
     year = "clock_timestamp() + interval '1 year'"
     line.db.execute(f"update chartline.api_budget set next_free = {year}, blocked_until = {year}")
@@ -196,7 +200,7 @@ def test_a_pause_of_a_year_that_an_older_version_wrote_is_over(line):
     assert line.next_free() <= 1
 
 
-def test_a_broken_connection_is_opened_anew(warehouse_url):
+def test_a_broken_connection_is_opened_anew(warehouse_url: str) -> None:
     with closing(PostgresLimiter(warehouse_url, ACCOUNT, 600, block=1)) as limiter:
         limiter.acquire()
         with psycopg.connect(warehouse_url, autocommit=True) as admin:
@@ -208,7 +212,7 @@ def test_a_broken_connection_is_opened_anew(warehouse_url):
         limiter.acquire()
 
 
-def test_threads_of_one_process_share_its_connection(warehouse_url):
+def test_threads_of_one_process_share_its_connection(warehouse_url: str) -> None:
     together = threading.Barrier(6)
     with closing(PostgresLimiter(warehouse_url, ACCOUNT, 60_000)) as limiter:
 
@@ -227,7 +231,7 @@ def test_threads_of_one_process_share_its_connection(warehouse_url):
     assert row == (1,)
 
 
-def test_a_warehouse_without_the_table_says_which_command_mends_it(empty_database_url):
+def test_a_warehouse_without_the_table_says_which_command_mends_it(empty_database_url: str) -> None:
     with (
         closing(PostgresLimiter(empty_database_url, ACCOUNT, 600)) as limiter,
         pytest.raises(SchemaMismatch, match="migrate"),

@@ -35,7 +35,7 @@ def keep(conn: Connection, *objects: Any, endpoint: str = "song") -> None:
 
 def days_pass(conn: Connection, days: int = 2) -> None:
     for table in ("answer_field", "answer_field_type"):
-        conn.execute(f"update {table} set first_seen_at = first_seen_at - make_interval(days => {days})")  # type: ignore[arg-type]
+        conn.execute(f"update {table} set first_seen_at = first_seen_at - make_interval(days => {days})")
 
 
 def found(conn: Connection, **asked: Any) -> list[tuple[str, str, str]]:

@@ -90,7 +90,7 @@ def test_an_expired_lease_is_taken_over_whole(warehouse: Conn) -> None:
 
 def test_a_failure_keeps_what_is_known_and_coverage_only_grows(warehouse: Conn) -> None:
     claim(warehouse, wants("x"))
-    covered = {"covered_from": date(2026, 1, 1), "covered_to": date(2026, 3, 31)}
+    covered: dict[str, Any] = {"covered_from": date(2026, 1, 1), "covered_to": date(2026, 3, 31)}
     ledger.settle(warehouse, "track_audience", [settled("x", **covered, due=timedelta(0))])
     token, _ = claim(warehouse, wants("x"))
     ledger.settle(warehouse, "track_audience", [settled("x", "failed", timedelta(0), covered_to=date(2026, 2, 1))])

@@ -23,7 +23,7 @@ def track(number: int, **more: Any) -> dict[str, Any]:
 
 
 def rows(conn: psycopg.Connection, query: str) -> list[tuple[Any, ...]]:
-    return conn.execute(query).fetchall()  # type: ignore[arg-type]
+    return conn.execute(query).fetchall()
 
 
 def test_rows_are_made_changed_or_left_alone_and_counted_so(warehouse: psycopg.Connection) -> None:

@@ -48,10 +48,10 @@ def test_a_reader_changes_nothing(reader: psycopg.Connection) -> None:
              "create table mine (n int)", "create temp table mine (n int)", "create schema mine",
              "create role mine", "select pg_read_file('/etc/passwd')", "copy chart to program 'cat'"]  # fmt: skip
     for switch in ("on", "off"):  # the setting spares accidents, the rights hold
-        reader.execute(f"set default_transaction_read_only to {switch}")  # type: ignore[call-overload]
+        reader.execute(f"set default_transaction_read_only to {switch}")
         for text in texts:
             with pytest.raises((psycopg.errors.InsufficientPrivilege, psycopg.errors.ReadOnlySqlTransaction)):
-                reader.execute(text)  # type: ignore[call-overload]
+                reader.execute(text)
 
 
 def test_a_reader_is_cut_off_in_time(reader: psycopg.Connection) -> None:
@@ -89,9 +89,9 @@ def test_the_manual_says_how_to_make_it_elsewhere(tmp_path: Path) -> None:
     with LocalPostgres(tmp_path, durable=False) as server:
         with psycopg.connect(server.url(), autocommit=True) as conn:
             for statement in statements.replace("'...'", "'told'").split(";"):
-                conn.execute(statement)  # type: ignore[call-overload]
+                conn.execute(statement)
         with psycopg.connect(server.url("chartline")) as conn:
-            conn.execute(section.partition("database `chartline`: `")[2].partition("`")[0])  # type: ignore[call-overload]
+            conn.execute(section.partition("database `chartline`: `")[2].partition("`")[0])
         schema.migrate(server.url("chartline", "chartline", "told"))
         with psycopg.connect(server.url("chartline", privileges.READER, "told")) as conn:
             for name, value in privileges.READER_SETTINGS.items():

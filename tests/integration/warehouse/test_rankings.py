@@ -13,10 +13,8 @@ TABLES = ("chart_ranking", "chart_ranking_entry", "track")
 
 
 def counts(conn: psycopg.Connection) -> dict[str, int]:
-    return {
-        table: conn.execute(f"select count(*) from {table}").fetchone()[0]  # type: ignore[index,arg-type]
-        for table in TABLES
-    }
+    columns = ", ".join(f"(select count(*) from {table})" for table in TABLES)
+    return dict(zip(TABLES, conn.execute(f"select {columns}").fetchone() or (), strict=True))
 
 
 @pytest.fixture

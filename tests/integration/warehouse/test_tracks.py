@@ -20,7 +20,7 @@ def links(conn: psycopg.Connection) -> dict[str, Any]:
     """What hangs on the tracks, read as a person would."""
 
     def rows(query: str) -> list[tuple[Any, ...]]:
-        return conn.execute(query).fetchall()  # type: ignore[arg-type]
+        return conn.execute(query).fetchall()
 
     return {
         "artists": rows(

@@ -12,7 +12,7 @@ from chartline.warehouse import audience, charts, rankings, tracks
 
 
 def rows(conn: psycopg.Connection, query: str) -> list[tuple[Any, ...]]:
-    return conn.execute(query).fetchall()  # type: ignore[arg-type]
+    return conn.execute(query).fetchall()
 
 
 def test_latest_ranking_is_the_newest_day_with_names(warehouse: psycopg.Connection, build: Any) -> None:

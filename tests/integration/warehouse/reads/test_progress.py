@@ -30,7 +30,7 @@ def execute(conn: psycopg.Connection, slug: str, status: str, run: str = "1", **
     fields = {"chart_slug": slug, "dag_id": f"chart_sync.{slug}", "run_id": run, "status": status} | more
     names, holes = ", ".join(fields), ", ".join(f"%({name})s" for name in fields)
     row = conn.execute(
-        f"insert into chart_sync_execution ({names}) values ({holes}) returning id",  # type: ignore[arg-type]
+        f"insert into chart_sync_execution ({names}) values ({holes}) returning id",
         fields,
     ).fetchone()
     assert row is not None
