@@ -426,7 +426,7 @@ import json, sys
 from airflow import plugins_manager
 from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
-from chartline.schedules.calendar import Grid
+from chartline.domain.grid import Grid
 from chartline_airflow.timetable import ChartTimetable
 from datetime import UTC, datetime, timedelta
 from airflow.providers.standard.operators.empty import EmptyOperator

@@ -18,7 +18,7 @@ Query = Callable[..., list[tuple[Any, ...]]]
 
 
 def test_cities_left_by_a_dead_run_are_noted(cascade: Cascade, query: Query) -> None:
-    platforms = {"artist_platforms": ["instagram", "spotify"], "track_platforms": ["spotify"]}
+    platforms: dict[str, Any] = {"artist_platforms": ["instagram", "spotify"], "track_platforms": ["spotify"]}
     cascade.run(CHART, "without cities", **platforms)
     cascade.settings = Settings(connections=4, call_retries=1, pool_fetch=2, artist_cities=True)
     dead = cascade.open(CHART, "dead", **platforms)

@@ -315,7 +315,7 @@ def test_a_refresh_is_counted_as_any_other_work(cascade: MakeCascade) -> None:
                select 'track_airplay', n::text, 'song_broadcast_groups', '', now(), '' from generate_series(1, 100) n"""
         )
         told = estimate_refresh(conn, asked, SETTINGS)
-        (day,) = conn.execute("select day from chart_ranking").fetchone() or ()
+        (day,) = conn.execute("select day from chart_ranking").fetchone() or (None,)
         whole = estimate_cascade(conn, ask(DAILY, day=day, track_platforms=["spotify", "airplay"]), SETTINGS)
     kinds = [kind for kind in told.calls if kind.startswith("track")]
     assert kinds == ["track_audience spotify", "track_airplay"]
