@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow.task.priority_strategy import PriorityWeightStrategy
 
-from chartline.domain.run_ids import is_past, window_day
+from chartline.domain.run_ids import looks_past, window_day
 
 if TYPE_CHECKING:
     from airflow.models.taskinstance import TaskInstance
@@ -39,7 +39,7 @@ class NewestFirst(PriorityWeightStrategy):
         task = ti.task
         assert task is not None
         weight: int = task.priority_weight
-        if not is_past(ti.run_id):
+        if not looks_past(ti.run_id):
             return weight if task.task_id in BULK else weight + NEW
         if task.task_id == "fetch_ranking":
             return LAST + (window_day(ti.run_id) or date.max.toordinal())

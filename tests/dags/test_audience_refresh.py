@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import ParamValidationError
 
-from chartline.domain.run_ids import is_past, refresh_run_id
+from chartline.domain.run_ids import looks_past, refresh_run_id
 
 UUID = "0b8cd290-92d7-4e2e-9f3d-4b3c1d9e0a11"
 
@@ -32,7 +32,7 @@ def test_its_tasks_follow_each_other(dag: Any) -> None:
 def test_it_goes_before_the_past(dag: Any) -> None:
     from datetime import UTC, datetime
 
-    assert not is_past(refresh_run_id("tracks", UUID, datetime.now(UTC)))
+    assert not looks_past(refresh_run_id("tracks", UUID, datetime.now(UTC)))
     weight = dag.get_task("fetch_audience").priority_weight
     assert weight > 80  # more than any fetch of a chart's own run
 

@@ -14,6 +14,7 @@ import time_machine
 from airflow.sdk.exceptions import AirflowFailException
 
 from chartline.alerts import rules
+from chartline.domain import dag_ids, run_ids
 from chartline.domain.grid import Grid
 from chartline.domain.read_schedule import ReadSchedule
 from chartline.settings import Settings
@@ -69,15 +70,17 @@ def test_a_chart_with_history_fills_its_past(follow: Follow, parse: Parse) -> No
         ("scheduled", "scheduled__2026-11-18", datetime(2026, 11, 20, tzinfo=UTC), ([18, 19], True)),
         ("scheduled", "scheduled__2026-11-18_to_2026-11-19_7", datetime(2026, 11, 20, tzinfo=UTC), ([18, 19], False)),
         ("backfill", "backfill__x", datetime(2026, 11, 20, tzinfo=UTC), ([18, 19], False)),
+        ("backfill", "scheduled__2026-11-18", datetime(2026, 11, 20, tzinfo=UTC), ([18, 19], False)),
         ("manual", "manual__x", datetime(2026, 11, 20, tzinfo=UTC), None),
         ("scheduled", "scheduled__x", None, None),
     ],
 )
 def test_the_days_of_a_run(run_type: str, run_id: str, end: Any, interval: Any) -> None:
     start = datetime(2026, 11, 18, tzinfo=UTC)
-    run = SimpleNamespace(run_type=run_type, run_id=run_id, data_interval_start=start, data_interval_end=end)
+    run = SimpleNamespace(data_interval_start=start, data_interval_end=end)
+    kind = run_ids.kind(dag_ids.of_chart("one"), run_type, run_id)
     with time_machine.travel(datetime(2026, 11, 20, 14, tzinfo=UTC), tick=False):
-        found = chart_sync._interval(Grid("daily"), run)
+        found = chart_sync._interval(Grid("daily"), run, kind)
     assert (([day.day for day in found[0]], found[1]) if found else None) == interval
 
 

@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chartline.domain.grid import Grid
-from chartline.domain.run_ids import is_past
+from chartline.domain.run_ids import looks_past
 from chartline_airflow.timetable import ChartTimetable, Info
 
 ROOT = Path(__file__).parents[2]
@@ -180,7 +180,7 @@ def test_the_latest_runs_first_then_the_past_newest_first_then_the_next_day() ->
     scheduler = Scheduler(chart(), at(2026, 8, 10))
     made = scheduler.until(ASKED)
     assert words(made) == ["11-19 11-20", "10-19 11-19", "09-18 10-19", "08-18 09-18", "08-10 08-18"]
-    assert [is_past(run.run_id) for run in made] == [False, True, True, True, True]
+    assert [looks_past(run.run_id) for run in made] == [False, True, True, True, True]
     assert made[0].run_id == "scheduled__2026-11-19"
     assert made[1].run_id.startswith("scheduled__2026-10-19_to_2026-11-18_")
     assert (scheduler.next.data_interval, scheduler.next.run_after) == (
@@ -218,7 +218,7 @@ def test_with_catchup_a_month_slept_through_comes_in_a_window_and_the_latest_by_
     scheduler.parse(chart(), at(2026, 11, 10))
     made = scheduler.until(scheduler.now)
     assert words(made) == ["11-20 12-21", "12-21 01-14", "01-14 01-15"]
-    assert [is_past(run.run_id) for run in made] == [True, True, False]
+    assert [looks_past(run.run_id) for run in made] == [True, True, False]
 
 
 def test_an_interval_whose_ranking_is_not_published_yet_waits() -> None:
@@ -234,7 +234,7 @@ def test_a_backfill_covers_exactly_the_asked_days_while_others_exist() -> None:
     scheduler.until(ASKED)
     (run,) = scheduler.backfill(at(2026, 3, 10), at(2026, 3, 20))
     assert words([run]) == ["03-10 03-21"]
-    assert is_past(run.run_id)
+    assert looks_past(run.run_id)
     assert scheduler.backfill(at(2026, 3, 10), at(2026, 3, 20)) == []
     assert words(scheduler.backfill(at(2026, 3, 10), at(2026, 3, 21))) == ["03-10 03-22"]
     assert words(scheduler.backfill(at(2026, 11, 18), at(2026, 12, 24))) == ["11-18 11-20"]

@@ -286,7 +286,7 @@ def approval_subject(dag_id: str, run_id: str, task_id: str) -> str:
 
 def slow_runs(conn: Connection, settings: Settings, now: datetime, open: Collection[Alert]) -> Looked:
     """Runs that take much longer for their calls than the chart's last runs of the same kind."""
-    told = [(alert.details["chart"], alert.details["dag_id"], alert.details["kind"]) for alert in open]
+    told = [(alert.details["chart"], alert.details["kind"]) for alert in open]
     latest = {_pace_subject(pace): pace for pace in failing.paces(conn, told)}  # the newest of a kind counts
     found = [slow_run(pace) for pace in latest.values() if _is_slow(pace, settings)]
     # A run at work that is not slow yet tells nothing of the kind.
@@ -353,7 +353,7 @@ def _is_slow(pace: Pace, settings: Settings) -> bool:
 
 
 def _pace_subject(pace: Pace) -> str:
-    return f"{pace.chart_slug} {pace.dag_id} {pace.kind}"
+    return f"{pace.chart_slug} {pace.kind}"
 
 
 def of_account(error: str | None) -> str | None:

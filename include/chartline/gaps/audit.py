@@ -15,6 +15,7 @@ from typing import Any
 from chartline.domain import cadence
 from chartline.domain.cadence import Rhythm
 from chartline.domain.read_schedule import ReadSchedule
+from chartline.domain.run_ids import OF_NO_SCHEDULE
 from chartline.domain.schedule import Schedule
 from chartline.schedules import service
 from chartline.warehouse import charts, rankings, schedules
@@ -204,7 +205,7 @@ def _overdue(
 ) -> Overdue | None:
     here = rankings.newest(conn, schedule.chart_id)
     return overdue(
-        schedule, here, listed, at_work, lambda: gaps.last_execution(conn, schedule.dag_id), now=now, slack=slack
+        schedule, here, listed, at_work, lambda: gaps.last_execution(conn, schedule.slug), now=now, slack=slack
     )
 
 
@@ -232,7 +233,7 @@ def overdue(
     if not schedule.is_active or not asked or now - since < slack:
         return None
     newest = end.date() - DAY
-    if any(run.dag_id == schedule.dag_id and _may_bring(run, newest) for run in at_work):
+    if any(run.kind not in OF_NO_SCHEDULE and _may_bring(run, newest) for run in at_work):
         return None
     expected = _expected(schedule, here, listed, newest)
     if expected is None:

@@ -11,19 +11,17 @@ from pydantic import BaseModel
 from chartline.cascade import resources
 from chartline.cascade.report import NOT_THERE
 from chartline.cascade.resources import RESOURCES
+from chartline.domain import dag_ids
 from chartline.domain.asks import MAX_DAYS, METADATA, STEPS
-from chartline.domain.run_ids import is_past
+from chartline.domain.run_ids import OF_NO_SCHEDULE, PAST, Kind
 from chartline.domain.run_status import GOOD, Status
-from chartline.domain.schedule import DAG_PREFIX
 from chartline.errors import ChartlineError
-from chartline.operating import progress, refresh
+from chartline.operating import progress
 from chartline.operating.progress import Progress
 from chartline.settings import Settings
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import executions, quota
 from chartline.warehouse.reads.executions import Row, Wanted
-
-ON_DEMAND = "chart_cascade"
 
 
 class ExecutionLine(BaseModel):
@@ -36,6 +34,7 @@ class ExecutionLine(BaseModel):
     dag_id: str
     run_id: str
     trigger: str
+    kind: Kind
     status: Status
     is_past: bool
     started_at: datetime
@@ -123,7 +122,7 @@ def _told(row: Row, now: datetime) -> dict[str, Any]:
     own = {name: value for name, value in vars(row).items() if name in ExecutionLine.model_fields}
     return own | {
         "chart": row.chart_slug,
-        "is_past": is_past(row.run_id),
+        "is_past": row.kind in PAST,
         "seconds": round(max(((row.finished_at or now) - row.started_at).total_seconds(), 0), 1),
         "failed": sum(row.failures.values()),
         "not_there": sum(count for kind, count in row.failures.items() if kind in NOT_THERE),
@@ -249,7 +248,7 @@ def _nothing() -> NothingToRetry:
 
 
 def _is_refresh(row: Row) -> bool:
-    return row.dag_id == refresh.DAG_ID
+    return row.kind == "refresh"
 
 
 def _refresh(row: Row, failed: list[executions.Open], items: int) -> Retry:
@@ -262,7 +261,7 @@ def _refresh(row: Row, failed: list[executions.Open], items: int) -> Retry:
     config |= {"platforms": codes} if codes else {}
     config |= {"audience_days": asked["audience_days"]} if asked.get("audience_days") else {}
     config |= {"stale_only": False} if asked.get("force") or not asked.get("stale_only", True) else {}
-    return Retry(refresh.DAG_ID, config, items)
+    return Retry(dag_ids.AUDIENCE_REFRESH, config, items)
 
 
 def _ranking_days(conn: Connection, row: Row) -> set[date]:
@@ -272,7 +271,7 @@ def _ranking_days(conn: Connection, row: Row) -> set[date]:
 
 
 def _own_dag(row: Row, followed: bool) -> bool:
-    return followed and row.dag_id.startswith(DAG_PREFIX)
+    return followed and row.kind not in OF_NO_SCHEDULE
 
 
 def _as_it_was(conn: Connection, row: Row, followed: bool, items: int) -> Retry:
@@ -284,21 +283,21 @@ def _as_it_was(conn: Connection, row: Row, followed: bool, items: int) -> Retry:
     day = asked.get("day") or (done[-1].isoformat() if done else None)
     config: dict[str, Any] = {"days": days} if days else {"day": day} if day else {}
     if _own_dag(row, followed):
-        return Retry(row.dag_id, config, items)
+        return Retry(dag_ids.of_chart(row.chart_slug), config, items)
     same = {
         name: asked[name]
         for name in ("steps", "track_platforms", "artist_platforms", "audience_days")
         if asked.get(name) is not None
     }
-    return Retry(ON_DEMAND, {"chart": row.chart_slug} | same | config, items)
+    return Retry(dag_ids.CHART_CASCADE, {"chart": row.chart_slug} | same | config, items)
 
 
 def _by_days(row: Row, days: list[date], followed: bool, items: int) -> Retry:
     config: dict[str, Any] = {"days": [day.isoformat() for day in days]}
     if _own_dag(row, followed):
-        return Retry(row.dag_id, config, items)
+        return Retry(dag_ids.of_chart(row.chart_slug), config, items)
     steps = [step for step in row.settings.get("steps") or METADATA if step in METADATA]
-    return Retry(ON_DEMAND, {"chart": row.chart_slug, "steps": steps} | config, items)
+    return Retry(dag_ids.CHART_CASCADE, {"chart": row.chart_slug, "steps": steps} | config, items)
 
 
 def _narrowed(conn: Connection, row: Row, items: list[executions.Open]) -> Retry:
@@ -317,4 +316,4 @@ def _narrowed(conn: Connection, row: Row, items: list[executions.Open]) -> Retry
         **({"artist_platforms": artists} if artists else {}),
         **({"audience_days": asked["audience_days"]} if asked.get("audience_days") else {}),
     }
-    return Retry(ON_DEMAND, config, sum(one.items for one in items))
+    return Retry(dag_ids.CHART_CASCADE, config, sum(one.items for one in items))

@@ -10,6 +10,8 @@ from typing import Any, LiteralString
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from chartline.domain import run_ids
+from chartline.domain.run_ids import Kind
 from chartline.warehouse import ledger
 from chartline.warehouse.connect import Connection
 
@@ -22,6 +24,7 @@ class Execution:
     chart_slug: str
     dag_id: str
     run_id: str
+    kind: Kind
     status: str
     started_at: datetime
     settings: dict[str, Any]
@@ -61,7 +64,10 @@ class Counts:
         return Counts(**{name: getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__})
 
 
-_EXECUTION: LiteralString = "id, chart_slug, dag_id, run_id, status, started_at, settings"
+_EXECUTION: LiteralString = "id, chart_slug, dag_id, run_id, kind, status, started_at, settings"
+
+OWN: LiteralString = "x.kind not in ('on_demand', 'refresh')"
+"""Whether an execution `x` is of its chart's own DAG."""
 
 
 def open_execution(
@@ -73,25 +79,32 @@ def open_execution(
     trigger: str,
     interval: tuple[datetime, datetime] | None = None,
 ) -> Execution:
-    """The run's row, made or (for a cleared run) opened again: its old failures are forgotten, its counts kept."""
+    """The run's row, made or (for a cleared run) opened again: its old failures are forgotten, its counts kept.
+
+    trigger: the type of the run, as Airflow says: `scheduled`, `manual`, …
+    """
     start, end = interval or (None, None)
+    kind = run_ids.kind(dag_id, trigger, run_id)
     with conn.transaction():
         row = conn.execute(
-            """insert into chartline.chart_sync_execution as x
-                   (dag_id, run_id, chart_slug, chart_id, schedule_id, trigger, data_interval_start, data_interval_end)
-               select %(dag)s, %(run)s, %(slug)s, c.id, s.id, %(trigger)s, %(start)s, %(end)s
+            f"""insert into chartline.chart_sync_execution as x
+                   (dag_id, run_id, chart_slug, chart_id, schedule_id, trigger, kind, data_interval_start,
+                    data_interval_end)
+               select %(dag)s, %(run)s, %(slug)s, c.id, s.id, %(trigger)s, %(kind)s, %(start)s, %(end)s
                from (select 1) as one
                left join chartline.chart c on c.slug = %(slug)s
-               left join chartline.chart_sync_schedule s on s.chart_id = c.id and %(dag)s = 'chart_sync.' || %(slug)s
+               left join chartline.chart_sync_schedule s on s.chart_id = c.id and %(own)s
                on conflict (dag_id, run_id) do update
-                   set status = 'running', finished_at = null, error = null, failures = '{}', deferred = 0,
-                       days_absent = '{}', days_left = '{}'
-               returning id, chart_slug, dag_id, run_id, status, started_at, settings""",
+                   set trigger = excluded.trigger, kind = excluded.kind, status = 'running', finished_at = null,
+                       error = null, failures = '{{}}', deferred = 0, days_absent = '{{}}', days_left = '{{}}'
+               returning {_EXECUTION}""",
             {
                 "dag": dag_id,
                 "run": run_id,
                 "slug": chart_slug,
                 "trigger": trigger,
+                "kind": kind,
+                "own": kind not in run_ids.OF_NO_SCHEDULE,
                 "start": start,
                 "end": end,
             },

@@ -13,8 +13,9 @@ from psycopg.rows import dict_row
 
 from chartline.domain.delay import NEWEST, learned_delay
 from chartline.domain.grid import FRIDAY, Grid, own_month_day, own_weekday
-from chartline.domain.schedule import DAG_PREFIX, Schedule
+from chartline.domain.schedule import Schedule
 from chartline.warehouse.connect import Connection, connect
+from chartline.warehouse.executions import OWN
 
 SNAPSHOT_SECONDS = 2
 
@@ -74,9 +75,8 @@ def left(conn: Connection) -> list[str]:
     """Charts that are not followed any more and whose own runs may be at work: those that say so, and all that were
     removed lately, whose runs may not have begun."""
     found = conn.execute(
-        """select slug from (
-               select chart_slug from chartline.chart_sync_execution
-               where status = 'running' and starts_with(dag_id, %s)
+        f"""select slug from (
+               select chart_slug from chartline.chart_sync_execution x where status = 'running' and {OWN}
                union select subject from chartline.change_log
                where action = 'schedule.remove' and at > now() - make_interval(mins => %s)
            ) as gone (slug)
@@ -84,7 +84,7 @@ def left(conn: Connection) -> list[str]:
                select from chartline.chart_sync_schedule s join chartline.chart c on c.id = s.chart_id
                where c.slug = gone.slug)
            order by slug""",
-        [DAG_PREFIX, LEAVING_MINUTES],
+        [LEAVING_MINUTES],
     )
     return [slug for (slug,) in found]
 

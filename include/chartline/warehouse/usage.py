@@ -13,7 +13,7 @@ LOCK = 0x43480004
 
 SUMS: LiteralString = """
     select a.day, coalesce(x.chart_slug, '') as chart, a.endpoint,
-           x.id is null or (x.trigger = 'scheduled' and strpos(x.run_id, '_to_') = 0) as regular,
+           x.id is null or x.kind = 'scheduled' as regular,
            sum(a.calls)::int as calls, sum(a.billed)::int as billed, sum(a.failed)::int as failed,
            sum(a.bytes)::bigint as bytes
     from (
@@ -23,12 +23,12 @@ SUMS: LiteralString = """
         from chartline.api_call where at >= %(from)s and at < %(to)s group by 1, 2, 3
     ) as a
     left join lateral (
-        select id, chart_slug, trigger, run_id from chartline.chart_sync_execution where id = a.execution_id limit 1
+        select id, chart_slug, kind from chartline.chart_sync_execution where id = a.execution_id limit 1
     ) as x on true
     group by 1, 2, 3, 4
 """
-"""Regular, as `chartline.domain.run_ids` names runs: of one interval, not of the past. A look at each execution that
-has calls, whatever others there are."""
+"""Regular: of one interval of a schedule, or of no run. A look at each execution that has calls, whatever others there
+are."""
 
 
 def between(first: date, last: date) -> dict[str, Any]:

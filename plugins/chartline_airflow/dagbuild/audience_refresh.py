@@ -134,7 +134,7 @@ def build() -> DAG:
         def plan_audience() -> list[dict[str, Any]]:
             context = get_current_context()
             asked = config(context)
-            with runtime.opened_run(context, "", lambda conn: _make_ask(asked, conn)) as run:
+            with runtime.opened_run(context, "", lambda conn, _: _make_ask(asked, conn)) as run:
                 _approved(context)
                 return handles(audience.plan_refresh(run))
 

@@ -96,7 +96,7 @@ PARAMS = {
 def open_run(context: Context) -> Iterator[Run]:
     """The run that the form or the config asks for. Raises BadInput for a wrong value or an unknown key."""
     asked = config(context)
-    with runtime.opened_run(context, str(asked.get("chart", "")), lambda conn: CascadeAsk.from_config(asked)) as run:
+    with runtime.opened_run(context, str(asked.get("chart", "")), lambda *_: CascadeAsk.from_config(asked)) as run:
         yield run
 
 

@@ -18,13 +18,15 @@ from chartline.domain import schedule as domain_schedule
 from chartline.domain.asks import CascadeAsk
 from chartline.domain.grid import Grid
 from chartline.domain.read_schedule import ReadSchedule
-from chartline.domain.run_ids import is_past
+from chartline.domain.run_ids import PAST, Kind
 from chartline.domain.schedule import DAG_PREFIX, Schedule
 from chartline.errors import NotConfigured, NotFollowed, UnknownChart
 from chartline.gaps import healing
 from chartline.schedules import snapshot
 from chartline.settings import settings
 from chartline.warehouse import schedules
+from chartline.warehouse.connect import Connection
+from chartline.warehouse.executions import Execution
 from chartline_airflow.dagbuild import docs, runtime
 from chartline_airflow.dagbuild.cascade import DAY_PARAMS, DEFAULT_ARGS, add_cascade, add_form, ranking_asset
 from chartline_airflow.notifier import ChartlineNotifier
@@ -150,14 +152,15 @@ def _opener(slug: str) -> Any:
     def open_run(context: Context) -> Iterator[Run]:
         config = {key: value for key, value in context["params"].items() if value is not None}
 
-        def ask(conn: Any) -> CascadeAsk:
+        def ask(conn: Connection, execution: Execution) -> CascadeAsk:
             schedule = schedules.get(conn, slug)
             if schedule is None:
                 raise UnknownChart(
                     f"{slug} is no longer followed.", advice=f"Follow it with: chartline schedules add {slug}"
                 )
             dag_run = context["dag_run"]
-            return CascadeAsk.from_schedule(schedule, config, _interval(schedule.grid, dag_run), _due(dag_run))
+            interval = _interval(schedule.grid, dag_run, execution.kind)
+            return CascadeAsk.from_schedule(schedule, config, interval, _due(dag_run))
 
         with runtime.opened_run(context, slug, ask) as run:
             yield run
@@ -165,15 +168,14 @@ def _opener(slug: str) -> Any:
     return open_run
 
 
-def _interval(grid: Grid, dag_run: Any) -> tuple[list[date], bool] | None:
+def _interval(grid: Grid, dag_run: Any, kind: Kind) -> tuple[list[date], bool] | None:
     """The days that the run's data interval owns, and whether it is the newest one complete; None for a run by hand,
     for which Airflow may infer an interval that nobody asked for."""
     start, end = dag_run.data_interval_start, dag_run.data_interval_end
-    by_itself = getattr(dag_run.run_type, "value", dag_run.run_type) in ("scheduled", "backfill")
-    if not by_itself or start is None or end is None:
+    if kind not in ("scheduled", "window", "backfill") or start is None or end is None:
         return None
     following = grid.next(end) + grid.publication_delay
-    return grid.days(start, end), not is_past(dag_run.run_id) and datetime.now(UTC) < following
+    return grid.days(start, end), kind not in PAST and datetime.now(UTC) < following
 
 
 def _due(dag_run: Any) -> date | None:

@@ -34,8 +34,8 @@ Value = TypeVar("Value")
 
 WAREHOUSE = "chartline_warehouse"
 
-MakeAsk = Callable[[Connection], BaseModel]
-"""Makes what the run is asked for: a CascadeAsk or a RefreshAsk."""
+MakeAsk = Callable[[Connection, Execution], BaseModel]
+"""Makes what the run is asked for, a CascadeAsk or a RefreshAsk, as its execution is opened."""
 
 
 def known(ask: Callable[[], Value]) -> Value | None:
@@ -151,7 +151,7 @@ def open_run(context: Context, chart: str, make_ask: MakeAsk) -> tuple[Run, str]
             interval=(start, end) if start and end else None,
         )
         with noting(execution, dsn):
-            ask = make_ask(conn)
+            ask = make_ask(conn, execution)
         execution = executions.fix_settings(conn, execution, ask.model_dump(mode="json"))
     return _run(execution, dsn), dsn
 

@@ -8,8 +8,8 @@ from pydantic import BaseModel
 
 from chartline.domain.asks import CascadeAsk
 from chartline.domain.read_schedule import ReadSchedule
-from chartline.domain.run_ids import is_past
-from chartline.domain.schedule import DAG_PREFIX, dag_id
+from chartline.domain.run_ids import OF_NO_SCHEDULE, Kind
+from chartline.domain.schedule import dag_id
 from chartline.schedules import service
 from chartline.warehouse import changes, schedules
 from chartline.warehouse import schedules as warehouse_schedules
@@ -94,7 +94,7 @@ def again(conn: Connection, airflow: Airflow, slug: str, of: str, config: dict[s
     with conn.transaction():
         warehouse_schedules.lock_triggers(conn, slug)
         for run in starting.at_work(airflow, of):
-            if (run.get("conf") or {}) == config and (config or not is_past(run["dag_run_id"])):
+            if (run.get("conf") or {}) == config and (config or not starting.fills_past(run)):
                 raise starting.under_way(slug, of, run)
         return _start(conn, airflow, of, config, RETRY, slug, person)
 
@@ -123,7 +123,8 @@ def _told(conn: Connection, chart_id: int, run: Run, how: str) -> Started:
     return Started(message=f"A run of {run.chart} has started {how}; {known}.", tracks_count=tracks, **run.model_dump())
 
 
-def may_use_own_dag(conn: Connection, slug: str, of: str) -> bool:
-    """Whether the chart's own DAG can be asked: it is followed and its schedule can be used."""
-    rows = schedules.rows(conn, [slug]) if of.startswith(DAG_PREFIX) else []
+def may_use_own_dag(conn: Connection, slug: str, of: Kind) -> bool:
+    """Whether the chart's own DAG can be asked to retry a run: it was its own, it is followed, and its schedule can be
+    used."""
+    rows = [] if of in OF_NO_SCHEDULE else schedules.rows(conn, [slug])
     return bool(rows) and ReadSchedule.of(rows[0]).schedule is not None

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from chartline.domain import run_ids
 from chartline.domain.asks import CascadeAsk
-from chartline.domain.run_ids import is_past
 from chartline.operating.airflow_work import is_ahead
 from chartline.schedules import service
 from chartline.warehouse import changes, schedules
@@ -54,7 +54,7 @@ def start(conn: Connection, airflow: Airflow, slug: str, config: dict[str, Any],
 def must_be_idle(airflow: Airflow, slug: str, own: str) -> None:
     """Raises `Problem` 409 with `run` while one of the chart's own DAG is at work that is not about the past."""
     for run in at_work(airflow, own):
-        if not is_past(run["dag_run_id"]):
+        if not fills_past(run):
             raise under_way(slug, own, run)
 
 
@@ -64,6 +64,11 @@ def at_work(airflow: Airflow, of: str) -> Iterator[dict[str, Any]]:
     now = datetime.now(UTC)
     found = airflow.runs(of, states=ACTIVE, limit=LOOK_AT)
     return (run for run in found if not is_ahead(run.get("logical_date"), now))
+
+
+def fills_past(run: dict[str, Any]) -> bool:
+    """Whether a run, as Airflow describes it, is about the past."""
+    return run_ids.kind(run["dag_id"], run["run_type"], run["dag_run_id"]) in run_ids.PAST
 
 
 def under_way(slug: str, of: str, run: dict[str, Any]) -> Problem:

@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 from chartline.alerts import message as alert_message
 from chartline.alerts import rules, telling
 from chartline.alerts.webhooks import Outcome
+from chartline.domain import run_ids
 from chartline.settings import Settings
 from chartline.soundcharts.models import ChartLight
 from chartline.warehouse import charts, partitions
@@ -79,6 +80,7 @@ def ran(conn: Connection, run_id: str = "r1", status: str = "failed", **values: 
         "dag_id": DAG, "run_id": run_id, "chart_slug": "day", "status": status, "trigger": "scheduled",
         "started_at": now - timedelta(minutes=2), "finished_at": None if status == "running" else now, **values,
     }  # fmt: skip
+    row["kind"] = run_ids.kind(row["dag_id"], row["trigger"], row["run_id"])
     made = conn.execute(
         f"insert into chartline.chart_sync_execution ({', '.join(row)}) values ({', '.join(['%s'] * len(row))}) "
         "returning id",

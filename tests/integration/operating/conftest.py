@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from chartline.domain import run_ids
 from chartline.soundcharts.models import ChartLight
 from chartline.warehouse import charts, partitions
 from chartline.warehouse.connect import connect
@@ -103,6 +104,7 @@ class Story:
             "settings": Jsonb(asked),
             "finished_at": None if status == "running" else began + timedelta(minutes=5),
         } | fields
+        row.setdefault("kind", run_ids.kind(row["dag_id"], row["trigger"], row["run_id"]))
         execution = self._insert("chart_sync_execution", row)
         for ranking in rankings:
             self.conn.execute("insert into execution_ranking values (%s, %s)", [execution, ranking])

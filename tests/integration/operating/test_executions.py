@@ -9,11 +9,15 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from chartline.cascade.audience import RefreshAsk
+from chartline.domain import dag_ids
 from chartline.domain.asks import CascadeAsk
 from chartline.operating import executions
 from chartline.operating.executions import NothingToRetry, Retry
 from chartline.settings import settings
+from chartline.warehouse import usage
+from chartline.warehouse.executions import open_execution
 from chartline.warehouse.reads import executions as executions_read
+from chartline.warehouse.reads import failing
 from chartline.warehouse.reads.executions import Wanted
 
 from .conftest import uid
@@ -189,3 +193,25 @@ def test_as_many_queries_whatever_failed(story: Any, queries: Any) -> None:
         story.fail(execution, "track_metadata", uid(number))
     assert queries(lambda: executions.detail(story.conn, execution, settings(), story.now)) <= 8
     assert queries(lambda: executions.find(story.conn, Wanted(), story.now)) == 2
+
+
+def test_a_run_by_hand_is_one_whatever_its_id_looks_like(story: Any) -> None:
+    """It is not of the past, it takes nothing from healing's usual pace, and no forecast counts it as regular."""
+    run = open_execution(
+        story.conn, dag_id=dag_ids.of_chart("day"), run_id="heal__mine", chart_slug="day", trigger="manual"
+    )
+    story.call(story.now, "ranking_at", execution=run.id)
+    [line], _ = executions.find(story.conn, Wanted(text="heal__mine"), story.now)
+    assert (line.kind, line.is_past) == ("manual", False)
+    assert [pace.kind for pace in failing.paces(story.conn, [])] == ["manual"]
+    sums = story.conn.execute(usage.SUMS, usage.between(story.now.date(), story.now.date())).fetchall()
+    assert [regular for _, chart, _, regular, *_ in sums if chart == "day"] == [False]
+
+
+def test_a_backfill_that_takes_up_an_old_run_makes_it_one_of_the_past(story: Any) -> None:
+    asked = {"dag_id": dag_ids.of_chart("day"), "run_id": "scheduled__2026-11-01", "chart_slug": "day"}
+    first = open_execution(story.conn, **asked, trigger="scheduled")
+    again = open_execution(story.conn, **asked, trigger="backfill")
+    assert (first.id, first.kind, again.kind) == (again.id, "scheduled", "backfill")
+    [line], _ = executions.find(story.conn, Wanted(text="scheduled__2026-11-01"), story.now)
+    assert (line.trigger, line.is_past) == ("backfill", True)

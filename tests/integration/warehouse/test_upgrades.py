@@ -92,3 +92,50 @@ def test_what_migrations_fill_in(empty_database_url: str) -> None:
             (None,),
         ]
         assert conn.execute("select platform, chart from latest_ranking").fetchall() == [("spotify", "top-songs")] * 2
+
+
+def test_runs_get_the_kind_that_their_ids_told(empty_database_url: str) -> None:
+    filled(empty_database_url, "0007")
+    told = [
+        ("chart_sync.day", "scheduled", "scheduled__2026-11-01", "scheduled"),
+        ("chart_sync.day", "scheduled", "scheduled__2026-10-01_to_2026-10-31_5", "window"),
+        ("chart_sync.day", "backfill", "backfill__2026-11-01", "backfill"),
+        ("chart_sync.day", "operator_triggered", "heal__day_2026-11-01_20261102T041500", "heal"),
+        ("chart_sync.day", "operator_triggered", "healing", "manual"),
+        ("chart_sync.day", "manual", "from_a_to_b", "manual"),
+        ("chart_cascade", "manual", "manual__1", "on_demand"),
+        ("audience_refresh", "manual", "refresh__track_1", "refresh"),
+    ]
+    with connect(empty_database_url) as conn:
+        conn.cursor().executemany(
+            "insert into chart_sync_execution (chart_slug, dag_id, trigger, run_id) values ('day', %s, %s, %s)",
+            [one[:3] for one in told],
+        )
+    schema.migrate(empty_database_url)
+    with connect(empty_database_url) as conn:
+        found = conn.execute("select dag_id, trigger, run_id, kind from chart_sync_execution where chart_slug = 'day'")
+        assert sorted(found.fetchall()) == sorted(told)
+
+
+def test_open_alerts_of_slow_runs_are_found_by_chart_and_kind(empty_database_url: str) -> None:
+    filled(empty_database_url, "0007")
+    old = ["scheduled", "past", "manual", "operator_triggered"]
+    with connect(empty_database_url) as conn:
+        conn.cursor().executemany(
+            """insert into alert (kind, subject, title, fingerprint, details) values ('slow_run',
+                   'day chart_sync.day ' || %(kind)s, '', '',
+                   jsonb_build_object('chart', 'day', 'dag_id', 'chart_sync.day', 'kind', %(kind)s))""",
+            [{"kind": kind} for kind in old],
+        )
+    schema.migrate(empty_database_url)
+    with connect(empty_database_url) as conn:
+        found = conn.execute(
+            """select subject, details ->> 'kind', state, solved_at is null from alert
+               where kind = 'slow_run' order by id"""
+        ).fetchall()
+    assert found == [
+        ("day scheduled", "scheduled", "open", True),
+        ("day window", "window", "open", True),
+        ("day manual", "manual", "solved", False),
+        ("day manual", "manual", "open", True),
+    ]

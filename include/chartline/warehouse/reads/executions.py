@@ -9,6 +9,7 @@ from typing import Any, LiteralString
 
 from psycopg.rows import class_row
 
+from chartline.domain.run_ids import Kind
 from chartline.warehouse import executions
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.run_status import FAILED, GOOD
@@ -25,6 +26,7 @@ class Row:
     dag_id: str
     run_id: str
     trigger: str
+    kind: Kind
     status: str
     settings: dict[str, Any]
     data_interval_start: datetime | None
@@ -63,10 +65,10 @@ class Wanted:
 
 _COLUMNS: LiteralString = """
     x.id, x.chart_slug, (select name from chartline.chart where slug = x.chart_slug) as chart_name, x.schedule_id,
-    x.dag_id, x.run_id, x.trigger, x.status, x.settings, x.data_interval_start, x.data_interval_end, x.started_at,
-    x.finished_at, x.rankings_created, x.rankings_updated, x.entries_stored, x.tracks_created, x.tracks_updated,
-    x.artists_created, x.artists_updated, x.audience_points, x.calls, x.deferred, x.asked_early, x.failures,
-    x.days_absent, x.days_left, x.error
+    x.dag_id, x.run_id, x.trigger, x.kind, x.status, x.settings, x.data_interval_start, x.data_interval_end,
+    x.started_at, x.finished_at, x.rankings_created, x.rankings_updated, x.entries_stored, x.tracks_created,
+    x.tracks_updated, x.artists_created, x.artists_updated, x.audience_points, x.calls, x.deferred, x.asked_early,
+    x.failures, x.days_absent, x.days_left, x.error
 """
 
 _WHERE: tuple[tuple[str, LiteralString], ...] = (

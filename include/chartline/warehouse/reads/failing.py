@@ -9,7 +9,9 @@ from typing import LiteralString
 
 from psycopg.rows import class_row
 
+from chartline.domain.run_ids import Kind
 from chartline.warehouse.connect import Connection
+from chartline.warehouse.executions import OWN
 from chartline.warehouse.run_status import FAILED, GOOD, broke_down
 
 NEWS_DAYS = 2
@@ -31,14 +33,9 @@ _RUN: LiteralString = """
 
 _GOOD_SINCE: LiteralString = f"""
     exists (select from chartline.chart_sync_execution as good
-            where good.chart_slug = x.chart_slug and good.dag_id = x.dag_id and good.started_at > x.started_at
+            where good.chart_slug = x.chart_slug and good.started_at > x.started_at
+              and (good.kind = x.kind or {OWN} and {OWN.replace("x.", "good.")})
               and good.status in {GOOD})"""
-
-
-_KIND: LiteralString = r"""
-    case when {x}.run_id like 'heal\_\_%%' then 'heal'
-         when {x}.trigger = 'scheduled' and {x}.run_id like '%%\_to\_%%' then 'past'
-         else {x}.trigger end"""
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ class FailedRun:
 
 def failed_runs(conn: Connection, open_ids: Collection[int]) -> list[FailedRun]:
     """Runs that broke down lately, or that have an alert already (`open_ids`, executions), and after which no run of
-    the same DAG went well for the chart; the newest of them."""
+    the chart went well, of its own DAG or of the same kind; the newest of them."""
     with conn.cursor(row_factory=class_row(FailedRun)) as cursor:
         return cursor.execute(
             f"""{_RUN}
@@ -151,7 +148,7 @@ class Pace:
     run_id: str
     chart_slug: str
     chart_name: str | None
-    kind: str
+    kind: Kind
     at_work: bool
     seconds: float
     calls: int
@@ -160,24 +157,22 @@ class Pace:
     usual_calls: float | None
 
 
-def paces(conn: Connection, open_subjects: Collection[tuple[str, str, str]]) -> list[Pace]:
+def paces(conn: Connection, open_subjects: Collection[tuple[str, str]]) -> list[Pace]:
     """Runs at work, runs that ended within the last hour, and the latest of those kinds that are told of already
-    (`open_subjects`: chart slug, DAG id, kind), each beside the chart's last runs of its kind that did their work."""
-    slugs, dags, kinds = ([one[place] for one in open_subjects] for place in range(3))
-    kind = _KIND.replace("{x}", "x")
+    (`open_subjects`: chart slug, kind), each beside the chart's last runs of its kind that did their work."""
+    slugs, kinds = ([one[place] for one in open_subjects] for place in range(2))
     with conn.cursor(row_factory=class_row(Pace)) as cursor:
         return cursor.execute(
             f"""with ran as (
-                    select x.*, {kind} as kind, x.status = 'running' as at_work from chartline.chart_sync_execution as x
+                    select x.*, x.status = 'running' as at_work from chartline.chart_sync_execution as x
                     where x.status = 'running' or x.finished_at > now() - interval '1 hour'
                     order by x.started_at desc limit %(most)s
                 ), again as (
-                    select x.*, o.kind, x.status = 'running' as at_work
-                    from unnest(%(slugs)s::text[], %(dags)s::text[], %(kinds)s::text[]) as o (slug, dag, kind)
+                    select x.*, x.status = 'running' as at_work
+                    from unnest(%(slugs)s::text[], %(kinds)s::text[]) as o (slug, kind)
                     cross join lateral (
                         select * from chartline.chart_sync_execution as x
-                        where x.chart_slug = o.slug and x.dag_id = o.dag and {kind} = o.kind
-                          and x.status in {GOOD}
+                        where x.chart_slug = o.slug and x.kind = o.kind and x.status in {GOOD}
                         order by x.started_at desc, x.id desc limit 1
                     ) as x
                 ), looked as (
@@ -195,12 +190,12 @@ def paces(conn: Connection, open_subjects: Collection[tuple[str, str, str]]) -> 
                            percentile_cont(0.5) within group (order by calls) as usual_calls
                     from (select e.calls, extract(epoch from e.finished_at - {_begun("e")})::float8 as seconds
                           from chartline.chart_sync_execution as e
-                          where e.chart_slug = x.chart_slug and e.dag_id = x.dag_id and e.started_at < x.started_at
-                            and {_KIND.replace("{x}", "e")} = x.kind and e.status in {GOOD}
+                          where e.chart_slug = x.chart_slug and e.kind = x.kind and e.started_at < x.started_at
+                            and e.status in {GOOD}
                           order by e.started_at desc, e.id desc limit %(usual)s) as last
                 ) as usual
                 order by x.started_at""",
-            {"most": MOST_RUNS, "slugs": slugs, "dags": dags, "kinds": kinds, "usual": USUAL_RUNS},
+            {"most": MOST_RUNS, "slugs": slugs, "kinds": kinds, "usual": USUAL_RUNS},
         ).fetchall()
 
 

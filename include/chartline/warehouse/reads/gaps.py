@@ -9,7 +9,9 @@ from typing import Any
 
 from psycopg.rows import class_row
 
+from chartline.domain.run_ids import Kind
 from chartline.warehouse.connect import Connection
+from chartline.warehouse.executions import OWN
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Unclosed:
     chart_slug: str
     dag_id: str
     run_id: str
+    kind: Kind
     started_at: datetime
     settings: dict[str, Any]
     data_interval_start: datetime | None
@@ -33,7 +36,7 @@ class Unclosed:
 
 @dataclass(frozen=True)
 class Ended:
-    """How the last run of a DAG went."""
+    """How the last run of a chart's own DAG went."""
 
     status: str
     started_at: datetime
@@ -97,16 +100,16 @@ def unclosed(conn: Connection) -> list[Unclosed]:
     """All executions that say they are at work, oldest first."""
     with conn.cursor(row_factory=class_row(Unclosed)) as cursor:
         return cursor.execute(
-            """select id, chart_slug, dag_id, run_id, started_at, settings, data_interval_start, data_interval_end
+            """select id, chart_slug, dag_id, run_id, kind, started_at, settings, data_interval_start, data_interval_end
                from chartline.chart_sync_execution where status = 'running' order by id"""
         ).fetchall()
 
 
-def last_execution(conn: Connection, dag_id: str) -> Ended | None:
-    """The execution of a DAG that was opened last."""
+def last_execution(conn: Connection, slug: str) -> Ended | None:
+    """The execution of a chart's own DAG that was opened last."""
     with conn.cursor(row_factory=class_row(Ended)) as cursor:
         return cursor.execute(
-            """select status, started_at, error from chartline.chart_sync_execution
-               where dag_id = %s order by started_at desc, id desc limit 1""",
-            [dag_id],
+            f"""select status, started_at, error from chartline.chart_sync_execution x
+               where chart_slug = %s and {OWN} order by started_at desc, id desc limit 1""",
+            [slug],
         ).fetchone()

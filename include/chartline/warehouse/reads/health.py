@@ -10,6 +10,7 @@ from psycopg.rows import class_row
 
 from chartline.domain import run_status
 from chartline.warehouse.connect import Connection
+from chartline.warehouse.executions import OWN
 from chartline.warehouse.reads.gaps import Ended
 from chartline.warehouse.run_status import GOOD, broke_down
 
@@ -59,8 +60,8 @@ def standings(conn: Connection, slugs: Sequence[str] | None = None) -> list[Stan
                    ) newer
                ) listed
                left join lateral (
-                   select status, started_at, error from chartline.chart_sync_execution
-                   where chart_slug = c.slug and dag_id like 'chart_sync.%%' order by started_at desc, id desc limit 1
+                   select status, started_at, error from chartline.chart_sync_execution x
+                   where chart_slug = c.slug and {OWN} order by started_at desc, id desc limit 1
                ) last on true
                cross join lateral (
                    select count(*)::int as failures,
@@ -68,8 +69,8 @@ def standings(conn: Connection, slugs: Sequence[str] | None = None) -> list[Stan
                    from (
                        select x.*, bool_or(status in {GOOD}) over (order by started_at desc, id desc) as is_before_good
                        from (
-                           select id, status, started_at, error from chartline.chart_sync_execution
-                           where chart_slug = c.slug and dag_id like 'chart_sync.%%' and status <> 'running'
+                           select id, status, started_at, error from chartline.chart_sync_execution x
+                           where chart_slug = c.slug and {OWN} and status <> 'running'
                            order by started_at desc, id desc limit %(most)s
                        ) x
                    ) x where not is_before_good and {broke_down("x")}

@@ -154,7 +154,7 @@ def retry_execution(execution: Id, conn: Warehouse, airflow: AirflowApi, person:
     if row.status == "running":
         told = {"chart": row.chart_slug, "dag_id": row.dag_id, "run_id": row.run_id, "state": "running"}
         raise Problem(409, "The run is still running.", kind="runs_already", advice="Wait until it ends.", run=told)
-    followed = cascades.may_use_own_dag(conn, row.chart_slug, row.dag_id)
+    followed = cascades.may_use_own_dag(conn, row.chart_slug, row.kind)
     try:
         asked = views.retry(conn, row, followed=followed)
     except NothingToRetry as nothing:

@@ -3,6 +3,7 @@
 import { get, page, part, send, subject } from "./api.js";
 import { fill, h } from "./dom.js";
 import { bytes, counted, duration, number, time, words } from "./format.js";
+import { HOW } from "./runtable.js";
 import { action, artistLink, badge, bar, chartLink, confirmed, facts, paged, poll, table, trackLink } from "./ui.js";
 
 const own = `executions/${part(subject)}/`;
@@ -20,7 +21,7 @@ async function draw() {
     h(
       "span.soft",
       {},
-      `, ${run.is_past ? "history" : words(run.trigger)}, begun ${time(run.started_at)} UTC, ${run.finished_at ? "took" : "for"} ${duration(run.seconds)}`,
+      `, ${HOW[run.kind]}, begun ${time(run.started_at)} UTC, ${run.finished_at ? "took" : "for"} ${duration(run.seconds)}`,
     ),
     run.error && h("p.note.bad", {}, run.error),
   );

@@ -5,6 +5,16 @@ import { h } from "./dom.js";
 import { duration, fromNow, NONE, number, time, words } from "./format.js";
 import { badge, chartLink, table } from "./ui.js";
 
+export const HOW = {
+  scheduled: "on schedule",
+  window: "several days at once",
+  backfill: "backfill",
+  heal: "healing",
+  manual: "by hand",
+  on_demand: "on demand",
+  refresh: "audience refresh",
+};
+
 export const runTable = (items, { chart = true } = {}) =>
   table(
     "Runs",
@@ -16,7 +26,7 @@ export const runTable = (items, { chart = true } = {}) =>
       },
       ...(chart ? [{ name: "Chart", cell: (one) => chartLink(one.chart, one.chart_name) }] : []),
       { name: "State", cell: (one) => badge(one.status) },
-      { name: "How", cell: (one) => (one.is_past ? "history" : words(one.trigger)) },
+      { name: "How", cell: (one) => HOW[one.kind] },
       { name: "Took", kind: "number", cell: (one) => duration(one.seconds) },
       { name: "Rankings", kind: "number", cell: (one) => number(one.rankings_created) },
       { name: "Values", kind: "number", cell: (one) => number(one.audience_points) },

@@ -1,0 +1,35 @@
+"""The ids of Chartline's DAGs in Airflow."""
+
+from __future__ import annotations
+
+import re
+from zlib import crc32
+
+CHART_SYNC = "chart_sync."
+"""Before the slug of a followed chart."""
+CHART_CASCADE = "chart_cascade"
+CHART_CATALOG = "chart_catalog"
+AUDIENCE_REFRESH = "audience_refresh"
+GAP_AUDIT = "gap_audit"
+ALERTS = "alerts"
+HOUSEKEEPING = "housekeeping"
+
+STANDING = frozenset({CHART_CASCADE, CHART_CATALOG, AUDIENCE_REFRESH, GAP_AUDIT, ALERTS, HOUSEKEEPING})
+"""The DAGs that are of no schedule."""
+
+
+def is_ours(dag_id: str) -> bool:
+    """Whether a DAG is Chartline's."""
+    return dag_id in STANDING or dag_id.startswith(CHART_SYNC)
+
+
+def of_chart(slug: str) -> str:
+    """The DAG of a chart's schedule. A slug that a DAG id cannot hold is made fit, so that even a row with a wrong
+    slug has a DAG of its own that can say so."""
+    fit = re.sub(r"[^A-Za-z0-9_.-]", "_", slug)[:200]
+    return f"{CHART_SYNC}{fit if fit == slug else f'{fit}_{crc32(slug.encode()):08x}'}"
+
+
+def slug(dag_id: str) -> str | None:
+    """The slug, as its DAG id holds it, of the chart whose own DAG that is; None for any other DAG."""
+    return dag_id.removeprefix(CHART_SYNC) if dag_id.startswith(CHART_SYNC) else None
