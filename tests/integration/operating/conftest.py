@@ -94,7 +94,7 @@ class Story:
             "force": False,
         } | fields.pop("settings", {})
         began = fields.setdefault("started_at", self.now - timedelta(hours=1))
-        row = {
+        row: dict[str, Any] = {
             "chart_id": self.ids.get(slug),
             "chart_slug": slug,
             "dag_id": f"chart_sync.{slug}",

@@ -209,7 +209,7 @@ def test_a_run_by_hand_is_one_whatever_its_id_looks_like(story: Any) -> None:
 
 
 def test_a_backfill_that_takes_up_an_old_run_makes_it_one_of_the_past(story: Any) -> None:
-    asked = {"dag_id": dag_ids.of_chart("day"), "run_id": "scheduled__2026-11-01", "chart_slug": "day"}
+    asked: dict[str, Any] = {"dag_id": dag_ids.of_chart("day"), "run_id": "scheduled__2026-11-01", "chart_slug": "day"}
     first = open_execution(story.conn, **asked, trigger="scheduled")
     again = open_execution(story.conn, **asked, trigger="backfill")
     assert (first.id, first.kind, again.kind) == (again.id, "scheduled", "backfill")

@@ -126,5 +126,5 @@ def test_findings_say_all_that_is_wrong_and_nothing_of_a_complete_chart() -> Non
     ],
 )
 def test_a_runs_days_are_read_from_its_ask(asked: dict[str, object], expected: set[date]) -> None:
-    run = Unclosed(1, "a", "chart_sync.a", "r", datetime(2026, 1, 1, tzinfo=UTC), asked, None, None)
+    run = Unclosed(1, "a", "chart_sync.a", "r", "manual", datetime(2026, 1, 1, tzinfo=UTC), asked, None, None)
     assert audit.days_of(run) == expected
