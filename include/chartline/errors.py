@@ -143,7 +143,7 @@ class RequestRefused(SkipItem):
 
 
 class Moved(SkipItem):
-    """What was asked by one name is to be had under another: `to` (a uuid or a path), "" where that is not clear."""
+    """What was asked for by one name is found under another: `to` (a uuid or a path), "" where that is not clear."""
 
     kind = "moved"
 

@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     batch_calls_min: int = Field(20, ge=1, description="calls below which a batch is not cut further")
     batch_calls_max: int = Field(1000, ge=1, description="calls of one mapped task at the most")
     failure_share: float = Field(0.1, ge=0, le=1, description="failed items per call above which a run is red")
-    history_window: int = Field(31, ge=1, le=366, description="periods of the past that one run takes")
+    history_window: int = Field(31, ge=1, le=366, description="periods of the history that one run takes")
     approval_share: float = Field(0.2, gt=0, description="share of the quota left above which work asks a person first")
     heal_days: int = Field(100, ge=1, description="days that one gap audit heals, over all charts")
     overdue_hours: int = Field(
@@ -40,9 +40,9 @@ class Settings(BaseSettings):
     refresh_minutes: int = Field(
         60, ge=1, description="until a series may be refreshed again whose refresh began and never ended"
     )
-    refresh_at_once: int = Field(100, ge=1, description="refreshes that may be at work or waiting")
+    refresh_at_once: int = Field(100, ge=1, description="refreshes that may be running or waiting")
     late_hours: int = Field(24, ge=0, le=240, description="how long a run waits for a ranking that is late")
-    calendar_hours: int = Field(1, ge=0, le=240, description="how long a list of days is good for its newest 3")
+    calendar_hours: int = Field(1, ge=0, le=240, description="how long a calendar is good for its newest 3 days")
     raw_days: int = Field(30, ge=1, description="how long raw answers are kept")
     lease_minutes: int = Field(15, ge=1, description="after which a lease that nobody renewed is free again")
     calls_per_minute: int = Field(

@@ -1,4 +1,4 @@
-"""The calls that a complete first fill needs, of the latest rankings or with the past, worked out from the truth alone.
+"""The calls that a complete first fill needs, of the latest rankings or with history, worked out from the truth alone.
 
 The yardstick for "calls made = calls needed". Which series there are to fetch it takes from Chartline's registry; what
 they hold, and so how many calls bring them, from the made-up world alone.

@@ -1,4 +1,4 @@
-"""Tracks and their metadata, with the holes that real metadata has."""
+"""Tracks and their metadata, with values missing as in real metadata."""
 
 from __future__ import annotations
 

@@ -16,14 +16,14 @@ NEW = 1000
 """More than any task's own weight."""
 
 BULK = ("track_audience", "artist_audience")
-"""Most of all calls, and no other task waits for them. They keep the API busy while the past's many small tasks pass
+"""Most of all calls, and no other task waits for them. They keep the API busy while the history's many small tasks pass
 by; done first, they would leave these to come last, when each costs more time to start than its calls take."""
 
 NO_POOL = 100
-"""For a task of the past that calls nobody: it is short, never waits for a slot, and others wait for it."""
+"""For a task of the history that calls nobody: it is short, never waits for a slot, and others wait for it."""
 
 LAST = -4_000_000
-"""For the past's first task, with the day of its window, so that newer ones go first (Airflow takes equal weights
+"""For the history's first task, with the day of its window, so that newer ones go first (Airflow takes equal weights
 oldest first), and backfills and healing, which somebody asked for, before these. In each loop Airflow 3.3 looks at no
 more waiting tasks than it has room for, and goes on to other pools only when it could start none of them: a hundred
 windows waiting for the two slots of the rankings must stand behind all else, or nothing but one of them would start.
@@ -31,8 +31,8 @@ windows waiting for the two slots of the rankings must stand behind all else, or
 
 
 class NewestFirst(PriorityWeightStrategy):
-    """A new day's run, or one by hand, goes before all that fills the past, but for its audience, which fills up what
-    the rest leaves free. The past goes step by step through its windows: what is begun is ended first."""
+    """A new day's run, or one by hand, goes before all that fetches history, but for its audience, which fills up what
+    the rest leaves free. The history goes step by step through its windows: what is begun is ended first."""
 
     def get_weight(self, ti: TaskInstance) -> int:
         """The task's own weight, altered by what kind of run and of task it is."""

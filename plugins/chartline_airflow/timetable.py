@@ -1,8 +1,8 @@
 """When a followed chart's DAG runs: data intervals on the chart's own grid, the newest first.
 
 The scheduler computes each run from the one that it has just created, so a timetable may walk backwards. The chain is:
-the first interval; then the past in windows, each ending where the one before began, down to the DAG's start; then the
-intervals after the first. A window's `run_after` holds what the chain needs to go on from it alone. At each parse
+the first interval; then the history in windows, each ending where the one before began, down to the DAG's start; then
+the intervals after the first. A window's `run_after` holds what the chain needs to go on from it alone. At each parse
 Airflow goes back to the run with the greatest logical date; while that is the first interval, the chain walks the same
 windows again, and Airflow skips those that exist.
 """
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from airflow.models.dagrun import DagRun
 
 PAST = 500_000
-"""Marks from here on are of windows of the past; smaller ones of other windows; 0 is an interval by itself."""
+"""Marks from here on are of windows of the history; smaller ones of other windows; 0 is an interval by itself."""
 
 BEHIND = 2
 """Periods that may lie between a regular interval and the latest complete one before they become a window."""
@@ -54,11 +54,11 @@ class Info(DagRunInfo):
 
 
 class ChartTimetable(Timetable):
-    """Intervals of `grid`; a run each when its ranking can be had (end + publication delay), the past in windows.
+    """Intervals of `grid`; a run each when its ranking can be had (end + publication delay), the history in windows.
 
-    first: start and end of the interval that runs first. asked_at: when the past was asked for; each asking has runs
+    first: start and end of the interval that runs first. asked_at: when the history was asked for; each asking has runs
     of its own, so that a chart that is followed again gets what its former runs had not brought. window: periods (and,
-    on a grid finer than days, days) of one window. start: where the past begins; None: with the DAG. Without catchup
+    on a grid finer than days, days) of one window. start: where the history begins; None: with the DAG. Without catchup
     the only past interval is the latest complete one. After a change of the grid the next interval begins where the
     last one ended.
     """
@@ -155,7 +155,7 @@ class ChartTimetable(Timetable):
             return self._single(*self.first)
         if last.mark >= PAST:
             return self._before(interval.start, earliest, then=last.run_after.replace(microsecond=0))
-        if interval.end <= self.first[0]:  # of an earlier time: the past holds what follows it
+        if interval.end <= self.first[0]:  # of an earlier time: the history holds what follows it
             return self._single(*self.first)
         if interval.start < self.first[1]:
             return self._before(interval.start, earliest, then=interval.end)

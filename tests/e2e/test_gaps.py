@@ -1,4 +1,4 @@
-"""Holes torn into a chart's past are found and healed by the gap audit, on a real Airflow."""
+"""Gaps made in a chart's history are found and healed by the gap audit, on a real Airflow."""
 
 from __future__ import annotations
 

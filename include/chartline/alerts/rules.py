@@ -60,7 +60,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Looked:
-    """What a rule found; `unknown`: subjects told of already of which nothing can be said now, so they stay."""
+    """What a rule found; `unknown`: subjects of open alerts that cannot be judged now, so they stay open."""
 
     found: list[Found]
     unknown: Collection[str] = ()
@@ -76,7 +76,7 @@ Rule = Callable[[Connection, Settings, datetime, Collection[Alert]], Looked]
 
 
 def failed_runs(conn: Connection, settings: Settings, now: datetime, open: Collection[Alert]) -> Looked:
-    """Runs that failed and have not been made good since."""
+    """Runs that failed and were not followed by one that went well."""
     known = {alert.details.get("execution"): alert.subject for alert in open}
     ids = [id for id in known if id is not None]
     found = [failed_run(run) for run in failing.failed_runs(conn, ids)]
@@ -289,7 +289,7 @@ def slow_runs(conn: Connection, settings: Settings, now: datetime, open: Collect
     told = [(alert.details["chart"], alert.details["kind"]) for alert in open]
     latest = {_pace_subject(pace): pace for pace in failing.paces(conn, told)}  # the newest of a kind counts
     found = [slow_run(pace) for pace in latest.values() if _is_slow(pace, settings)]
-    # A run at work that is not slow yet tells nothing of the kind.
+    # A running run that is not slow yet says nothing about its kind.
     unknown = {alert.subject for alert in open} - {subject for subject, pace in latest.items() if not pace.at_work}
     return Looked(found, unknown)
 

@@ -117,7 +117,7 @@ def run_failed(
 
 
 def run_succeeded(conn: Connection, dag_id: str, *, channels: Collection[str], base_url: str = "") -> list[Event]:
-    """A run of a DAG went well that leaves no execution: what was told of its earlier runs is solved."""
+    """A run of a DAG went well that leaves no execution: the alerts of its earlier runs are solved."""
     with conn.transaction():
         rows.lock(conn)
         known = {

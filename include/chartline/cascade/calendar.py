@@ -92,9 +92,10 @@ def bring_up_to_date(
 
 
 def note(conn: Connection, slug: str, named: models.ChartLight | None, stamps: Iterable[str], seen_at: datetime) -> int:
-    """Put the API's stamps into the calendar, with when a day was last asked for in vain. Returns the chart's id.
+    """Put the API's stamps into the calendar, with the time when a day was last asked for too early. Returns the
+    chart's id.
 
-    A day that has not come yet has no ranking, whatever the source says.
+    A day that has not come yet has no ranking, whatever Soundcharts says.
     """
     latest = (seen_at + timedelta(days=1)).date().isoformat()
     listed = [stamp for stamp in stamps if stamp[:10] <= latest]

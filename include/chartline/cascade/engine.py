@@ -95,7 +95,7 @@ class Engine:
             stop = self._drain(conn, batch, fetcher, fetcher.requests(items), report, left)
             observing.keep(conn)
             if report.refusal is not None:
-                why = f"{report.refusal} Many were refused alike: {report.put_off} of {report.items} were put off."
+                why = f"{report.refusal} Many were refused alike: {report.put_off} of {report.items} were deferred."
                 log.warning("%s: %s", report.resource, why)
                 executions.note_error(conn, self._execution.id, why)
             if isinstance(stop, QuotaSpent):

@@ -48,7 +48,7 @@ class Fetched:
     errors: list[tuple[Item, ChartlineError]] = field(default_factory=list)
     covered: dict[Item, tuple[date, date | None]] = field(default_factory=dict)
     crawled: dict[Item, datetime] = field(default_factory=dict)
-    """When the source itself last looked."""
+    """When Soundcharts itself last read the platform."""
     raws: list[raw.RawAnswer] = field(default_factory=list)
     calls: list[Call] = field(default_factory=list)
     put_off: list[tuple[Item, ChartlineError]] = field(default_factory=list)

@@ -71,7 +71,7 @@ class NotKept(NotStored):
 def fetch_ranking(run: Run, *, last_try: bool = False) -> list[str]:
     """Fetch the rankings of the run's days that are not here whole. Returns the days that it has, ISO, sorted.
 
-    A day that the source does not have is noted, not failed. A day that failed does not stop the others: what came is
+    A day that Soundcharts does not have is noted, not failed. A day that failed does not stop the others: what came is
     kept, and the error names what is left; on the `last_try` these are noted and the run goes on with what it has,
     if it has any.
 
@@ -97,7 +97,8 @@ def fetch_ranking(run: Run, *, last_try: bool = False) -> list[str]:
 
 
 def wait(asked_early: int, late_hours: int) -> timedelta | None:
-    """How long to wait after so many asks in vain; None when that would be more than `late_hours` in all."""
+    """How long to wait after so many calls that came too early; None when that would be more than `late_hours` in
+    all."""
     waits = [WAITS[min(number, len(WAITS) - 1)] for number in range(asked_early)]
     return waits[-1] if sum(waits, timedelta()) <= timedelta(hours=late_hours) else None
 
@@ -182,7 +183,7 @@ class _Fetch:
         return have
 
     def past(self, days: Sequence[date], *, by_hand: bool = False) -> set[date]:
-        """Days of the past: the calendar says which of them there are."""
+        """Days of the history: the calendar says which of them there are."""
         have = self.known(days)
         if any(self._may_be_the_latest(day) for day in days if day not in have):
             self._hold_latest()
@@ -245,7 +246,8 @@ class _Fetch:
         return stored or min(newest, followed)
 
     def _wait_for(self, late: Sequence[date]) -> None:
-        """Note an ask in vain. Raises NotYet with the time of the next one, unless it has been waited for too long."""
+        """Note a call that came too early. Raises NotYet with the time of the next one, unless it has been waited for
+        too long."""
         now, [first, *_] = self.run.now(), late
         with self.conn.transaction():
             ledger.settle(self.conn, RESOURCE, [Settled(self.slug, first.isoformat(), "absent", now, now)])

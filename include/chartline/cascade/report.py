@@ -14,7 +14,7 @@ from chartline.settings import Settings
 from chartline.warehouse import executions, ledger
 from chartline.warehouse.executions import Spent
 
-# Facts about the source, not trouble: they are reported and never fail a run.
+# Facts about Soundcharts, not trouble: they are reported and never fail a run.
 NOT_THERE = frozenset({"not_found", "gone", "moved", "unsupported_platform"})
 KEPT = frozenset({"came_short"})  # said, so that no run with it calls itself complete, but stored as far as it came
 
@@ -86,7 +86,7 @@ def close(
 
 
 def _all_absent(run: Run, absent: Sequence[date]) -> bool:
-    """Whether the source has no ranking on any of the run's days: then there was nothing to do."""
+    """Whether Soundcharts has no ranking on any of the run's days: then there was nothing to do."""
     days = run.ask.past
     return days is not None and (run.ask.interval is not None or set(days) <= set(absent))
 
@@ -125,7 +125,7 @@ def _told(row: dict[str, Any]) -> str:
     told = ""
     if row["asked_early"]:
         told += f"; asked {row['asked_early']} times too early"
-    for column, what in (("days_absent", "not at the source"), ("days_left", "left to the gap audit")):
+    for column, what in (("days_absent", "not in Soundcharts"), ("days_left", "left to the gap audit")):
         days = row[column]
         if days:
             more = f" and {len(days) - SHOWN} more" if len(days) > SHOWN else ""

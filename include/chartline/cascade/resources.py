@@ -63,7 +63,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Part:
-    """What one answer says of a series; `crawled_at`: when the source itself last looked, if it says so."""
+    """What one answer says of a series; `crawled_at`: when Soundcharts itself last read the platform, if it says so."""
 
     points: list[Any]
     crawled_at: datetime | None = None
@@ -178,12 +178,12 @@ class Series(Entry):
         return sum(len(self.windows(item, today, first_days, settings)) for item in items)
 
     def windows(self, item: Item, today: date, first_days: int, settings: Settings) -> list[Window]:
-        """The windows still to ask: first those up to today, oldest first; then, where more of the past is wanted than
-        was asked for before, those before what is known, newest first, so that what is known never has a hole.
+        """The windows still to ask: first those up to today, oldest first; then, where more history is wanted than was
+        asked for before, those before what is known, newest first, so that what is known never has a gap.
 
         The first time `first_days`, or as many as one call can bring where that is more. Later from the last stored day
-        on: values of days are asked with a small overlap, as late values of another identifier cost no further call.
-        At least one window, so that a forced fetch reads the last day again; but what was had today is only filled.
+        on: values of days are asked with a small overlap, as late values of another identifier cost no further call. At
+        least one window, so that a forced fetch reads the last day again; but what was had today is only filled.
         """
         end = today - timedelta(days=1) if self.whole_days else today
         step = timedelta(days=settings.audience_window_days)
@@ -208,8 +208,8 @@ class Series(Entry):
         return found
 
     def reach(self, today: date, first_days: int, settings: Settings) -> date | None:
-        """The day down to which a series that is known already is filled; None where no more of the past is wanted than
-        one call brings."""
+        """The day down to which a series that is known already is filled; None where no more history is wanted than one
+        call brings."""
         if first_days <= settings.audience_window_days:
             return None
         end = today - timedelta(days=1) if self.whole_days else today

@@ -19,7 +19,7 @@ def _real_time() -> datetime:
 
 @dataclass(frozen=True)
 class Run:
-    """One execution at work.
+    """One running execution.
 
     `connect` opens a warehouse connection (in autocommit), `client` the API, which only steps that call it do.
     `now` is the time (aware) by which days are told, real but in tests; leases keep to the database's own clock.

@@ -19,7 +19,7 @@ def add_to(app: typer.Typer) -> None:
 
 
 def show(
-    endpoint: Annotated[str, typer.Option(help="only this one, such as song")] = "",
+    endpoint: Annotated[str, typer.Option(help="only this one, such as ranking_latest")] = "",
     kind: Annotated[list[str] | None, typer.Option(help=f"only this one of {', '.join(get_args(Kind))}")] = None,
     days: Annotated[int, typer.Option(min=1, max=10_000, help="only what was seen within so many days")] = 90,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100,

@@ -85,21 +85,21 @@ def _artists_of_ranking(tally: Tally, low: int, high: int) -> tuple[int, int]:
     return (0 if others else int(low * few), ceil(high * many))
 
 
-# -- the past ------------------------------------------------------------------------------------------------------
+# -- the history ------------------------------------------------------------------------------------------------------
 
 
 def listed(tally: Tally, seen: Outlook, first: date, last: date) -> tuple[Outlook, list[date]]:
-    """The calendar's days in the range, with what is guessed of it; says where the source begins later."""
+    """The calendar's days in the range, with what is guessed of it; says where Soundcharts begins later."""
     if not seen.listed:
         seen = replace(seen, calendar=outlook.guessed(seen, first, last))
-        tally.notes.append(f"The calendar of {seen.slug} is not known: the source may have fewer of these days.")
+        tally.notes.append(f"The calendar of {seen.slug} is not known: Soundcharts may have fewer of these days.")
         tally.add(CALENDAR.name, 1, ceil(USUAL_CALENDAR / PAGE) + 1)
     calendar = seen.calendar
     days = [day for day in calendar if first <= day <= last]
     if seen.listed and calendar and calendar[0] > first:
         asked = (last - first).days + 1
         tally.notes.append(
-            f"The source has {seen.slug} from {calendar[0]} on: {len(days)} rankings in the {asked} days asked for."
+            f"Soundcharts has {seen.slug} from {calendar[0]} on: {len(days)} rankings in the {asked} days asked for."
         )
     return seen, days
 

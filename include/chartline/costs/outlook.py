@@ -39,9 +39,9 @@ class Outlook:
     slug: str
     chart: ChartRow | None
     calendar: tuple[date, ...]
-    """The days that the source is known to have, oldest first."""
+    """The days that Soundcharts is known to have, oldest first."""
     listed: bool
-    """Whether that is the source's own list; else only what came by the way."""
+    """Whether that is the whole calendar; else only the days that came with other answers."""
     newest: date | None
     """Day of the newest ranking that is here, stored or kept raw."""
     newest_id: int | None
@@ -53,7 +53,7 @@ class Outlook:
     here: frozenset[date]
     """Days whose ranking costs no call: stored whole, or kept raw."""
     asked: bool
-    """Whether the source was asked for this, so that nothing newer is to be had."""
+    """Whether Soundcharts was asked for this, so that nothing newer is available."""
     knows_latest: bool
     """Whether the latest was asked for a moment ago, so that a run does not ask for it again."""
     notes: tuple[str, ...] = ()
@@ -134,7 +134,7 @@ def _ask(
     since: date | None,
     named: Collection[date],
 ) -> list[str]:
-    """Ask the source for what is not here; what it cost, in words."""
+    """Ask Soundcharts for what is not here; what it cost, in words."""
     began = datetime.now(UTC)
     with look() as client:
         asker = listing.Asker(f"estimate/{uuid4()}", None, settings, lambda: datetime.now(UTC))
@@ -194,7 +194,7 @@ def _age(item: RankingItem, day: date) -> int | None:
 
 
 def guessed(seen: Outlook, first: date, last: date) -> tuple[date, ...]:
-    """The days that the source may have, by the chart's frequency, counted back from its newest."""
+    """The days that Soundcharts may have, by the chart's frequency, counted back from its newest."""
     newest = seen.newest or last
     rhythm = Rhythm.of(seen.chart.frequency if seen.chart else "", [*seen.calendar, newest])
     if not rhythm.is_known:

@@ -32,7 +32,7 @@ class CascadeAsk(BaseModel):
     Its days are one of four: `day`; exactly `days`; the days that a data interval owns (`interval`, possibly none);
     with none of these the latest ranking. `current`: the interval is the newest complete one, so that its ranking is
     the latest or is about to come; `due`: the newest day that had ended with it, for one that owns no day itself. Runs
-    of the past fetch no audience: each would ask for the same series again. `followed`: the day on which a schedule
+    of the history fetch no audience: each would ask for the same series again. `followed`: the day on which a schedule
     began: what lies before the ranking that was the latest then is its past, which its runs of the present bring
     without audience, and only where `past_wanted`. `audience_days`: how far back a series goes the first time; None: as
     far as one call brings.
@@ -73,7 +73,7 @@ class CascadeAsk(BaseModel):
 
     @property
     def past(self) -> tuple[date, ...] | None:
-        """The days of a run of the past, by interval or by name; None for one about the latest or a day by hand."""
+        """The days of a run of the history, by interval or by name; None for one about the latest or a day by hand."""
         return self.days if self.days is not None else None if self.current else self.interval
 
     @classmethod

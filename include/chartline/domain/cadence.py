@@ -121,7 +121,7 @@ class Rhythm:
 def absent(frequency: str, listed: Sequence[date]) -> list[date]:
     """The due days between those listed (sorted) that have no ranking, sorted: one for each that is missing.
 
-    The chart's own day is told by the rankings beside a hole, as it may change over the years.
+    The chart's own day is told by the rankings beside a missing day, as it may change over the years.
     """
     found: list[date] = []
     longest = step(frequency).days

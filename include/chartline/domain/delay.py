@@ -1,17 +1,18 @@
-"""How long after an interval's end a chart's ranking can be had, learned from when its rankings were found.
+"""How long after an interval's end a chart's ranking can be fetched, learned from when its rankings were found.
 
-An ask in vain proves that the ranking came later than that; one that finds it at once proves only that it came before.
-So it is asks in vain that make the delay grow: a run that was late itself does so hardly, and never past 3 days.
+A call that came too early proves that the ranking was published later than that; one that finds the ranking at once
+proves only that it was published before. So calls that came too early make the delay grow: a run that was late itself
+hardly does, and never past 3 days.
 
 1. Only days that were found within 3 days of their interval's end count, the newest 10; not what history brought.
-2. A day asked for in vain says: the time at which it was found, rounded up to 15 minutes. Two such days or more: the
-   delay is what the second latest of them says, so that one bad day does not set it. One alone: what it says, unless
-   another day was found at once sooner.
-3. A day found at once says the time of the ask, rounded down to 15 minutes. When the last 7 days all were: the earliest
-   of them, and, when that was tried for all 7, a sixteenth sooner (15 minutes at the least), so that a publisher who
-   has become earlier is noticed. That costs about an ask in vain a week and is why the delay changes seldom: each
-   change is a new version of the DAG.
-4. No day asked for in vain and fewer than 7 found: none.
+2. A day that was asked for too early says: the time at which it was found, rounded up to 15 minutes. With two such days
+   or more, the delay is what the second latest of them says, so that one bad day does not set it. With one alone: what
+   it says, unless another day was found at once sooner.
+3. A day found at once says the time of the call, rounded down to 15 minutes. When the last 7 days all were: the
+   earliest of them, and, when that was tried for all 7, a sixteenth sooner (15 minutes at the least), so that a
+   publisher who has become earlier is noticed. That costs about one early call a week and is why the delay changes
+   seldom: each change is a new version of the DAG.
+4. With no day asked for too early and fewer than 7 found: none.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from datetime import date, datetime, timedelta
 from chartline.domain.grid import Grid
 
 Observation = tuple[date, datetime, datetime | None]
-"""A day, when its ranking was first found, and when it was last asked for in vain (None: it was there at once)."""
+"""A day, when its ranking was first found, and when it was last asked for too early (None: it was there at once)."""
 
 LIVE = timedelta(days=3)
 QUARTER = timedelta(minutes=15)

@@ -72,7 +72,7 @@ KEY_LENGTH = Range(1, 255)
 """Characters of what names a thing (slug, code, identifier): an index must hold it. Other texts are as long as they
 are."""
 DAYS = (date(2000, 1, 1), timedelta(days=366))
-"""Days of rankings and series, and when the source looked: the first one, and how far after today they may lie."""
+"""Days of rankings and series, and when Soundcharts looked: the first one, and how far after today they may lie."""
 DATES = (date(1000, 1, 1), timedelta(days=3660))
 """Dates of releases, births and entries, as for days."""
 

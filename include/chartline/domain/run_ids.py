@@ -17,7 +17,7 @@ Kind = Literal["scheduled", "window", "backfill", "heal", "manual", "on_demand",
 audit found missing; manual: by hand; on_demand: any chart, followed or not; refresh: an audience without a ranking."""
 
 PAST: frozenset[Kind] = frozenset({"window", "backfill", "heal"})
-"""They fill the past, and may wait while a new day's run does not."""
+"""They fetch history, and may wait while a new day's run does not."""
 
 OF_NO_SCHEDULE: frozenset[Kind] = frozenset({"on_demand", "refresh"})
 """Of DAGs that any chart may use; all others are of the chart's own."""
@@ -64,7 +64,7 @@ def refresh_run_id(kind: str, uuid: str, now: datetime) -> str:
 
 
 def looks_past(run_id: str) -> bool:
-    """Whether the run seems to fill the past, for those who know no more of it than its id."""
+    """Whether the run seems to fetch history, for those who know no more of it than its id."""
     return run_id.startswith((BACKFILL, HEAL)) or _is_window(run_id)
 
 

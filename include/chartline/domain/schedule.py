@@ -49,8 +49,10 @@ class ScheduleSettings(BaseModel):
     sync_immediately: StrictBool = Field(
         True, description="fetch the latest ranking at once, not at the next regular time"
     )
-    sync_historical_data: StrictBool = Field(False, description="fetch the past too, as far as history_days says")
-    history_days: Days = Field(365, description="how many days of the past, 1 to 3650")
+    sync_historical_data: StrictBool = Field(
+        False, description="fetch the history too, as many days as history_days says"
+    )
+    history_days: Days = Field(365, description="how many days of history, 1 to 3650")
     fetch_track_metadata: StrictBool = Field(True, description="fetch what is known of each track")
     fetch_artist_metadata: StrictBool = Field(True, description="fetch what is known of each artist")
     fetch_track_audience: StrictBool = Field(True, description="fetch the audience of each track")
@@ -80,8 +82,8 @@ class ScheduleSettings(BaseModel):
 class Schedule(ScheduleSettings):
     """A followed chart: the chart (`frequency` is its own, as the API words it), its settings and what is known of it.
 
-    `history_asked_at`: the past that is filled lies before; None: when the chart was followed. `history_held`: the
-    past waits for a person's approval. `began_with`: day of the oldest ranking that is stored. `weekday` (0 is Monday),
+    `history_asked_at`: the history lies before it; None: before the chart was followed. `history_held`: the history
+    waits for a person's approval. `began_with`: day of the oldest ranking that is stored. `weekday` (0 is Monday),
     `month_day`: the chart's own day, where it has one. `publication_delay`: learned, how long after an interval's end
     its ranking can be had.
     """
@@ -133,7 +135,7 @@ class Schedule(ScheduleSettings):
 
     @property
     def catchup(self) -> bool:
-        """Whether the past is filled by runs of its own."""
+        """Whether the history is filled by runs of its own."""
         return self.is_active and self.sync_historical_data and not self.history_held
 
     @property
@@ -144,8 +146,8 @@ class Schedule(ScheduleSettings):
 
     @property
     def first_interval(self) -> tuple[datetime, datetime]:
-        """Start and end of the interval that runs first: the latest complete one when the past was asked for, or, not
-        `sync_immediately`, the one that was open then. The publication delay, which changes, does not move it."""
+        """Start and end of the interval that runs first: the latest complete one when the history was asked for, or,
+        not `sync_immediately`, the one that was open then. The publication delay, which changes, does not move it."""
         boundary = self.grid.floor(self.history_asked_at or self.created_at)
         if self.sync_immediately:
             return self.grid.previous(boundary), boundary
@@ -161,8 +163,8 @@ class Schedule(ScheduleSettings):
         return min(first, self.grid.floor(self.created_at - timedelta(days=self.history_days)))
 
     def max_active_runs(self, window: int) -> int:
-        """Room for all windows (of `window` periods) of the past at once and again, were it asked for twice, and for
-        runs by hand, so that a new day's run is created without waiting for the past."""
+        """Room for all windows (of `window` periods) of the history at once and again, were it asked for twice, and for
+        runs by hand, so that a new day's run is created without waiting for the history."""
         first, _ = self.first_interval
         widest = max(first - self.grid.back(first, window), timedelta(days=window))
         return 2 * -((self.start_date - first) // widest) + 8

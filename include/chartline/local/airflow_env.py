@@ -35,7 +35,7 @@ TUNING = {
     # After a power cut the new scheduler takes up the old one's tasks this soon (s); the default is 300.
     "AIRFLOW__SCHEDULER__ORPHANED_TASKS_CHECK_INTERVAL": "60",
     # Many charts with their past at once: each loop makes one run of so many DAGs (the default is 10), and looks after
-    # so many runs (20), so that among a thousand runs of the past a new day's is soon looked at again.
+    # so many runs (20), so that among a thousand runs of the history a new day's is soon looked at again.
     "AIRFLOW__SCHEDULER__MAX_DAGRUNS_TO_CREATE_PER_LOOP": "50",
     "AIRFLOW__SCHEDULER__MAX_DAGRUNS_PER_LOOP_TO_SCHEDULE": "50",
     # Schedules change rarely, and a change asks for a parse by itself.

@@ -160,7 +160,7 @@ def _below(processes: Iterable[psutil.Process]) -> set[psutil.Process]:
 
 
 def _wait(processes: Iterable[psutil.Process], timeout: float) -> list[psutil.Process]:
-    """Those still at work after `timeout` seconds. A zombie has ended: its parent has only not looked yet."""
+    """Those still running after `timeout` seconds. A zombie has ended: its parent has only not looked yet."""
     deadline = time.monotonic() + timeout
     while (left := [process for process in processes if _works(process)]) and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -174,7 +174,7 @@ class Stack:
 
     @property
     def connections(self) -> dict[str, str]:
-        """The variables that lead to the warehouse and to the source."""
+        """The variables that lead to the warehouse and to the API."""
         parts = urlsplit(self.warehouse_url)
         warehouse = {
             "host": LOOPBACK,

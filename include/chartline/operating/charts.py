@@ -36,9 +36,9 @@ class LastRun(BaseModel):
 
 class ChartLine(BaseModel):
     """A chart in a list. `state`: not_followed, quarantined (its schedule cannot be used; `reason` says why), paused,
-    overdue (`reason` says what it owes), active. `completeness`: share of the days that the source has and the schedule
-    wants that are here, 0 to 1, None where nothing is known; `success_rate`: the complete and
-    partial ones of the newest 20 runs that ended."""
+    overdue (`reason` says what it owes), active. `completeness`: share of the days that Soundcharts has and the
+    schedule wants that are here, 0 to 1, None where nothing is known; `success_rate`: the complete and partial ones of
+    the newest 20 runs that ended."""
 
     id: int
     slug: str
@@ -226,8 +226,8 @@ Move = Literal["new", "re_entry", "up", "down", "same", "unknown"]
 
 
 class Place(BaseModel):
-    """One place of a ranking. `old_position` and `places` (climbed; below 0: fallen) as the source tells them, else by
-    the stored ranking before; None where there is nothing to compare with. `entry_state`: the source's own word."""
+    """One place of a ranking. `old_position` and `places` (climbed; below 0: fallen) as Soundcharts tells them, else by
+    the stored ranking before; None where there is nothing to compare with. `entry_state`: Soundcharts' own word."""
 
     position: int
     track: str
@@ -318,7 +318,7 @@ def _place(row: RankedTrack, day: date, compared: bool) -> Place:
 
 
 def _move(row: RankedTrack, day: date, compared: bool) -> tuple[Move, int | None]:
-    """What became of a track, and where it was: by the source's old position, else by the stored ranking before."""
+    """What became of a track, and where it was: by Soundcharts' old position, else by the stored ranking before."""
     old = row.old_position if row.old_position else row.before
     if old:
         return ("same" if old == row.position else "up" if old > row.position else "down"), old
@@ -336,8 +336,8 @@ DayState = Literal["stored", "short", "missing", "absent"]
 
 
 class Day(BaseModel):
-    """One day of a chart. `stored`; `short`: stored, and rows of it were lost; `missing`: at the source and not here;
-    `absent`: not at the source, though the chart should have a ranking then. `entries`: rows that are here."""
+    """One day of a chart. `stored`; `short`: stored, and rows of it were lost; `missing`: in Soundcharts and not here;
+    `absent`: not in Soundcharts, though the chart should have a ranking then. `entries`: rows that are here."""
 
     day: date
     state: DayState
@@ -346,7 +346,7 @@ class Day(BaseModel):
 
 
 class Counts(BaseModel):
-    """Days by state; `listed`: those that the source has."""
+    """Days by state; `listed`: those that Soundcharts has."""
 
     listed: int = 0
     stored: int = 0

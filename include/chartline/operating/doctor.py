@@ -85,7 +85,7 @@ def examine(warehouse_url: Callable[[], str], account: Callable[[], ApiAccount],
         Line("alerts", OK, "Channels are set.")
         if told
         else Line(
-            "alerts", WARNING, "Nobody is told of alerts.",
+            "alerts", WARNING, "Alerts are sent to nobody.",
             "Set CHARTLINE_ALERT_WEBHOOKS or CHARTLINE_ALERT_NOTIFIERS: docs/howto/alerts.md.",
         )
     )  # fmt: skip

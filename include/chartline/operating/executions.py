@@ -25,8 +25,8 @@ from chartline.warehouse.reads.executions import Row, Wanted
 
 
 class ExecutionLine(BaseModel):
-    """One run in a list. `seconds`: how long it took, or takes until now; `failed`: items that could not be had,
-    `not_there` of them because the source has none; `is_past`: it fills the past."""
+    """One run in a list. `seconds`: how long it took, or takes until now; `failed`: items that could not be fetched,
+    `not_there` of them because Soundcharts has none; `is_past`: it fetches history."""
 
     id: int
     chart: str
@@ -59,8 +59,8 @@ class ExecutionLine(BaseModel):
 
 
 class FailedItem(BaseModel):
-    """An item that could not be had: a ranking (`entity` a chart, `facet` a day), or a track's or artist's metadata or
-    series (`entity` a uuid, `facet` a platform). `open`: a retry would ask for it."""
+    """An item that could not be fetched: a ranking (`entity` a chart, `facet` a day), or a track's or artist's metadata
+    or series (`entity` a uuid, `facet` a platform). `open`: a retry would ask for it."""
 
     resource: str
     entity: str
@@ -185,7 +185,7 @@ def detail(
 
 
 class NothingToRetry(ChartlineError):
-    """All that failed has come since, or is not there to be had."""
+    """All that failed was fetched since, or is not available."""
 
     kind = "nothing_to_retry"
 
@@ -214,7 +214,7 @@ def retry(conn: Connection, row: Row, *, followed: bool) -> Retry:
 
     What is stored costs no call, so it is narrowed only as far as things might have become due since: rankings that
     failed are asked for by their days; failed items of tracks and artists by `chart_cascade` for the run's own day,
-    with only the steps and platforms that failed; those of a run of the past by the fewest days whose rankings hold
+    with only the steps and platforms that failed; those of a run of the history by the fewest days whose rankings hold
     them (such runs fetch metadata, never audience). A run that failed as a whole, or put items off, is asked for
     again as it was: the ledger leaves out what came. The refresh of an audience is asked for by its own DAG, on the
     platforms that failed. followed: whether the chart's own DAG may be used. Raises NothingToRetry.
@@ -242,7 +242,7 @@ def retry(conn: Connection, row: Row, *, followed: bool) -> Retry:
 
 def _nothing() -> NothingToRetry:
     return NothingToRetry(
-        "Nothing of this run is to be had by asking again: what failed has come since, or is not at the source.",
+        "Retrying this run would bring nothing: what failed was fetched since, or is not in Soundcharts.",
         advice="Its failed items say which. The next regular run asks for what has become due by then.",
     )
 

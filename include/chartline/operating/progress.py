@@ -40,7 +40,7 @@ class StepProgress(BaseModel):
 
 
 class Progress(BaseModel):
-    """How far a run is. `percent`: 100 when it ended well, 99 at the most while it is at work; what it came to where it
+    """How far a run is. `percent`: 100 when it ended well, 99 at the most while it is running; what it came to where it
     ended badly. `step`: the first that is not done, None at the end."""
 
     percent: int

@@ -25,7 +25,7 @@ CHARTS = 20
 
 class Sum(BaseModel):
     """Calls that have one thing in common. `billed` is estimated from above: refused requests are counted. `regular`:
-    those billed that come again with each new day; the rest is the past and what people asked for."""
+    those billed that come again with each new day; the rest is the history and what people asked for."""
 
     calls: int
     billed: int
@@ -53,9 +53,9 @@ class OfResource(Sum):
 
 class Forecast(BaseModel):
     """Until the month's end, from `days` days. `need_regular`: calls that the followed charts take if they go on as
-    they do; `need_all`: if the past and what is asked for by hand go on as well. `enough`: whether what is left covers
-    the regular need; None where it is not known. `runs_out`: the day on which it is spent, at the pace of all calls,
-    None where that lies beyond the month."""
+    they do; `need_all`: if the history and what is asked for by hand go on as well. `enough`: whether what is left
+    covers the regular need; None where it is not known. `runs_out`: the day on which it is spent, at the pace of all
+    calls, None where that lies beyond the month."""
 
     until: date
     days: int
@@ -85,7 +85,8 @@ class Quota(BaseModel):
 
 
 def look(conn: Connection, now: datetime, days: int = 31) -> Quota:
-    """The quota as it is, with what the last `days` days spent (all of them by day, the `CHARTS` dearest charts).
+    """The quota as it is, with what the last `days` days spent (all of them by day, the `CHARTS` most expensive
+    charts).
 
     Six queries; past days are read from their sums.
     """

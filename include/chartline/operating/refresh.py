@@ -1,9 +1,9 @@
 """Bringing the audience of one track or artist up to date: offered with what it costs, done once, whoever asks.
 
 How old a series is, the ledger says. To look costs nothing and writes nothing. Who asks for a refresh claims it in the
-ledger, which gives each platform to one asker, of however many processes, and books its calls: a person has an
-allowance of a day, and all refreshes of a day together meet the approval that one as large would. The claim is the
-run's, which gives it back when it ends, whatever became of it.
+ledger, which gives each platform to one asker, of however many processes, and books its calls: a person may spend so
+many calls a day, and all refreshes of a day together meet the approval that one as large would. The claim is the run's,
+which gives it back when it ends, whatever became of it.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Age:
     stale: bool
     owner: str | None
     crawled_at: datetime | None = None
-    """When the source itself last looked; None where it does not say."""
+    """When Soundcharts itself last read the platform; None where it does not say."""
 
     def days(self, now: datetime) -> float | None:
         """How old it is; None when it was never fetched."""
@@ -200,7 +200,7 @@ def ask(
                 platforms=taken,
                 calls=cost.total,
                 needs_approval=needs,
-                reason="With the other refreshes of today it is much: it waits for a yes under Required actions."
+                reason="With the other refreshes of today it is much: it waits for approval under Required actions."
                 if needs
                 else "",
             )
@@ -211,7 +211,7 @@ def ask(
     return Refresh(
         state="put_off",
         platforms=[age.platform for age in wanted],
-        reason=f"{settings.refresh_at_once} other refreshes are at work.",
+        reason=f"{settings.refresh_at_once} other refreshes are running.",
     ), None
 
 

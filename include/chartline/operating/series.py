@@ -140,9 +140,9 @@ def raw(values: Iterable[Value], span: Span) -> list[RawPoint]:
 
 
 class Freshness(BaseModel):
-    """How old a series is. `outcome`: of its last fetch (ok, empty, absent, unsupported, failed, deferred), never
-    where there was none; `stale`: it is due to be fetched again; `crawled_at`: when the source itself last looked, None
-    where it does not say."""
+    """How old a series is. `outcome`: of its last fetch (ok, empty, absent, unsupported, failed, deferred), never where
+    there was none; `stale`: it is due to be fetched again; `crawled_at`: when Soundcharts itself last read the
+    platform, None where it does not say."""
 
     platform: str
     outcome: str
@@ -167,7 +167,7 @@ class TrackSeries(Freshness):
 
 
 class Airplay(BaseModel):
-    """Spins on so many stations over whole days, both ends included."""
+    """Plays on so many stations over whole days, both ends included."""
 
     model_config = ConfigDict(populate_by_name=True)
 

@@ -1,4 +1,4 @@
-"""Following charts with their past: what that would cost comes first, and the past waits where it is much.
+"""Following charts with their past: what that would cost comes first, and the history waits where it is much.
 
 The one place that decides it, for the command line, for files and for whoever else follows charts.
 """
@@ -44,7 +44,7 @@ def price(
 
 
 def would_wait(conn: Connection, proposed: Schedule, cost: Estimate, own: Settings) -> bool:
-    """Whether the past that the schedule asks for, or asks for anew, is so much that a person must say yes first."""
+    """Whether the history that the schedule asks for, or asks for anew, is so much that a person must say yes first."""
     found = schedules.rows(conn, [proposed.slug])
     asks = proposed.history_held or _asks_anew(found[0] if found else None, proposed)
     return asks and cost.needs_approval(own)
@@ -105,7 +105,7 @@ def apply(
 ) -> tuple[list[Difference], Estimate | None]:
     """Apply a file as `declare.apply` does (`more`: its other arguments).
 
-    What the file asks for anew of the past of all its charts is one work, and is held where that is large.
+    What the file asks for anew of the history of all its charts is one work, and is held where that is large.
     """
     there = {row["slug"]: row for row in schedules.rows(conn)}
     wanted = []
@@ -122,7 +122,7 @@ def apply(
 
 
 def _asks_anew(before: Mapping[str, Any] | None, after: Schedule) -> bool:
-    """Whether a schedule asks for more of the past than it did."""
+    """Whether a schedule asks for more of the history than it did."""
     if not before:
         return after.sync_historical_data
     return bool(service.past_asked(before, after.model_dump()).get("history_asked_at"))

@@ -73,8 +73,8 @@ def change(
 ) -> Schedule:
     """Change some settings of a followed chart; also mends a row that was made invalid. Raises BadInput.
 
-    `held`: if that asks for more of the past, it waits for `release_history`. `seen`: the versions that the person may
-    have seen, None: whatever they are; raises ChangedMeanwhile where they are others by now.
+    `held`: if that asks for more of the history, it waits for `release_history`. `seen`: the versions that the person
+    may have seen, None: whatever they are; raises ChangedMeanwhile where they are others by now.
     """
     with conn.transaction():
         schedules.lock(conn)
@@ -92,9 +92,9 @@ def change(
 
 
 def past_asked(before: Mapping[str, Any], after: Mapping[str, Any], *, held: bool = False) -> dict[str, Any]:
-    """The columns that say when the past was asked for, as a change from settings to settings alters them.
+    """The columns that say when the history was asked for, as a change from settings to settings alters them.
 
-    The past is asked for anew when history is switched on or reaches farther back; its runs then start over from the
+    The history is asked for anew when history is switched on or reaches farther back; its runs then start over from the
     latest interval. Not when the schedule is made active again: it goes on where it stopped.
     """
     if not after["sync_historical_data"]:
@@ -106,7 +106,7 @@ def past_asked(before: Mapping[str, Any], after: Mapping[str, Any], *, held: boo
 
 
 def release_history(conn: Connection, slug: str, *, by: str = "") -> Schedule:
-    """Let the past that was held come, from the interval that is the latest complete one now. Raises BadInput."""
+    """Let the history that was held come, from the interval that is the latest complete one now. Raises BadInput."""
     released = {"history_held": False, "history_asked_at": datetime.now(UTC)}
     with conn.transaction():
         schedules.lock(conn)

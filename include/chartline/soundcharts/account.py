@@ -135,7 +135,7 @@ def _base_url(host: str | None) -> Address:
 
 
 def _token_url(given: object, base_url: Address) -> str:
-    """Where tokens are asked: as given, else the vendor's, else the host that is asked itself (the simulator)."""
+    """Where tokens are asked: as given, else Soundcharts' own, else the host that is asked itself (the simulator)."""
     if given:
         return _address("extra.token_url", str(given)).url
     return VENDOR_TOKEN_URL if base_url.is_vendor else f"{base_url.url}/oauth/token"

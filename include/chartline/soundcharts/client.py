@@ -327,7 +327,7 @@ class SoundchartsClient:
 
 
 class _Renewed(Exception):
-    """The token was refused and another one is to be had: the same request again."""
+    """The token was refused and another one is available: the same request again."""
 
 
 class _Spent:

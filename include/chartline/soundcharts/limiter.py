@@ -97,7 +97,7 @@ class Pace:
 
     @property
     def saved(self) -> float:
-        """Seconds of the past whose slots may still be used."""
+        """Seconds before now whose slots may still be used."""
         return self.burst * self.interval
 
 

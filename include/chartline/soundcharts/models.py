@@ -101,7 +101,7 @@ def _date(value: Any) -> Any:
 
 
 def _precision(value: Any, info: ValidationInfo) -> Any:
-    """How far a date is told; a date in part is told of (the context), as it is odd."""
+    """How much of a date is given; an incomplete one is reported (to the context), as it is odd."""
     dated = _dated(value)
     if dated and dated[1] != "day" and info.context is not None:
         info.context.append(info.field_name)
@@ -401,8 +401,8 @@ class Artist(_Shape):
 
 
 class Dated(_Shape):
-    """A series, in no order to rely on. `last_crawled_at`: when the source itself last looked, which may be far newer
-    than the last item."""
+    """A series, in no order to rely on. `last_crawled_at`: when Soundcharts itself last read the platform, which may be
+    far newer than the last item."""
 
     items: Sequence[Any]
     last_crawled_at: MaybeTime = Field(None, validation_alias=AliasPath("related", "lastCrawlDate"))
@@ -501,7 +501,7 @@ class Radio(_Shape):
 
 
 class BroadcastGroup(_Shape):
-    """Spins of one station over the whole range asked for."""
+    """Plays of one station over the whole range asked for."""
 
     play_count: Small
     radio: Radio

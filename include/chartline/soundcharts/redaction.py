@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import cache
 
 SHOWN = "***"
-PUBLIC = frozenset({"soundcharts"})  # the published sandbox pair: hiding the vendor's name would spoil every text
+PUBLIC = frozenset({"soundcharts"})  # the published sandbox pair: hiding Soundcharts' name would spoil every text
 _ORDINARY = re.compile(r"[a-z_-]*|[0-9]*")
 _SHORTEST = 4  # a shorter value would be found in ordinary words
 _LOGGERS = ("chartline.soundcharts.client", "chartline.soundcharts.auth", "urllib3.connectionpool", "requests")
@@ -22,7 +22,7 @@ _NAMED = {"&": "amp", "<": "lt", ">": "gt", '"': "quot"}
 
 
 class Redaction(logging.Filter):
-    """A filter that lets every record pass, without the secrets that it was told of."""
+    """A filter that lets every record pass, without the secrets that it knows."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -94,7 +94,7 @@ def store_located(
 def store_airplay(
     conn: Connection, groups: Iterable[tuple[str, date, date, BroadcastGroup]], *, table: MergeTable = TRACK_AIRPLAY
 ) -> int:
-    """Spins of tracks, or of artists (`table`), by station over a window of whole days, both included:
+    """Plays of tracks, or of artists (`table`), by station over a window of whole days, both included:
     `(uuid, first, last, group)`."""
     groups, whose = list(groups), table.key[0]
     merge(conn, RADIO, [_radio(group) for *_, group in groups])

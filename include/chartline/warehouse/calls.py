@@ -1,4 +1,4 @@
-"""Call records: one row for each request that left the house."""
+"""Call records: one row for each request that was sent."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def connect(dsn: str, *, seconds: int = CONNECT_SECONDS, application: str = "cha
 
 
 def _make_ready(conn: psycopg.Connection) -> None:
-    """One statement. A pooler shows itself by answering for a server process that is not the one it told of."""
+    """One statement. A pooler shows itself by answering for a server process that is not the one it named."""
     row = conn.execute(
         """select set_config('timezone', 'UTC', false), direct,
                   case when direct then set_config('search_path', 'chartline', false) end

@@ -37,7 +37,7 @@ class Execution:
 
 @dataclass(frozen=True)
 class ItemFailure:
-    """What could not be had, and why."""
+    """What could not be fetched, and why."""
 
     resource: str
     entity: str
@@ -149,7 +149,7 @@ def link_rankings(conn: Connection, execution_id: int, ranking_ids: Iterable[int
 
 
 def note_days(conn: Connection, execution_id: int, *, absent: Iterable[date] = (), left: Iterable[date] = ()) -> None:
-    """Add to the days that the source does not have, and to those that could not be had."""
+    """Add to the days that Soundcharts does not have, and to those that could not be fetched."""
     conn.execute(
         """update chartline.chart_sync_execution set
                days_absent = array(select distinct unnest(days_absent || %(absent)s::date[]) order by 1),
@@ -160,7 +160,7 @@ def note_days(conn: Connection, execution_id: int, *, absent: Iterable[date] = (
 
 
 def days(conn: Connection, execution_id: int) -> tuple[list[date], list[date]]:
-    """The run's days that the source does not have, and those that could not be had."""
+    """The run's days that Soundcharts does not have, and those that could not be fetched."""
     row = conn.execute(
         "select days_absent, days_left from chartline.chart_sync_execution where id = %s", (execution_id,)
     ).fetchone()
@@ -234,7 +234,7 @@ def add_counts(conn: Connection, execution_id: int, counts: Counts) -> None:
 
 
 def take_up_deferred(conn: Connection, execution_id: int, count: int) -> None:
-    """Take back what this run put off before; what another run put off was never on its row."""
+    """Take back what this run deferred before; what another run deferred was never on its row."""
     conn.execute(
         """update chartline.chart_sync_execution set deferred = greatest(deferred - %s, 0)
            where id = %s and deferred > 0""",
@@ -243,7 +243,7 @@ def take_up_deferred(conn: Connection, execution_id: int, count: int) -> None:
 
 
 def add_failures(conn: Connection, execution_id: int, failures: Iterable[ItemFailure]) -> None:
-    """Record what could not be had. An item has one row a run, its last reason."""
+    """Record what could not be fetched. An item has one row a run, its last reason."""
     for f in failures:
         forget_failures(conn, execution_id, f.resource, [(f.entity, f.facet)])
         conn.execute(
@@ -308,7 +308,7 @@ def note_error(conn: Connection, execution_id: int, error: str) -> None:
 
 @dataclass(frozen=True)
 class Spent:
-    """What a run came to so far: calls made, items put off, failed items by kind."""
+    """What a run came to so far: calls made, items deferred, failed items by kind."""
 
     calls: int
     deferred: int

@@ -40,7 +40,7 @@ class Item:
     covered_from: date | None = None
     covered_to: date | None = None
     was_deferred: bool = False
-    """Put off by this very batch, before it was taken up again."""
+    """Deferred by this very batch, before it was taken up again."""
     came_short: bool = False
     """Its last answer was short of its own total."""
     fetched_on: date | None = None
@@ -83,13 +83,13 @@ class Settled:
     error_kind: str | None = None
     error: str | None = None
     crawled_at: datetime | None = None
-    """When the source itself last looked."""
+    """When Soundcharts itself last read the platform."""
 
 
 @dataclass(frozen=True)
 class Entry:
     """What the ledger says of one thing. `fetched_at` is None when it was never had, `due_at` when it always is due,
-    `covered_from` and `covered_to` where no days are told of."""
+    `covered_from` and `covered_to` where it has no days."""
 
     outcome: str
     fetched_at: datetime | None

@@ -180,7 +180,7 @@ def store_calendar(
 
     stamps: the API's own texts (`2026-03-01T12:00:00+00:00`). The day is the text's, before any zone. Of two stamps on
     one day the later one counts. seen_at: when they were found, for days not known before; default: now, by the
-    database's clock. not_yet: when a day was last asked for in vain.
+    database's clock. not_yet: when a day was last asked for too early.
     """
     seen = {"first_seen_at": seen_at} if seen_at else {}
     rows = [

@@ -72,7 +72,7 @@ def snapshot_rows(dsn: str) -> list[dict[str, Any]]:
 
 
 def left(conn: Connection) -> list[str]:
-    """Charts that are not followed any more and whose own runs may be at work: those that say so, and all that were
+    """Charts that are no longer followed and whose own runs may be running: those that say so, and all that were
     removed lately, whose runs may not have begun."""
     found = conn.execute(
         f"""select slug from (

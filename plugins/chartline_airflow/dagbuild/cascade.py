@@ -202,7 +202,7 @@ def _at_first(open_run: OpenRun, context: Context) -> Iterator[Run]:
 
 
 def _waits(context: Context) -> int:
-    """How many times the task has been put off already."""
+    """How many times the task has been deferred already."""
     return int(cast("dict[str, Any]", context).get("task_reschedule_count") or 0)
 
 

@@ -35,8 +35,8 @@ from chartline_airflow.timetable import ChartTimetable
 log = logging.getLogger(__name__)
 
 ANY_DATE = datetime(1970, 1, 1, tzinfo=UTC)
-"""When a DAG starts, for Airflow: where the past begins is the timetable's to know. Airflow makes no task of a run by
-hand whose logical date lies before the DAG's start, and calls it a success."""
+"""When a DAG starts, for Airflow: where the history begins is the timetable's to know. Airflow makes no task of a run
+by hand whose logical date lies before the DAG's start, and calls it a success."""
 
 AT_MOST = 2
 """Times that one parse looks at the schedules again."""
@@ -185,7 +185,7 @@ def _due(dag_run: Any) -> date | None:
 
 
 def ending(slug: str) -> DAG:
-    """The DAG of a chart that is no longer followed, while runs of it may be at work: it ends them, else Airflow
+    """The DAG of a chart that is no longer followed, while runs of it may be running: it ends them, else Airflow
     would call them running for ever. It makes no run of its own, and tells nobody: a person removed the chart."""
     dag = DAG(
         domain_schedule.dag_id(slug),

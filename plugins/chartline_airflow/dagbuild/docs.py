@@ -21,13 +21,13 @@ _TRIAGE = """
 ### When it is red
 Read the log of `report_run`, or the run's row:
 `select status, error, failures from chartline.chart_sync_execution where dag_id = '<dag>' order by id desc limit 5`,
-and what could not be had: `select * from chartline.execution_failure where execution_id = <id>`.
+and what could not be fetched: `select * from chartline.execution_failure where execution_id = <id>`.
 
 | it says | do |
 |---|---|
 | `credentials_refused` | correct the connection `soundcharts`, then clear the failed task |
 | `not_in_plan` | the account's plan does not serve this endpoint: switch the step off in the schedule |
-| `quota_spent` | nothing is lost: what is left is *deferred* and taken up by the next run once calls are to be had |
+| `quota_spent` | nothing is lost: what is left is *deferred* and taken up by the next run once calls are available |
 | `came_short` | a series with fewer values than its own total; they are kept, and asked once more a day later |
 | `moved` | the API knows it under another uuid, which the reason names; the rankings to come name that one |
 | `short_answer`, `ranking_incomplete` | the API gave fewer rows than its total; nothing is stored: clear it later |
@@ -72,7 +72,7 @@ trigger it too, when somebody presses *Refresh* beside a series older than `CHAR
 ALERTS = f"""
 Looks every five minutes at what is wrong, in the warehouse: failed runs, overdue and unusable schedules, a quota that
 will not last, refused credentials, runs much slower than usual. First it closes as `lost` the executions that say they
-are at work and whose Airflow run is over or gone (it asks Airflow), and frees what they had leased. What is new is told
+are running and whose Airflow run is over or gone (it asks Airflow), and frees what they had leased. What is new is told
 to the channels of `CHARTLINE_ALERT_WEBHOOKS` and `CHARTLINE_ALERT_NOTIFIERS`, once; and once more when it is solved. A
 failed run is told by its own DAG within seconds, and so is work that waits for a person's approval; this DAG tries
 again what could not be told (waits grow from 15 seconds to 12 hours). While it is red nothing is noticed and nothing
@@ -101,10 +101,10 @@ UTC; trigger it by hand for one chart, or with `dry_run` to see what is missing 
    plans: the newest days first, at most `CHARTLINE_HEAL_DAYS` (100) an audit. Its log has a table.
 3. **approve_healing**, **approve_histories** pass unless the work would cost more than `CHARTLINE_APPROVAL_SHARE`
    (20 %) of the quota left; then a person answers under *Required actions*.
-4. **heal** triggers the charts' own DAGs with `{{"days": [...]}}`. **release_histories** lets the past of a chart come
-   that was held for its cost.
-5. **report** says what was missing, triggered, left for the next audit, absent at the source, overdue, lost. It is red
-   only when a task of the audit itself failed.
+4. **heal** triggers the charts' own DAGs with `{{"days": [...]}}`. **release_histories** starts the
+   approved histories that were held for their cost.
+5. **report** says what was missing, triggered, left for the next audit, absent from the calendar, overdue, lost. It is
+   red only when a task of the audit itself failed.
 
 It is safe to run at any time: days that are being fetched are left alone, a chart whose DAG is paused is only named.
 {_TRIAGE}"""
@@ -132,8 +132,8 @@ Change it with `chartline schedules change {schedule.slug} ...`.
 def ending(slug: str) -> str:
     """The page of a chart that is not followed any more."""
     return f"""
-{code(slug)} is **not followed any more**. What was stored of it stays. This DAG ends the runs that were at work, with
-the reason in their log and on their page, and goes within the hour. Follow the chart again with
+{code(slug)} is **no longer followed**. What was stored of it stays. This DAG ends the runs that were running, with
+the reason in their log and on their page, and disappears within the hour. Follow the chart again with
 {code(f"chartline schedules add {slug}")}, and it is itself again.
 """
 

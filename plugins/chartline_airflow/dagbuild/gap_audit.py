@@ -94,7 +94,7 @@ def build() -> DAG:
                 log.warning("%s: its calendar was not brought up to date: %s", slug, reason)
             return refreshed.failed
 
-        @task(trigger_rule=TriggerRule.ALL_DONE)  # what is known can be healed while no calendar is to be had
+        @task(trigger_rule=TriggerRule.ALL_DONE)  # what is known can be healed while no calendar can be fetched
         def find_gaps() -> list[dict[str, Any]]:
             context = get_current_context()
             with runtime.warehouse() as conn:

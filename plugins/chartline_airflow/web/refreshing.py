@@ -105,7 +105,7 @@ def looked_at(
 
 def start(conn: Connection, airflow: Airflow, kind: Kind, uuid: UUID, body: RefreshBody, person: Person) -> Refresh:
     """Refresh what is due, or with `force` all, as that person. Raises NotAllowed, and Problem: 403, 404, 409 with the
-    run at work."""
+    run that is fetching it."""
     if body.force and not person.may_edit:
         raise Problem(403, "Only a person who may edit DAGs can fetch again what is still fresh.", kind="may_not_edit")
     codes = refresh.chosen(kind, _split(body.platforms))

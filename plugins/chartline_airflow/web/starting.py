@@ -35,8 +35,8 @@ class Run(BaseModel):
 def start(conn: Connection, airflow: Airflow, slug: str, config: dict[str, Any], person: Person) -> Run:
     """Start the run. config: `day` or `days` (ISO), `force`; {}: the latest ranking.
 
-    Raises NotFollowed, BadInput for what the config says; `Problem` 409 with `run` while one runs that is not about the
-    past (which is filled beside it), 409 where the chart's DAG is not there yet or paused, 403 as Airflow says.
+    Raises NotFollowed, BadInput for what the config says; `Problem` 409 with `run` while one is running that does not
+    fetch history (which runs beside it), 409 where the chart's DAG is not there yet or paused, 403 as Airflow says.
     """
     schedule = schedules.get(conn, slug)
     if schedule is None:
@@ -52,14 +52,14 @@ def start(conn: Connection, airflow: Airflow, slug: str, config: dict[str, Any],
 
 
 def must_be_idle(airflow: Airflow, slug: str, own: str) -> None:
-    """Raises `Problem` 409 with `run` while one of the chart's own DAG is at work that is not about the past."""
+    """Raises `Problem` 409 with `run` while a run of the chart's own DAG is running that does not fetch history."""
     for run in at_work(airflow, own):
         if not fills_past(run):
             raise under_way(slug, own, run)
 
 
 def at_work(airflow: Airflow, of: str) -> Iterator[dict[str, Any]]:
-    """The runs of a DAG that are at work, or are as soon as there is room. Airflow also calls those running that it
+    """The runs of a DAG that are running, or will be as soon as there is room. Airflow also calls those running that it
     holds until their logical date has come: they stand in nobody's way."""
     now = datetime.now(UTC)
     found = airflow.runs(of, states=ACTIVE, limit=LOOK_AT)
@@ -67,7 +67,7 @@ def at_work(airflow: Airflow, of: str) -> Iterator[dict[str, Any]]:
 
 
 def fills_past(run: dict[str, Any]) -> bool:
-    """Whether a run, as Airflow describes it, is about the past."""
+    """Whether a run, as Airflow describes it, is about the history."""
     return run_ids.kind(run["dag_id"], run["run_type"], run["dag_run_id"]) in run_ids.PAST
 
 

@@ -222,7 +222,7 @@ def test_days_that_the_source_lacks_are_named_not_failed(cascade: Cascade, world
     mixed = [last, *before_all]
     row = cascade.go(cascade.open(CHART, "mixed", days=[str(day) for day in mixed], **NOTHING))
     assert (row["status"], row["days_absent"]) == ("complete", sorted(set(mixed) - set(there(cascade, mixed))))
-    assert "not at the source" in report.summary(row)
+    assert "not in Soundcharts" in report.summary(row)
 
 
 def test_an_interval_without_a_day_has_nothing_to_do(cascade: Cascade) -> None:

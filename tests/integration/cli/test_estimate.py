@@ -63,7 +63,7 @@ def test_some_days(say: Say, simulator: Any) -> None:
 def test_more_than_the_source_has_is_said(say: Say, simulator: Any) -> None:
     code, out, _ = say("estimate", CHART, "--history-days", "3650")
     assert code == 0
-    assert f"The source has {CHART} from {simulator.service.world.settings.first_day} on: " in out
+    assert f"Soundcharts has {CHART} from {simulator.service.world.settings.first_day} on: " in out
 
 
 def test_without_an_account_nothing_is_asked(say: Say, simulator: Any) -> None:

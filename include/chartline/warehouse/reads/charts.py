@@ -188,14 +188,14 @@ def _values(wanted: Wanted) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Coverage:
-    """Days of one chart in a range: `listed` at the source, `missing` of them here."""
+    """Days of one chart in a range: `listed` in Soundcharts, `missing` of them here."""
 
     listed: int
     missing: int
 
 
 def coverage(conn: Connection, ranges: dict[str, tuple[date, date]]) -> dict[str, Coverage]:
-    """By slug, how complete charts are within (first day, last day). Days that the source refused count as not listed.
+    """By slug, how complete charts are within (first day, last day). Days that Soundcharts refused count as not listed.
 
     One query; reads the calendars of these charts only. Short rankings count as here: see the calendar of a chart.
     """

@@ -1,4 +1,4 @@
-"""Tracks and artists: found by name, told of in full, and where tracks stood. Indexed reads, none per row."""
+"""Tracks and artists: found by name, described in full, and their positions. Indexed reads, none per row."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def by_run(conn: Connection, dag_id: str, run_id: str) -> Row | None:
 
 
 def newest(conn: Connection, slug: str) -> Row | None:
-    """The newest execution of a chart; one that is at work goes before one that is not."""
+    """The newest execution of a chart; one that is running goes before one that is not."""
     with conn.cursor(row_factory=class_row(Row)) as cursor:
         return cursor.execute(
             f"""select {_COLUMNS} from (
@@ -139,7 +139,7 @@ def newest(conn: Connection, slug: str) -> Row | None:
 
 
 def running(conn: Connection, slug: str) -> list[tuple[str, str]]:
-    """The runs of a chart that say they are at work: DAG id and run id, the newest first."""
+    """The runs of a chart that say they are running: DAG id and run id, the newest first."""
     return conn.execute(
         """select dag_id, run_id from chartline.chart_sync_execution
            where chart_slug = %s and status = 'running' order by started_at desc, id desc""",
@@ -149,7 +149,7 @@ def running(conn: Connection, slug: str) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class Failure:
-    """An item that could not be had. `name`: of the track or artist, where it is known; `outcome`: what the ledger
+    """An item that could not be fetched. `name`: of the track or artist, where it is known; `outcome`: what the ledger
     says of it now, None where nothing; `is_due`: whether a new run would ask for it."""
 
     resource: str
@@ -208,7 +208,7 @@ class Open:
 
 
 def retryable(conn: Connection, execution_id: int, facts: Sequence[str]) -> list[Open]:
-    """What failed, is due again, and nobody is fetching; items whose kind is one of `facts` are not there to be had."""
+    """What failed, is due again, and nobody is fetching; items whose kind is one of `facts` are not available."""
     with conn.cursor(row_factory=class_row(Open)) as cursor:
         return cursor.execute(
             """select f.resource, f.facet, count(*)::int as items
@@ -254,8 +254,8 @@ def failed_days(conn: Connection, execution_id: int, facts: Sequence[str], most:
 
 @dataclass(frozen=True)
 class Part:
-    """One resource on one platform of a run: `wanted` items, `done` of them are had or known not to be there, `failed`
-    could not be had by this run, `open` are being fetched."""
+    """One resource on one platform of a run: `wanted` items, `done` of them are fetched or known not to exist, `failed`
+    could not be fetched by this run, `open` are being fetched."""
 
     resource: str
     facet: str

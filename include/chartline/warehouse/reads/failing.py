@@ -78,7 +78,7 @@ def run_of(conn: Connection, dag_id: str, run_id: str) -> FailedRun | None:
 
 
 def unsettled(conn: Connection, execution_ids: Collection[int]) -> set[int]:
-    """Those of these executions that are at work (cleared, or never reported) with no better run since."""
+    """Those of these executions that are running (cleared, or never reported) with no better run since."""
     found = conn.execute(
         f"""select x.id from chartline.chart_sync_execution as x
             where x.id = any(%s) and x.status = 'running' and not {_GOOD_SINCE}""",
@@ -158,7 +158,7 @@ class Pace:
 
 
 def paces(conn: Connection, open_subjects: Collection[tuple[str, str]]) -> list[Pace]:
-    """Runs at work, runs that ended within the last hour, and the latest of those kinds that are told of already
+    """Runs running, runs that ended within the last hour, and the latest of those kinds with an open alert
     (`open_subjects`: chart slug, kind), each beside the chart's last runs of its kind that did their work."""
     slugs, kinds = ([one[place] for one in open_subjects] for place in range(2))
     with conn.cursor(row_factory=class_row(Pace)) as cursor:

@@ -16,7 +16,7 @@ from chartline.warehouse.executions import OWN
 
 @dataclass(frozen=True)
 class Unclosed:
-    """An execution that says it is at work. `settings`: its ask; the interval is None for a run by hand."""
+    """An execution that says it is running. `settings`: its ask; the interval is None for a run by hand."""
 
     id: int
     chart_slug: str
@@ -97,7 +97,7 @@ def calendar_calls(conn: Connection, slugs: Iterable[str], since: datetime) -> i
 
 
 def unclosed(conn: Connection) -> list[Unclosed]:
-    """All executions that say they are at work, oldest first."""
+    """All executions that say they are running, oldest first."""
     with conn.cursor(row_factory=class_row(Unclosed)) as cursor:
         return cursor.execute(
             """select id, chart_slug, dag_id, run_id, kind, started_at, settings, data_interval_start, data_interval_end

@@ -16,7 +16,7 @@ from chartline.warehouse.connect import Connection
 class ChartProgress:
     """One followed chart. `status`: of its newest execution, None before the first; `day`: of its newest ranking.
 
-    `entries` places of that ranking are stored, `left_chart` more only said who left; the API told of `total`.
+    `entries` entries of that ranking are stored, `left_chart` more only said who left; the API stated `total`.
     `error`: why the newest execution failed as a whole; `failures`: its failed items by kind. `calls`: of all its
     executions.
     """

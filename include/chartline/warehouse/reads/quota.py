@@ -69,7 +69,7 @@ class ChartSpent:
 def by_chart(
     conn: Connection, first: date, last: date, *, limit: int = 50, offset: int = 0
 ) -> tuple[list[ChartSpent], int]:
-    """All charts that cost something, the dearest first: a page of them, and how many there are."""
+    """All charts that cost something, the most expensive first: a page of them, and how many there are."""
     rows = conn.execute(
         _USAGE
         + """, summed as materialized (

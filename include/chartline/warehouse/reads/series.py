@@ -27,7 +27,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Plays:
-    """Spins of a track or an artist over whole days, both ends included, on so many stations."""
+    """Plays of a track or an artist over whole days, both ends included, on so many stations."""
 
     first: date
     last: date
@@ -122,7 +122,7 @@ def claim_refresh(
     """Become the one who refreshes these platforms of a track or artist; those that it fell to, sorted.
 
     One at a time, until the caller's transaction ends: of any number of askers, in any number of processes, a platform
-    falls to one. It is not free while another's `lease` lasts, nor while `at_once` are at work.
+    falls to one. It is not free while another's `lease` lasts, nor while `at_once` are running.
     """
     conn.execute("select pg_advisory_xact_lock(%s)", [LOCK])
     found = conn.execute(

@@ -20,7 +20,7 @@ router = APIRouter(prefix="/drift", tags=["drift"])
 class DriftQuery(PageQuery):
     """Which differences."""
 
-    endpoint: Text = Field("", description="such as song, ranking_latest, artist_audience")
+    endpoint: Text = Field("", description="such as ranking_latest, artist_audience")
     kind: list[Kind] = Field([], description="only these; may be given several times")
     since: AwareDatetime | None = Field(None, description="seen, or gone, after this moment")
 
