@@ -463,6 +463,12 @@ def pieces(step: str, wanted: Wanted, settings: Settings) -> Iterator[tuple[Reso
         yield one, one.facets(wanted.track_platforms if one.subject == "track" else wanted.artist_platforms)
 
 
+def series_tables() -> list[tuple[str, str]]:
+    """The tables that hold series, each with whose they are."""
+    held = [(one.subject, one.weight.tables[0]) for one in RESOURCES.values() if isinstance(one, Series) and one.weight]
+    return list(dict.fromkeys(held))
+
+
 def series_for(subject: Subject, codes: Iterable[str], settings: Settings) -> list[tuple[Series, str]]:
     """The series that these platforms of tracks or of artists consist of."""
     asked = tuple(codes)

@@ -10,7 +10,7 @@ import psycopg
 from rich.console import RenderableType
 from rich.table import Table
 
-from chartline.cascade.resources import RESOURCES
+from chartline.cascade.resources import RESOURCES, series_tables
 from chartline.domain.schedule import Schedule
 from chartline.local.stack import Stack
 from chartline.settings import settings
@@ -38,7 +38,8 @@ def addresses(stack: Stack, *, with_password: bool) -> str:
 def report(stack: Stack, *, seconds: float, first: bool) -> list[RenderableType]:
     """Per followed chart what the warehouse holds and what it cost. `first`: the warehouse was empty at the start."""
     with connect(stack.warehouse_url) as conn:
-        charts, held, look_ups = progress.charts(conn), progress.holdings(conn), progress.look_ups(conn)
+        charts, look_ups = progress.charts(conn), progress.look_ups(conn)
+        held = progress.holdings(conn, series_tables())
         needed = calls_needed(stack, conn) if stack.simulates and first and charts else None
     if not charts:
         return ["No chart is followed yet. Follow one with: bin/chartline schedules add <chart>"]

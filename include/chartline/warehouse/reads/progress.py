@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import LiteralString
 
+from psycopg import sql
 from psycopg.rows import class_row
 
 from chartline.domain.run_status import GOOD
@@ -103,21 +105,20 @@ _NEWEST: LiteralString = """
 """
 """The newest ranking of each active schedule, and the distinct tracks on it."""
 
-_HOLDINGS: LiteralString = f"""
+_HOLDINGS = sql.SQL(f"""
     {_NEWEST}, credited as (
         select distinct slug, artist from ranked join chartline.track_artist using (track)
-    ), points as (
-        select slug, count(*) as n from ranked join chartline.track_audience using (track) group by slug
-        union all select slug, count(*) from ranked join chartline.track_airplay using (track) group by slug
-        union all select slug, count(*) from credited join chartline.artist_audience using (artist) group by slug
-        union all select slug, count(*) from credited join chartline.artist_airplay using (artist) group by slug
-    )
+    ), points (slug, n) as ({{points}})
     select slug,
            (select count(*) from ranked where ranked.slug = newest.slug)::int as tracks,
            (select count(*) from credited where credited.slug = newest.slug)::int as artists,
            coalesce((select sum(n) from points where points.slug = newest.slug), 0)::int as points
     from newest
-"""
+""")
+_POINTS = {
+    "track": sql.SQL("select slug, count(*) from ranked join {table} using (track) group by slug"),
+    "artist": sql.SQL("select slug, count(*) from credited join {table} using (artist) group by slug"),
+}
 
 
 def charts(conn: Connection) -> list[ChartProgress]:
@@ -141,10 +142,15 @@ def work(conn: Connection) -> list[Work]:
         return cursor.execute(_WORK).fetchall()
 
 
-def holdings(conn: Connection) -> dict[str, Holding]:
-    """By slug, for the active schedules that have a ranking. Counts all their audience: not for a loop."""
+def holdings(conn: Connection, series: Iterable[tuple[str, str]]) -> dict[str, Holding]:
+    """By slug, for the active schedules that have a ranking. Counts all their audience: not for a loop.
+
+    series: the tables that hold it, each with whose it is (`track` or `artist`).
+    """
+    points = [_POINTS[whose].format(table=sql.Identifier("chartline", table)) for whose, table in series]
+    query = _HOLDINGS.format(points=sql.SQL(" union all ").join(points))
     with conn.cursor(row_factory=class_row(Holding)) as cursor:
-        return {holding.slug: holding for holding in cursor.execute(_HOLDINGS).fetchall()}
+        return {holding.slug: holding for holding in cursor.execute(query).fetchall()}
 
 
 def is_untouched(conn: Connection) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from chartline.cascade.resources import series_tables
 from chartline.warehouse import charts, rankings, schedules
 from chartline.warehouse.reads import progress
 from chartline.warehouse.reads.progress import Holding, Work
@@ -91,7 +92,7 @@ def test_a_run_that_ended_without_a_ranking_filled_nothing(warehouse: psycopg.Co
 def test_inactive_schedules_are_left_out(followed: psycopg.Connection) -> None:
     followed.execute("update chart_sync_schedule set is_active = false where chart_id = (select min(id) from chart)")
     assert [chart.slug for chart in progress.charts(followed)] == ["two"]
-    assert progress.holdings(followed).keys() == {"two"}
+    assert progress.holdings(followed, series_tables()).keys() == {"two"}
 
 
 def test_what_the_warehouse_holds(followed: psycopg.Connection, build: Any) -> None:
@@ -107,7 +108,10 @@ def test_what_the_warehouse_holds(followed: psycopg.Connection, build: Any) -> N
     followed.execute(
         "insert into artist_audience values (%s, 'spotify', 'followers', '2026-11-01', 1)", (build.uid(101),)
     )
-    assert progress.holdings(followed) == {"one": Holding("one", 3, 2, 2), "two": Holding("two", 2, 2, 3)}
+    assert progress.holdings(followed, series_tables()) == {
+        "one": Holding("one", 3, 2, 2),
+        "two": Holding("two", 2, 2, 3),
+    }
 
 
 def test_work_by_resource(warehouse: psycopg.Connection) -> None:
