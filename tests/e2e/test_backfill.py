@@ -51,13 +51,13 @@ def create(chartline: Chartline, first: date, last: date, **more: Any) -> int:
 def completed(chartline: Chartline, backfill: int) -> None:
     """Wait until all its runs have ended well, and make room for the next one: Airflow itself takes note of the end
     up to half a minute later."""
-    runs = """select r.state from backfill_dag_run b join dag_run r on r.id = b.dag_run_id
-              where b.backfill_id = %s and b.exception_reason is null"""
+    runs = """select case when b.exception_reason is null then r.state end
+              from backfill_dag_run b left join dag_run r on r.id = b.dag_run_id where b.backfill_id = %s"""
 
     def done() -> bool:
         states = {state for (state,) in chartline.airflow_rows(runs, backfill)}
         assert "failed" not in states
-        return states <= {"success"}
+        return bool(states) and states <= {"success", None}  # first there is the backfill alone; None: left out
 
     until(f"the end of backfill {backfill}", done)
     if chartline.stack.airflow.api("GET", f"backfills/{backfill}")["completed_at"] is None:

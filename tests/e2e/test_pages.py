@@ -280,8 +280,8 @@ def test_every_button_does_what_it_says_and_viewers_have_none(chartline: Chartli
     visitor.told(f"{CHART} is followed")
     visitor.choose("sync_frequency", "weekly")
     visitor.press("Save")
-    until("the change", lambda: "schedule change" in visitor.read("#changes"))
-    assert chartline.query("select sync_frequency, is_active from chartline.chart_sync_schedule") == [("weekly", False)]
+    saved = "select sync_frequency, is_active from chartline.chart_sync_schedule"
+    until("the change", lambda: chartline.query(saved) == [("weekly", False)])
     visitor.confirm("Stop following")
     visitor.told("The chart is no longer followed")
     until("its end", lambda: "schedule remove" in visitor.read("#changes tbody tr"))
