@@ -11,7 +11,7 @@ import pytest
 
 from chartline.alerts.webhooks import Webhook
 from chartline.errors import ChartlineError
-from chartline.operating.airflow import Airflow
+from chartline.operating.airflow import AirflowServer
 from chartline.sessions import Session
 from chartline.soundcharts.account import ApiAccount
 from chartline.soundcharts.client import SoundchartsClient
@@ -80,7 +80,7 @@ def test_a_webhook_gets_no_login_of_a_netrc(listener: Listener) -> None:
 
 
 def test_airflow_gets_the_login_that_is_meant_for_it(listener: Listener) -> None:
-    with Airflow("http://airflow.example", None).session() as http:
+    with AirflowServer("http://airflow.example", None).session() as http:
         http.get(f"{listener.url}/api/v2/pools", headers={"Authorization": "Bearer its"})
     assert listener.logins == ["Bearer its"]
 

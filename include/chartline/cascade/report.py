@@ -12,7 +12,7 @@ from chartline.cascade.run import Run
 from chartline.errors import StopRun
 from chartline.settings import Settings
 from chartline.warehouse import executions, ledger
-from chartline.warehouse.executions import Spent
+from chartline.warehouse.executions import RunTotals
 
 # Facts about Soundcharts, not trouble: they are reported and never fail a run.
 NOT_THERE = frozenset({"not_found", "gone", "moved", "unsupported_platform"})
@@ -91,7 +91,7 @@ def _all_absent(run: Run, absent: Sequence[date]) -> bool:
     return days is not None and (run.ask.interval is not None or set(days) <= set(absent))
 
 
-def _reason(spent: Spent, failed_tasks: Sequence[str], nothing: bool, settings: Settings) -> str | None:
+def _reason(spent: RunTotals, failed_tasks: Sequence[str], nothing: bool, settings: Settings) -> str | None:
     """Why the run counts as failed; None when it does not."""
     if failed_tasks:
         return f"Failed: {', '.join(sorted(set(failed_tasks)))}."

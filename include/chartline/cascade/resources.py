@@ -62,7 +62,7 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Part:
+class SeriesPart:
     """What one answer says of a series; `crawled_at`: when Soundcharts itself last read the platform, if it says so."""
 
     points: list[Any]
@@ -70,7 +70,7 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
+class Registered:
     """What every kind of thing has.
 
     `step`: the step of a run that fetches it, "" where none does. `setting`: the field of `Settings` that turns it on,
@@ -104,14 +104,14 @@ class Entry:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Paged(Entry):
+class Paged(Registered):
     """A list of one chart or of all, whose pages belong together: it has a step of its own instead of the engine."""
 
     endpoints: tuple[Endpoint, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Metadata(Entry):
+class Metadata(Registered):
     """Facts about one entity, several entities to a call, matched by uuid."""
 
     endpoint: Endpoint
@@ -139,12 +139,12 @@ class Metadata(Entry):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Series(Entry):
+class Series(Registered):
     """Dated values of one entity on one platform (the item's facet), asked in windows of days."""
 
     endpoint: Endpoint
     platforms: tuple[str, ...]
-    read: Callable[[Answer, Window], Part]
+    read: Callable[[Answer, Window], SeriesPart]
     days: Callable[[list[Any]], list[date]]
     store: Callable[[Connection, Sequence[tuple[Item, list[Any]]]], int]
     fresh: str = "freshness_audience_days"
@@ -239,17 +239,17 @@ def _store_artists(conn: Connection, found: Sequence[tuple[Item, Any]], at: date
     return Counts(artists_created=stored.created, artists_updated=stored.updated)
 
 
-def _items(model: type[models.Dated]) -> Callable[[Answer, Window], Part]:
-    def read(answer: Answer, window: Window) -> Part:
+def _items(model: type[models.Dated]) -> Callable[[Answer, Window], SeriesPart]:
+    def read(answer: Answer, window: Window) -> SeriesPart:
         found = models.parse(model, answer)
-        return Part(list(found.items), found.last_crawled_at)
+        return SeriesPart(list(found.items), found.last_crawled_at)
 
     return read
 
 
-def _airplay(answer: Answer, window: Window) -> Part:
+def _airplay(answer: Answer, window: Window) -> SeriesPart:
     groups = models.parse(models.BroadcastGroups, answer).items
-    return Part([(window.start, window.end, group) for group in groups])
+    return SeriesPart([(window.start, window.end, group) for group in groups])
 
 
 def _by_platform(

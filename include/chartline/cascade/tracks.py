@@ -14,7 +14,7 @@ from chartline.warehouse import charts, executions, rankings, raw
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.executions import Counts, ItemFailure
 from chartline.warehouse.ledger import Batch
-from chartline.warehouse.rankings import Fetched
+from chartline.warehouse.rankings import FetchedRanking
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def _store(conn: Connection, run: Run, days: Sequence[date]) -> dict[date, Chart
         executions.link_rankings(conn, run.execution.id, known)
     broken: dict[date, ChartlineError] = {}
     for start in range(0, len(todo), GROUP):
-        fetched: dict[date, Fetched] = {}
+        fetched: dict[date, FetchedRanking] = {}
         for day in todo[start : start + GROUP]:
             try:
                 fetched[day] = _read(conn, slug, day)
@@ -85,7 +85,7 @@ def _store(conn: Connection, run: Run, days: Sequence[date]) -> dict[date, Chart
     return broken
 
 
-def _read(conn: Connection, slug: str, day: date) -> Fetched:
+def _read(conn: Connection, slug: str, day: date) -> FetchedRanking:
     """The kept pages of a day, parsed and checked. Raises ContractBroken, RankingIncomplete.
 
     They are of the chart that was asked, whatever slug the API gives it now: else its days would go to another chart,
@@ -100,10 +100,10 @@ def _read(conn: Connection, slug: str, day: date) -> Fetched:
     rankings.check(parsed)
     if (now := parsed[0].chart.slug) != slug:
         log.warning("The API names the chart %s %s now; its ranking of %s is stored for %s.", slug, now, day, slug)
-    return Fetched([page.asked_as(slug) for page in parsed], pages[0].fetched_at)
+    return FetchedRanking([page.asked_as(slug) for page in parsed], pages[0].fetched_at)
 
 
-def _store_group(conn: Connection, run: Run, fetched: Mapping[date, Fetched]) -> dict[date, ChartlineError]:
+def _store_group(conn: Connection, run: Run, fetched: Mapping[date, FetchedRanking]) -> dict[date, ChartlineError]:
     """One transaction for a few rankings; one for each when one of them cannot be stored."""
     if not fetched:
         return {}
@@ -121,7 +121,7 @@ def _store_group(conn: Connection, run: Run, fetched: Mapping[date, Fetched]) ->
     return broken
 
 
-def _write(conn: Connection, run: Run, fetched: Sequence[Fetched]) -> None:
+def _write(conn: Connection, run: Run, fetched: Sequence[FetchedRanking]) -> None:
     named = fetched[0].pages[0].chart
     chart = charts.find(conn, named.slug)
     done = rankings.store_all(conn, chart.id if chart else charts.upsert_chart(conn, named), fetched)

@@ -10,7 +10,7 @@ import typer
 
 from chartline.cli import common
 from chartline.operating import doctor
-from chartline.operating.airflow import Airflow
+from chartline.operating.airflow import AirflowServer
 from chartline.soundcharts.account import ApiAccount
 from chartline.wording import counted
 
@@ -26,7 +26,7 @@ def examine(as_json: Annotated[bool, typer.Option("--json", help="for programs")
     """Look at versions, connections, credentials (a free call), quota, schema, permissions, clocks and pools, and say
     what to do. Exits with 1 when there is a problem; warnings do not count."""
     lines = []
-    for line in doctor.examine(common.warehouse_url, ApiAccount.from_environment, Airflow.from_environment()):
+    for line in doctor.examine(common.warehouse_url, ApiAccount.from_environment, AirflowServer.from_environment()):
         lines.append(line)
         if not as_json:
             typer.echo(f"{SIGNS[line.state]}  {line.check}: {common.plain(line.what)}")

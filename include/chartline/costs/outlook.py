@@ -22,7 +22,7 @@ from chartline.warehouse import calls, charts, ledger, raw
 from chartline.warehouse.charts import ChartRow
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import costs, gaps
-from chartline.warehouse.reads.costs import Standing
+from chartline.warehouse.reads.costs import RankingSample
 
 Look = Callable[[], SoundchartsClient]
 
@@ -177,13 +177,13 @@ def _keep_latest(conn: Connection, client: SoundchartsClient, slug: str) -> int:
     return len(made)
 
 
-def _standing(kept: Sequence[raw.RawAnswer]) -> tuple[Standing, list[str]]:
+def _standing(kept: Sequence[raw.RawAnswer]) -> tuple[RankingSample, list[str]]:
     """A kept ranking as if it were stored."""
     pages = [models.parse(RankingPage, page.answer()) for page in kept]
     items = [item for page in pages for item in page.items if item.position > 0]
     ages = [age for item in items if (age := _age(item, pages[0].date)) is not None]
     newcomers = [sum(age <= days for age in ages) for days in PERIODS]
-    standing = Standing(0, pages[0].date, pages[0].page.total, len(ages), newcomers)
+    standing = RankingSample(0, pages[0].date, pages[0].page.total, len(ages), newcomers)
     return standing, list({item.song.uuid for item in items})
 
 

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, sqrt
 
-from chartline.warehouse.reads.costs import ArtistSample, Standing
+from chartline.warehouse.reads.costs import ArtistSample, RankingSample
 
 PERIODS = (1, 2, 3, 5, 7)
-"""The chart's own days for which `Standing.newcomers` are counted."""
+"""The chart's own days for which `RankingSample.newcomers` are counted."""
 
 ENOUGH = 15
 """Newcomers above which their number says something."""
@@ -40,7 +40,7 @@ class Rate:
     high: float
 
 
-def rate(rankings: Sequence[Standing], frequency: str, places: int) -> Rate:
+def rate(rankings: Sequence[RankingSample], frequency: str, places: int) -> Rate:
     """From the newest stored rankings (newest first), else what is usual for a chart of `places` tracks."""
     told = [r for r in rankings if r.dated]
     if not told:
@@ -53,7 +53,7 @@ def rate(rankings: Sequence[Standing], frequency: str, places: int) -> Rate:
     return Rate(min(least, most, places), min(most, places))
 
 
-def _newcomers(told: Sequence[Standing], enough: int) -> tuple[int, int, float]:
+def _newcomers(told: Sequence[RankingSample], enough: int) -> tuple[int, int, float]:
     """New tracks, in how many rankings, and by what factor they may be more.
 
     Of all rankings together; where these are few, those who came within the fewest days of the newest that are enough.

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class Bounds:
     """From `low` to `high`, both included."""
 
     low: int
@@ -40,35 +40,35 @@ def within(day: date, first: date, ahead: timedelta) -> date:
 
 # -- headers ---------------------------------------------------------------------------------------------------
 
-MINUTE_WAIT = Range(0, 120)
+MINUTE_WAIT = Bounds(0, 120)
 """Seconds that a limit of calls a minute may ask to wait (x-ratelimit-reset, Retry-After of a 429)."""
-TROUBLE_WAIT = Range(0, 900)
+TROUBLE_WAIT = Bounds(0, 900)
 """Seconds that a server in trouble may ask to wait (Retry-After of a 5xx)."""
-CALLS_LEFT = Range(0, 1_000_000_000)
+CALLS_LEFT = Bounds(0, 1_000_000_000)
 """Calls left of the minute (x-ratelimit-remaining)."""
-QUOTA_LEFT = Range(0, 1_000_000_000_000)
+QUOTA_LEFT = Bounds(0, 1_000_000_000_000)
 """Calls left of the billing cycle (x-quota-remaining)."""
 
 # -- bodies ----------------------------------------------------------------------------------------------------
 
-BODY = Range(0, 64 * 1024 * 1024)
+BODY = Bounds(0, 64 * 1024 * 1024)
 """Bytes of an answer, as they come and not as its Content-Length says: a longer one is cut."""
-LISTED = Range(0, 100_000)
+LISTED = Bounds(0, 100_000)
 """Items of a list, and where a page of it begins and how much it holds (page.total, page.offset, page.limit)."""
-PAGES = Range(1, 1_000)
+PAGES = Bounds(1, 1_000)
 """Pages of a list."""
-ERROR_CODE = Range(400, 599)
+ERROR_CODE = Bounds(400, 599)
 """The code of a complaint in a body."""
-TOKEN_LIFE = Range(60, 86_400)
+TOKEN_LIFE = Bounds(60, 86_400)
 """Seconds that a token is taken to be good for (expires_in)."""
 
 # -- what answers say --------------------------------------------------------------------------------------------
 
-WHOLE = Range(-(2**31), 2**31 - 1)
+WHOLE = Bounds(-(2**31), 2**31 - 1)
 """Positions, plays, seconds: what a column of 32 bits holds."""
-TOTAL = Range(-(10**15), 10**15)
+TOTAL = Bounds(-(10**15), 10**15)
 """Streams, views, followers: thousands of them still add up in 64 bits."""
-KEY_LENGTH = Range(1, 255)
+KEY_LENGTH = Bounds(1, 255)
 """Characters of what names a thing (slug, code, identifier): an index must hold it. Other texts are as long as they
 are."""
 DAYS = (date(2000, 1, 1), timedelta(days=366))
@@ -78,10 +78,10 @@ DATES = (date(1000, 1, 1), timedelta(days=3660))
 
 # -- what people give ------------------------------------------------------------------------------------------
 
-CALLS_PER_MINUTE = Range(1, 1_000_000)
+CALLS_PER_MINUTE = Bounds(1, 1_000_000)
 """The account's limit (settings, the connection's extra)."""
-CONNECTIONS = Range(1, 64)
+CONNECTIONS = Bounds(1, 64)
 """Connections that a task keeps open (settings, the connection's extra)."""
-CONNECT_SECONDS = Range(0, 60)
-READ_SECONDS = Range(0, 300)
+CONNECT_SECONDS = Bounds(0, 60)
+READ_SECONDS = Bounds(0, 300)
 """The connection's timeout, when connecting and when reading; above 0."""

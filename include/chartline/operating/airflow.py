@@ -22,14 +22,14 @@ ON_THIS_MACHINE = ("http://127.0.0.1", "http://localhost")
 
 
 @dataclass(frozen=True)
-class Airflow:
+class AirflowServer:
     """Airflow's web server. `login`: user and password, where one is known."""
 
     url: str
     login: tuple[str, str] | None
 
     @classmethod
-    def from_environment(cls, env: Mapping[str, str] = os.environ) -> Airflow:
+    def from_environment(cls, env: Mapping[str, str] = os.environ) -> AirflowServer:
         """By `AIRFLOW__API__BASE_URL` and the file of logins that `bin/up` and Docker use."""
         default = state_folder(env) / "secrets" / "airflow-logins.json"
         file = env.get("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE") or default

@@ -19,7 +19,7 @@ from chartline.settings import Settings
 from chartline.warehouse.charts import ChartRow
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import charts, gaps
-from chartline.warehouse.reads.charts import ListedChart, RankedTrack, Span, StoredDay, Wanted
+from chartline.warehouse.reads.charts import ChartFilter, KnownDays, ListedChart, RankedTrack, StoredDay
 
 ALL = (date(1900, 1, 1), date(2999, 12, 31))
 
@@ -69,7 +69,7 @@ class ChartLine(BaseModel):
 
 def find(
     conn: Connection,
-    wanted: Wanted,
+    wanted: ChartFilter,
     settings: Settings,
     now: datetime,
     *,
@@ -92,7 +92,7 @@ def find(
 
 def page(
     conn: Connection,
-    wanted: Wanted,
+    wanted: ChartFilter,
     settings: Settings,
     now: datetime,
     sort: str,
@@ -108,7 +108,7 @@ def page(
     return lines(conn, found, settings, now, follows), total
 
 
-def narrowed(wanted: Wanted, state: State | None, follows: Mapping[str, Followed] | None) -> Wanted:
+def narrowed(wanted: ChartFilter, state: State | None, follows: Mapping[str, Followed] | None) -> ChartFilter:
     """Only the charts of a state. follows: all that are followed, for a state of these."""
     if state is None:
         return wanted
@@ -118,7 +118,7 @@ def narrowed(wanted: Wanted, state: State | None, follows: Mapping[str, Followed
     return replace(wanted, slugs=having)
 
 
-def _none_if(wanted: Wanted, contradiction: bool) -> Wanted:
+def _none_if(wanted: ChartFilter, contradiction: bool) -> ChartFilter:
     return replace(wanted, slugs=[]) if contradiction else wanted
 
 
@@ -202,7 +202,7 @@ class Chart(ChartLine):
 def one(conn: Connection, slug: str, settings: Settings, now: datetime) -> Chart:
     """A chart of the catalogue, followed or not. Raises UnknownChart."""
     chart = known(conn, slug)
-    line = lines(conn, charts.lines(conn, Wanted(slugs=[slug])), settings, now)[0]
+    line = lines(conn, charts.lines(conn, ChartFilter(slugs=[slug])), settings, now)[0]
     span = charts.span(conn, chart.id)
     return Chart(
         **line.model_dump(),
@@ -428,7 +428,7 @@ def completeness(conn: Connection, slug: str, settings: Settings, now: datetime)
     )
 
 
-def _ends(span: Span) -> tuple[date | None, date | None]:
+def _ends(span: KnownDays) -> tuple[date | None, date | None]:
     firsts = [day for day in (span.listed_first, span.stored_first) if day]
     lasts = [day for day in (span.listed_last, span.stored_last) if day]
     return min(firsts, default=None), max(lasts, default=None)

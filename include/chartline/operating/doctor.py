@@ -21,7 +21,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from chartline import places, proxies
 from chartline.errors import ChartlineError, CredentialsRefused, NotInPlan, QuotaSpent, TryLater
 from chartline.operating import airflow_work, drift, quota
-from chartline.operating.airflow import SECONDS, TROUBLES, Airflow
+from chartline.operating.airflow import SECONDS, TROUBLES, AirflowServer
 from chartline.operating.airflow_work import ParseWatch
 from chartline.sessions import Session
 from chartline.settings import Settings, settings
@@ -55,7 +55,9 @@ class Line:
     advice: str = ""
 
 
-def examine(warehouse_url: Callable[[], str], account: Callable[[], ApiAccount], airflow: Airflow) -> Iterator[Line]:
+def examine(
+    warehouse_url: Callable[[], str], account: Callable[[], ApiAccount], airflow: AirflowServer
+) -> Iterator[Line]:
     """All checks, a line or more each, as they are done. The callables may raise named errors: these are lines too."""
     yield from _versions()
     given, line = _settings()
@@ -249,7 +251,7 @@ def _clock(check: str, theirs: datetime, whose: str) -> Line:
     return Line(check, state, f"It is {words}.", f"Keep the time of {whose} by NTP: leases and limits go by it.")
 
 
-def _has_connection(airflow: Airflow) -> bool:
+def _has_connection(airflow: AirflowServer) -> bool:
     """Whether Airflow keeps the connection itself; False where that cannot be told."""
     if not airflow.can_be_asked:
         return False
@@ -260,7 +262,7 @@ def _has_connection(airflow: Airflow) -> bool:
     return True
 
 
-def _proxies(account: Callable[[], ApiAccount], airflow: Airflow) -> Iterator[Line]:
+def _proxies(account: Callable[[], ApiAccount], airflow: AirflowServer) -> Iterator[Line]:
     """Who stands between this process and those that it asks. This machine is never asked of a proxy."""
     found = []
     web = os.environ.get("AIRFLOW__CORE__EXECUTION_API_SERVER_URL") or airflow.url
@@ -289,7 +291,7 @@ def _proxies(account: Callable[[], ApiAccount], airflow: Airflow) -> Iterator[Li
     yield from found or [Line("proxy", OK, "None stands between.")]
 
 
-def _airflow(airflow: Airflow, given: Settings) -> Iterator[Line]:
+def _airflow(airflow: AirflowServer, given: Settings) -> Iterator[Line]:
     if not airflow.url:
         yield Line(
             "airflow", WARNING, "AIRFLOW__API__BASE_URL is not set, so neither Airflow nor its pools were looked at.",
@@ -308,7 +310,7 @@ def _airflow(airflow: Airflow, given: Settings) -> Iterator[Line]:
         )  # fmt: skip
 
 
-def _components(airflow: Airflow) -> Line:
+def _components(airflow: AirflowServer) -> Line:
     with airflow.session() as http:
         answer = http.get(f"{airflow.url}/api/v2/monitor/health", timeout=SECONDS)
     answer.raise_for_status()
@@ -318,7 +320,7 @@ def _components(airflow: Airflow) -> Line:
     return Line("airflow", OK, f"All parts are healthy at {airflow.url}.")
 
 
-def _pools(airflow: Airflow, given: Settings) -> Line:
+def _pools(airflow: AirflowServer, given: Settings) -> Line:
     if not airflow.can_be_asked:
         return Line(
             "pools", WARNING, "No login of Airflow is known here, so they were not looked at.",
@@ -337,7 +339,7 @@ def _pools(airflow: Airflow, given: Settings) -> Line:
     return Line("pools", OK, f"Slots: {told}.")
 
 
-def _work(airflow: Airflow, watch: ParseWatch) -> Iterator[Line]:
+def _work(airflow: AirflowServer, watch: ParseWatch) -> Iterator[Line]:
     seen = airflow_work.see(airflow.ask, datetime.now(UTC))
     if seen.waiting:
         told = airflow_work.listed([f"{run.dag_id} {run.text}" for run in seen.waiting])

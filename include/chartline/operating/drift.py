@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from chartline.warehouse import drift
 from chartline.warehouse.connect import Connection
-from chartline.warehouse.drift import Drift, Kind, Standing
+from chartline.warehouse.drift import Drift, DriftStanding, Kind
 
 RECENT = timedelta(days=7)
 LONG = timedelta(days=30)
@@ -23,7 +23,7 @@ MEANING: Mapping[Kind, str] = {
 ADVICE = "See them with: chartline drift. What became of a field can be read in docs/howto/drift.md."
 
 
-def look(conn: Connection, now: datetime) -> list[Standing]:
+def look(conn: Connection, now: datetime) -> list[DriftStanding]:
     """What was noticed lately, by kind. One query."""
     return drift.standing(conn, now - RECENT, now - LONG)
 
@@ -34,12 +34,12 @@ def gone(conn: Connection, now: datetime) -> list[Drift]:
     return [one for one in found if one.first_seen_at > now - LONG]
 
 
-def is_gone(found: Sequence[Standing]) -> bool:
+def is_gone(found: Sequence[DriftStanding]) -> bool:
     """Whether a field that always came is missing: that is worth a warning."""
     return any(one.kind == "gone" for one in found)
 
 
-def summary(found: Sequence[Standing]) -> str:
+def summary(found: Sequence[DriftStanding]) -> str:
     """One line: how many fields of each kind, and which are gone."""
     if not found:
         return "The API's answers are as agreed, and as they were."

@@ -48,14 +48,14 @@ class ArtistLine(BaseModel):
     career_stage: str | None
 
 
-class Genre(BaseModel):
+class GenreName(BaseModel):
     """A genre: its root, and its own name where it is not a root itself."""
 
     root: str
     name: str | None
 
 
-class Label(BaseModel):
+class LabelName(BaseModel):
     """`type`: the major's name, or indie."""
 
     name: str
@@ -69,7 +69,7 @@ class Credit(BaseModel):
     name: str
 
 
-class Track(BaseModel):
+class TrackDetail(BaseModel):
     """All that is known of a track. `duration` in seconds, `loudness` in dB; `metadata_at` is None until its metadata
     was fetched."""
 
@@ -106,12 +106,12 @@ class Track(BaseModel):
     created_at: datetime
     updated_at: datetime
     artists: list[Credited]
-    genres: list[Genre]
-    labels: list[Label]
+    genres: list[GenreName]
+    labels: list[LabelName]
     credits: list[Credit]
 
 
-class Artist(BaseModel):
+class ArtistDetail(BaseModel):
     """All that is known of an artist; `tracks`: how many name it."""
 
     uuid: str
@@ -135,11 +135,11 @@ class Artist(BaseModel):
     metadata_at: datetime | None
     created_at: datetime
     updated_at: datetime
-    genres: list[Genre]
+    genres: list[GenreName]
     tracks: int
 
 
-class Place(BaseModel):
+class DayPosition(BaseModel):
     """Where a track stood on a day."""
 
     day: date
@@ -168,7 +168,7 @@ class Stood(BaseModel):
     best: int
     first_day: date
     last_day: date
-    positions: list[Place]
+    positions: list[DayPosition]
 
 
 def tracks(
@@ -191,16 +191,16 @@ def tracks_of_artist(conn: Connection, uuid: str, *, limit: int = 50, offset: in
     return [TrackLine(**row) for row in rows], total
 
 
-def track(conn: Connection, uuid: str) -> Track | None:
+def track(conn: Connection, uuid: str) -> TrackDetail | None:
     """One track; None when the warehouse does not know it."""
     row = entities.track(conn, uuid)
-    return None if row is None else Track(**row)
+    return None if row is None else TrackDetail(**row)
 
 
-def artist(conn: Connection, uuid: str) -> Artist | None:
+def artist(conn: Connection, uuid: str) -> ArtistDetail | None:
     """One artist; None when the warehouse does not know it."""
     row = entities.artist(conn, uuid)
-    return None if row is None else Artist(**row)
+    return None if row is None else ArtistDetail(**row)
 
 
 def positions(
@@ -209,8 +209,8 @@ def positions(
     """The followed charts on which a track (or any of an artist's) stood in these days, the latest first, with every
     place, and how many."""
     charts, total = entities.charts_of(conn, kind, uuid, first, last, limit=limit, offset=offset)
-    places: dict[int, list[Place]] = defaultdict(list)
+    places: dict[int, list[DayPosition]] = defaultdict(list)
     if charts:
         for row in entities.positions(conn, kind, uuid, [chart["id"] for chart in charts], first, last):
-            places[row["chart_id"]].append(Place(**row))
+            places[row["chart_id"]].append(DayPosition(**row))
     return [Stood(**chart, positions=places[chart["id"]]) for chart in charts], total

@@ -21,7 +21,7 @@ from chartline.operating.progress import Progress
 from chartline.settings import Settings
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import executions, quota
-from chartline.warehouse.reads.executions import Row, Wanted
+from chartline.warehouse.reads.executions import ExecutionFilter, Row
 
 
 class ExecutionLine(BaseModel):
@@ -106,7 +106,13 @@ class ExecutionDetail(ExecutionLine):
 
 
 def find(
-    conn: Connection, wanted: Wanted, now: datetime, *, limit: int = 50, offset: int = 0, oldest_first: bool = False
+    conn: Connection,
+    wanted: ExecutionFilter,
+    now: datetime,
+    *,
+    limit: int = 50,
+    offset: int = 0,
+    oldest_first: bool = False,
 ) -> tuple[list[ExecutionLine], int]:
     """A page of the executions that are wanted, and how many there are. Two queries."""
     rows, total = executions.find(conn, wanted, limit=limit, offset=offset, oldest_first=oldest_first)

@@ -23,7 +23,7 @@ from chartline.soundcharts.client import SoundchartsClient
 from chartline.soundcharts.endpoints import TEAM_USAGE
 from chartline.warehouse import calls, schema
 from chartline.warehouse.connect import Connection
-from chartline.warehouse.drift import Standing
+from chartline.warehouse.drift import DriftStanding
 from chartline.warehouse.reads import health
 
 Status = Literal["ok", "warning", "error", "unknown"]
@@ -349,7 +349,7 @@ def _quota(forecast: quota.Forecast) -> Check:
     return Check(name="quota", status="ok", detail=detail)
 
 
-def _answers(found: Sequence[Standing]) -> Check:
+def _answers(found: Sequence[DriftStanding]) -> Check:
     """Whether the API's answers are as they were."""
     if not drift.is_gone(found):
         return Check(name="answers", status="ok", detail=drift.summary(found))

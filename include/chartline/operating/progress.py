@@ -10,7 +10,7 @@ from chartline.domain.run_status import GOOD
 from chartline.settings import Settings
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import executions
-from chartline.warehouse.reads.executions import Part, Row
+from chartline.warehouse.reads.executions import ProgressPart, Row
 
 WEIGHTS = {"ranking": 10, "track_metadata": 15, "artist_metadata": 15, "track_audience": 30, "artist_audience": 30}
 """What each step is of the whole, in percent, where all are asked for."""
@@ -82,7 +82,7 @@ def _ranking(conn: Connection, row: Row, ask: CascadeAsk) -> StepProgress:
     )
 
 
-def _step(step: str, parts: list[Part], row: Row) -> StepProgress:
+def _step(step: str, parts: list[ProgressPart], row: Row) -> StepProgress:
     pieces = []
     for part in parts:
         failed = min(part.failed, part.wanted - part.done)

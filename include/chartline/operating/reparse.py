@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from chartline.domain.schedule import DAG_PREFIX
-from chartline.operating.airflow import TROUBLES, Airflow
+from chartline.operating.airflow import TROUBLES, AirflowServer
 from chartline.places import dags_folder
 
 DAG_FILE = "chart_sync.py"
@@ -99,7 +99,7 @@ def _in_a_process(_: Callable[[], object]) -> None:
 
 
 def _of_environment() -> AskApi | None:
-    airflow = Airflow.from_environment()
+    airflow = AirflowServer.from_environment()
     return airflow.ask if airflow.can_be_asked else None
 
 

@@ -23,7 +23,7 @@ from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import charts as charts_read
 from chartline.warehouse.reads import executions as executions_read
 from chartline.warehouse.reads import schedules as schedules_read
-from chartline.warehouse.reads.charts import Wanted
+from chartline.warehouse.reads.charts import ChartFilter
 
 FollowedState = Literal["active", "overdue", "paused", "quarantined"]
 RECENT = 10
@@ -78,7 +78,7 @@ class ScheduleDetail(ScheduleLine):
 
 def find(
     conn: Connection,
-    wanted: Wanted,
+    wanted: ChartFilter,
     settings: Settings,
     now: datetime,
     *,
@@ -107,7 +107,7 @@ def find(
     rank = _ranks(conn, name, slugs, follows, now)
     slugs.sort(key=rank.__getitem__, reverse=sort.startswith("-"))
     shown = slugs[offset : offset + limit]
-    listed = {one.slug: one for one in charts_read.lines(conn, Wanted(slugs=shown), limit=limit)}
+    listed = {one.slug: one for one in charts_read.lines(conn, ChartFilter(slugs=shown), limit=limit)}
     here = [listed[slug] for slug in shown if slug in listed]
     return _with_settings(conn, charts.lines(conn, here, settings, now, follows)), len(slugs)
 
@@ -142,7 +142,7 @@ def slug_of(conn: Connection, key: str) -> str:
 
 def line_if_followed(conn: Connection, slug: str, settings: Settings, now: datetime) -> ScheduleLine | None:
     """One chart; None where nobody follows it."""
-    found, _ = find(conn, Wanted(slugs=[slug], followed=True), settings, now)
+    found, _ = find(conn, ChartFilter(slugs=[slug], followed=True), settings, now)
     return found[0] if found else None
 
 
@@ -160,7 +160,7 @@ def detail(conn: Connection, slug: str, settings: Settings, now: datetime) -> Sc
     sums = schedules_read.sums(conn, slug)
     return ScheduleDetail(
         **one.model_dump(),
-        executions=executions.find(conn, executions_read.Wanted(chart=slug), now, limit=RECENT)[0],
+        executions=executions.find(conn, executions_read.ExecutionFilter(chart=slug), now, limit=RECENT)[0],
         statistics=Statistics(**vars(sums), success_rate=round(sums.good / sums.ended, 3) if sums.ended else None),
     )
 

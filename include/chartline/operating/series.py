@@ -183,7 +183,7 @@ class AirplaySeries(Freshness):
     windows: list[Airplay]
 
 
-class Metric(BaseModel):
+class MetricSeries(BaseModel):
     """One metric of an artist on a platform, such as followers."""
 
     metric: str
@@ -194,7 +194,7 @@ class Metric(BaseModel):
 class ArtistSeries(Freshness):
     """An artist's metrics on a platform."""
 
-    metrics: list[Metric]
+    metrics: list[MetricSeries]
 
 
 class Audience(BaseModel):
@@ -213,14 +213,14 @@ class Audience(BaseModel):
     refresh: Refresh
 
 
-class TrackAudience(Audience):
+class AudienceOfTrack(Audience):
     """A track's audience; `airplay` where it is asked for."""
 
     platforms: list[TrackSeries]
     airplay: AirplaySeries | None
 
 
-class ArtistAudience(Audience):
+class AudienceOfArtist(Audience):
     """An artist's audience; `airplay` where it is asked for."""
 
     platforms: list[ArtistSeries]
@@ -229,12 +229,12 @@ class ArtistAudience(Audience):
 
 def of_track(
     conn: Connection, uuid: str, name: str, ages: Sequence[Age], span: Span, refresh: Refresh, now: datetime
-) -> TrackAudience:
+) -> AudienceOfTrack:
     """A track's audience on the platforms of `ages`, in their order."""
     known = {age.platform: age for age in ages}
     plots = [code for code in known if code != AIRPLAY]
     values = _grouped(series.of_track(conn, uuid, plots, span.first, span.last))
-    return TrackAudience(
+    return AudienceOfTrack(
         **_about(uuid, name, ages, span, refresh, now),
         platforms=[
             TrackSeries(
@@ -254,18 +254,18 @@ def of_track(
 
 def of_artist(
     conn: Connection, uuid: str, name: str, ages: Sequence[Age], span: Span, refresh: Refresh, now: datetime
-) -> ArtistAudience:
+) -> AudienceOfArtist:
     """An artist's audience on the platforms of `ages`, in their order."""
     known = {age.platform: age for age in ages}
     dated = [age for age in ages if age.platform != AIRPLAY]
     values = _grouped(series.of_artist(conn, uuid, [age.platform for age in dated], span.first, span.last))
-    return ArtistAudience(
+    return AudienceOfArtist(
         **_about(uuid, name, ages, span, refresh, now),
         platforms=[
             ArtistSeries(
                 **_freshness(age, now),
                 metrics=[
-                    Metric(metric=part, raw=raw(found, span), points=points)
+                    MetricSeries(metric=part, raw=raw(found, span), points=points)
                     for part, found in values.get(age.platform, {}).items()
                     if (points := fill(found, span))
                 ],

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from chartline.domain import addresses, ranges
 from chartline.domain.addresses import Address
-from chartline.domain.ranges import Range
+from chartline.domain.ranges import Bounds
 from chartline.errors import NotConfigured
 from chartline.settings import settings
 
@@ -141,7 +141,7 @@ def _token_url(given: object, base_url: Address) -> str:
     return VENDOR_TOKEN_URL if base_url.is_vendor else f"{base_url.url}/oauth/token"
 
 
-def _count(extras: Mapping[str, Any], name: str, default: int, within: Range) -> int:
+def _count(extras: Mapping[str, Any], name: str, default: int, within: Bounds) -> int:
     value = extras.get(name)
     if value in (None, ""):
         return default

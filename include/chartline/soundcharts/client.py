@@ -33,7 +33,7 @@ from chartline.soundcharts.calls import Answer, Call
 from chartline.soundcharts.endpoints import RANKING_AT, RANKING_LATEST, Endpoint
 from chartline.soundcharts.entries import Entries
 from chartline.soundcharts.limiter import Limiter
-from chartline.soundcharts.models import Page, RankingPage, parse
+from chartline.soundcharts.models import PageInfo, RankingPage, parse
 from chartline.soundcharts.redaction import hide_login
 from chartline.soundcharts.transport import Reply, exchange, without_secrets
 
@@ -424,12 +424,12 @@ def _items(answer: Answer) -> int:
     return len(items)
 
 
-def _page(answer: Answer) -> Page | None:
+def _page(answer: Answer) -> PageInfo | None:
     """Where the page stands in its list; None when the API does not say, so that it is the only one."""
     if answer.data.get("page") is None:
         return None
     try:
-        return Page.model_validate(answer.data["page"])
+        return PageInfo.model_validate(answer.data["page"])
     except ValidationError as wrong:
         first = wrong.errors(include_url=False, include_context=False)[0]
         raise _broken(answer, ".".join(["page", *map(str, first["loc"])]), first["msg"]) from None

@@ -26,7 +26,7 @@ _SHOWN = 25
 
 
 @dataclass
-class Seen:
+class DriftCounts:
     """Counts since the last time they were taken. Keys begin with the endpoint; paths are like `items[].song`."""
 
     came: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -44,7 +44,7 @@ class Observer:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._seen = Seen()
+        self._seen = DriftCounts()
 
     def look(self, answer: Answer) -> None:
         """Count the fields of a good answer and their types."""
@@ -63,10 +63,10 @@ class Observer:
             self._seen.odd[answer.endpoint, path, kind, found] += 1
             self._seen.examples[answer.endpoint, path, kind, found] = answer.path[:500]
 
-    def take(self) -> Seen:
+    def take(self) -> DriftCounts:
         """What was counted since the last time."""
         with self._lock:
-            seen, self._seen = self._seen, Seen()
+            seen, self._seen = self._seen, DriftCounts()
         return seen
 
 
@@ -119,7 +119,7 @@ def _named(key: str) -> str:
     return key if _NAME.fullmatch(key) else "*"
 
 
-def _walk(seen: Seen, endpoint: str, path: str, value: Any, depth: int) -> None:
+def _walk(seen: DriftCounts, endpoint: str, path: str, value: Any, depth: int) -> None:
     if isinstance(value, dict):
         seen.came[endpoint, path] += 1
         for key, inner in value.items():

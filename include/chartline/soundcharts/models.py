@@ -162,7 +162,7 @@ class _Shape(BaseModel):
 # -- lists and platforms ---------------------------------------------------------------------------------------
 
 
-class Page(_Shape):
+class PageInfo(_Shape):
     """Where a page stands in its list. `next` is a path with its query, None on the last page."""
 
     offset: ListCount = 0
@@ -216,7 +216,7 @@ class ChartList(_Shape):
     """Answer of `charts_by_platform`."""
 
     items: Annotated[list[ChartLight], Each(_says_nothing, spare=True)]
-    page: Page | None = None
+    page: PageInfo | None = None
 
 
 class SongLight(_Shape):
@@ -255,7 +255,7 @@ class RankingPage(_Shape):
     date: Day = Field(validation_alias=AliasPath("related", "date"))
     stamp: Text = Field(validation_alias=AliasPath("related", "date"))
     items: list[RankingItem]
-    page: Page
+    page: PageInfo
 
     def asked_as(self, slug: str) -> RankingPage:
         """The same for the chart that was asked: the API may answer with its new slug."""
@@ -276,7 +276,7 @@ class AvailableRankings(_Shape):
     stamps: Annotated[list[Annotated[Text, AfterValidator(_stamp)]], Each(_says_nothing, spare=True)] = Field(
         validation_alias="items"
     )
-    page: Page | None = None
+    page: PageInfo | None = None
 
     @property
     def days(self) -> dict[dt.date, str]:
@@ -406,7 +406,7 @@ class Dated(_Shape):
 
     items: Sequence[Any]
     last_crawled_at: MaybeTime = Field(None, validation_alias=AliasPath("related", "lastCrawlDate"))
-    page: Page | None = None
+    page: PageInfo | None = None
 
 
 class AudiencePlot(_Shape):
@@ -511,7 +511,7 @@ class BroadcastGroups(_Shape):
     """Answer of `song_broadcast_groups`."""
 
     items: list[BroadcastGroup]
-    page: Page | None = None
+    page: PageInfo | None = None
 
 
 # -- from answer to model --------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from chartline.domain import ranges
-from chartline.domain.ranges import Range
+from chartline.domain.ranges import Bounds
 from chartline.errors import (
     ChartlineError,
     CredentialsRefused,
@@ -51,7 +51,7 @@ Headers = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class StatusRule:
     """What a status means: the error, what to say of it, and what to do next."""
 
     error: Callable[..., ChartlineError]
@@ -59,34 +59,34 @@ class Rule:
     advice: str = ""
 
 
-STATUS: dict[int, Rule] = {
-    400: Rule(RequestRefused, "refused the request as wrong"),
-    401: Rule(
+STATUS: dict[int, StatusRule] = {
+    400: StatusRule(RequestRefused, "refused the request as wrong"),
+    401: StatusRule(
         CredentialsRefused,
         f"refused the credentials of the connection {CONNECTION}",
         f"Correct login and password of the connection {CONNECTION}.",
     ),
-    403: Rule(NotInPlan, "says that the plan does not include this", "Ask Soundcharts, or switch this step off."),
-    404: Rule(NotFound, "does not know it"),
-    405: Rule(RequestRefused, "does not allow this kind of request"),
-    408: Rule(ServerTrouble, "gave up waiting for the request"),
-    409: Rule(RequestRefused, "refused the request as conflicting"),
-    410: Rule(Gone, "has removed it for ever"),
+    403: StatusRule(NotInPlan, "says that the plan does not include this", "Ask Soundcharts, or switch this step off."),
+    404: StatusRule(NotFound, "does not know it"),
+    405: StatusRule(RequestRefused, "does not allow this kind of request"),
+    408: StatusRule(ServerTrouble, "gave up waiting for the request"),
+    409: StatusRule(RequestRefused, "refused the request as conflicting"),
+    410: StatusRule(Gone, "has removed it for ever"),
 }
-UNSUPPORTED = Rule(UnsupportedPlatform, "does not serve this platform here", "Leave the platform out.")
-MINUTE = Rule(RateLimited, "says that the calls of this minute are used up")
-QUOTA = Rule(
+UNSUPPORTED = StatusRule(UnsupportedPlatform, "does not serve this platform here", "Leave the platform out.")
+MINUTE = StatusRule(RateLimited, "says that the calls of this minute are used up")
+QUOTA = StatusRule(
     QuotaSpent,
     "says that the quota of the billing cycle is used up",
     "Wait for the next billing cycle or extend the plan; what is missing is taken up then.",
 )
-TROUBLE = Rule(ServerTrouble, "has trouble of its own")
-MOVED = Rule(
+TROUBLE = StatusRule(ServerTrouble, "has trouble of its own")
+MOVED = StatusRule(
     NotConfigured,
     "sent us to another address, where credentials are not taken",
     f"Correct the host of the connection {CONNECTION}.",
 )
-REFUSED = Rule(RequestRefused, "refused the request")
+REFUSED = StatusRule(RequestRefused, "refused the request")
 
 
 def decode(body: bytes) -> Any:
@@ -130,7 +130,7 @@ def judge(
     return rule.error(f"Soundcharts {rule.says}: {subject}, status {status}{told}.", **more)
 
 
-def _rule(status: int, headers: Headers, said: str) -> Rule:
+def _rule(status: int, headers: Headers, said: str) -> StatusRule:
     if status in (400, 404) and re.search(r"\bplatforms?\b", said, re.IGNORECASE):
         return UNSUPPORTED
     if status == 429:
@@ -161,7 +161,7 @@ def elsewhere(count: int) -> NotConfigured:
     return NotConfigured(f"Soundcharts {MOVED.says}: {count} requests in a row.", advice=MOVED.advice)
 
 
-def _which_429(headers: Headers, said: str) -> Rule:
+def _which_429(headers: Headers, said: str) -> StatusRule:
     """The text decides; else what the headers say. In doubt the quota: asking again would not help then."""
     text = said.lower()
     if "maximum request count" in text:
@@ -203,7 +203,7 @@ def _clean(value: object) -> str:
     return printable if len(printable) <= _SHOWN else f"{printable[:_SHOWN]}…"
 
 
-def waiting_time(headers: Headers, within: Range = ranges.MINUTE_WAIT) -> float | None:
+def waiting_time(headers: Headers, within: Bounds = ranges.MINUTE_WAIT) -> float | None:
     """Seconds to wait as the headers say, rounded up; None when they say nothing that can be read.
 
     `x-ratelimit-reset` is in seconds; a time in seconds or milliseconds since 1970 is understood too. What is out of
@@ -236,7 +236,7 @@ def _seconds(text: str) -> float | None:
     return max(0.0, value - time.time()) if value >= _EPOCH else value
 
 
-def count(text: str | None, within: Range) -> int | None:
+def count(text: str | None, within: Bounds) -> int | None:
     """A count from a header, brought into its range; None when it is no whole number."""
     number = _whole(text)
     return None if number is None else int(within.clamp(number))

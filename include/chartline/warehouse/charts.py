@@ -12,12 +12,12 @@ from psycopg.rows import class_row
 
 from chartline.soundcharts.models import ChartLight, Platform
 from chartline.warehouse.connect import Connection
-from chartline.warehouse.merge import Merged, Rule, merge
+from chartline.warehouse.merge import Merged, MergeRule, merge
 from chartline.warehouse.tables import CHART, PLATFORM
 
 SERVES = ("ranks_charts", "serves_artist_audience", "serves_artist_listening")
 # A chart names its platform by code alone: enough for a row, not for overwriting a name.
-PLATFORM_STUB = replace(PLATFORM, columns={**PLATFORM.columns, "name": Rule.FIRST})
+PLATFORM_STUB = replace(PLATFORM, columns={**PLATFORM.columns, "name": MergeRule.FIRST})
 
 
 @dataclass(frozen=True)

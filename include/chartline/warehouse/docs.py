@@ -14,7 +14,7 @@ from psycopg.rows import class_row
 
 from chartline.warehouse import schema
 from chartline.warehouse.connect import Connection, connect
-from chartline.warehouse.merge import Rule
+from chartline.warehouse.merge import MergeRule
 from chartline.warehouse.tables import MERGED
 
 HEAD = """\
@@ -87,7 +87,7 @@ def render(conn: Connection) -> str:
     parts = [
         HEAD.format(revision=schema.head()),
         _diagram(tables, columns, constraints),
-        RULES.format(rules="\n".join(f"| {rule.name.lower()} | {rule.value} |" for rule in Rule)),
+        RULES.format(rules="\n".join(f"| {rule.name.lower()} | {rule.value} |" for rule in MergeRule)),
         "## Tables\n",
         *(_table(r, columns[r.name], constraints.get(r.name, []), indexes.get(r.name, [])) for r in tables),
         "## Views\n",

@@ -9,7 +9,7 @@ from typing import Literal, LiteralString
 
 from psycopg.rows import class_row
 
-from chartline.soundcharts.drift import Seen
+from chartline.soundcharts.drift import DriftCounts
 from chartline.warehouse.connect import Connection
 
 Kind = Literal["appeared", "gone", "type", "unread", "in_part", "refused"]
@@ -47,7 +47,7 @@ class Drift:
     example: str
 
 
-def keep(conn: Connection, seen: Seen) -> None:
+def keep(conn: Connection, seen: DriftCounts) -> None:
     """Add what was counted, in the caller's transaction; one process at a time, for a moment."""
     if not (seen.came or seen.odd):
         return
@@ -58,7 +58,7 @@ def keep(conn: Connection, seen: Seen) -> None:
         _keep_odd(conn, seen)
 
 
-def _keep_fields(conn: Connection, seen: Seen) -> None:
+def _keep_fields(conn: Connection, seen: DriftCounts) -> None:
     fields = list(seen.parents)
     conn.execute(
         """insert into chartline.answer_field as f
@@ -128,7 +128,7 @@ def _keep_fields(conn: Connection, seen: Seen) -> None:
     )
 
 
-def _keep_odd(conn: Connection, seen: Seen) -> None:
+def _keep_odd(conn: Connection, seen: DriftCounts) -> None:
     rows = list(seen.odd)
     conn.execute(
         """insert into chartline.answer_oddity as o
@@ -227,7 +227,7 @@ def listed(
 
 
 @dataclass(frozen=True)
-class Standing:
+class DriftStanding:
     """How much of a kind was noticed lately; `names`: the first of them, as endpoint and path."""
 
     kind: Kind
@@ -235,9 +235,9 @@ class Standing:
     names: list[str]
 
 
-def standing(conn: Connection, since: datetime, gone_since: datetime) -> list[Standing]:
+def standing(conn: Connection, since: datetime, gone_since: datetime) -> list[DriftStanding]:
     """What was noticed since then, by kind; of fields that are gone, those that went since `gone_since`."""
-    with conn.cursor(row_factory=class_row(Standing)) as cursor:
+    with conn.cursor(row_factory=class_row(DriftStanding)) as cursor:
         return cursor.execute(
             f"""{_DRIFT}
                 select kind, count(*), (array_agg(endpoint || ' ' || path order by first_seen_at desc))[:5] as names

@@ -307,7 +307,7 @@ def note_error(conn: Connection, execution_id: int, error: str) -> None:
 
 
 @dataclass(frozen=True)
-class Spent:
+class RunTotals:
     """What a run came to so far: calls made, items deferred, failed items by kind."""
 
     calls: int
@@ -315,7 +315,7 @@ class Spent:
     failures: dict[str, int]
 
 
-def spent(conn: Connection, execution_id: int) -> Spent:
+def spent(conn: Connection, execution_id: int) -> RunTotals:
     """The sums of a run from its call records and failures."""
     row = conn.execute(
         """select (select count(*) from chartline.api_call where execution_id = x.id), x.deferred,
@@ -326,7 +326,7 @@ def spent(conn: Connection, execution_id: int) -> Spent:
         (execution_id,),
     ).fetchone()
     assert row is not None
-    return Spent(*row)
+    return RunTotals(*row)
 
 
 def close(conn: Connection, execution_id: int, status: str, error: str | None) -> dict[str, Any]:

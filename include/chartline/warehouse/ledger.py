@@ -87,7 +87,7 @@ class Settled:
 
 
 @dataclass(frozen=True)
-class Entry:
+class LedgerRow:
     """What the ledger says of one thing. `fetched_at` is None when it was never had, `due_at` when it always is due,
     `covered_from` and `covered_to` where it has no days."""
 
@@ -258,7 +258,7 @@ def held_by_others(conn: Connection, resource: str, entities: Sequence[str], own
     return int(row[0]) if row else 0
 
 
-def find(conn: Connection, resource: str, entity: str, facets: Iterable[str]) -> dict[str, Entry]:
+def find(conn: Connection, resource: str, entity: str, facets: Iterable[str]) -> dict[str, LedgerRow]:
     """What is known of those of an entity's `facets` that the ledger has."""
     rows = conn.execute(
         """select facet, outcome, fetched_at, nullif(due_at, '-infinity'), covered_from, covered_to
@@ -266,7 +266,7 @@ def find(conn: Connection, resource: str, entity: str, facets: Iterable[str]) ->
            where resource = %s and entity = %s and facet = any(%s)""",
         (resource, entity, list(facets)),
     )
-    return {facet: Entry(*rest) for facet, *rest in rows}
+    return {facet: LedgerRow(*rest) for facet, *rest in rows}
 
 
 def release(conn: Connection, owner: str, resource: str | None = None) -> int:

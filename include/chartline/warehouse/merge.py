@@ -25,7 +25,7 @@ REFUSED = (psycopg.DataError, psycopg.IntegrityError, psycopg.errors.ProgramLimi
 """What PostgreSQL says to a value that it cannot hold."""
 
 
-class Rule(Enum):
+class MergeRule(Enum):
     """What becomes of a column when a row that is there already is merged with a new one."""
 
     FILL = "the newest value that is not null"
@@ -37,7 +37,7 @@ class Rule(Enum):
     GENERATED = "given by the database when the row is made, never written"
 
 
-WRITTEN = (Rule.FILL, Rule.NAMED, Rule.REPLACE, Rule.FIRST, Rule.LATEST)
+WRITTEN = (MergeRule.FILL, MergeRule.NAMED, MergeRule.REPLACE, MergeRule.FIRST, MergeRule.LATEST)
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class MergeTable:
 
     name: str
     key: tuple[str, ...]
-    columns: Mapping[str, Rule] = field(default_factory=dict)
+    columns: Mapping[str, MergeRule] = field(default_factory=dict)
     hashed: tuple[str, ...] = ()
     """Columns of the key that may be longer than an index can hold: its unique index is on their md5."""
 
@@ -158,13 +158,13 @@ def _fold(table: MergeTable, rows: Iterable[Row]) -> list[dict[str, Any]]:
 
 def _fold_value(table: MergeTable, column: str, before: Any, new: Any) -> Any:
     match table.columns.get(column):
-        case Rule.FILL:
+        case MergeRule.FILL:
             return before if new is None else new
-        case Rule.NAMED:
+        case MergeRule.NAMED:
             return new or before
-        case Rule.FIRST:
+        case MergeRule.FIRST:
             return new if before is None else before
-        case Rule.LATEST:
+        case MergeRule.LATEST:
             return max((at for at in (before, new) if at is not None), default=None)
     return new
 
@@ -207,7 +207,7 @@ def _resolution(table: MergeTable, columns: tuple[str, ...]) -> sql.Composable:
     if not values:
         return sql.SQL("do nothing")
     differs = {c: sql.SQL("t.{} is distinct from {}").format(_id(c), value) for c, value in values.items()}
-    told: list[sql.Composable] = [d for c, d in differs.items() if table.columns[c] is not Rule.LATEST]
+    told: list[sql.Composable] = [d for c, d in differs.items() if table.columns[c] is not MergeRule.LATEST]
     changed = sql.SQL(" or ").join(told or [_FALSE])
     assignments = [sql.SQL("{} = {}").format(_id(c), value) for c, value in values.items()]
     assignments += [
@@ -221,15 +221,15 @@ def _resolution(table: MergeTable, columns: tuple[str, ...]) -> sql.Composable:
 
 _TRUE, _FALSE = sql.SQL("true"), sql.SQL("false")
 _VALUES = {
-    Rule.FILL: sql.SQL("coalesce(excluded.{0}, t.{0})"),
-    Rule.NAMED: sql.SQL("coalesce(nullif(excluded.{0}, ''), t.{0})"),
-    Rule.REPLACE: sql.SQL("excluded.{0}"),
-    Rule.FIRST: sql.SQL("coalesce(t.{0}, excluded.{0})"),
-    Rule.LATEST: sql.SQL("greatest(t.{0}, excluded.{0})"),
+    MergeRule.FILL: sql.SQL("coalesce(excluded.{0}, t.{0})"),
+    MergeRule.NAMED: sql.SQL("coalesce(nullif(excluded.{0}, ''), t.{0})"),
+    MergeRule.REPLACE: sql.SQL("excluded.{0}"),
+    MergeRule.FIRST: sql.SQL("coalesce(t.{0}, excluded.{0})"),
+    MergeRule.LATEST: sql.SQL("greatest(t.{0}, excluded.{0})"),
 }
 
 
-def _value(rule: Rule, column: str) -> sql.Composed:
+def _value(rule: MergeRule, column: str) -> sql.Composed:
     return _VALUES[rule].format(_id(column))
 
 
@@ -240,7 +240,7 @@ def _touched(table: MergeTable) -> sql.Composed:
 
 
 def _stamps(table: MergeTable) -> list[str]:
-    return [column for column, rule in table.columns.items() if rule is Rule.STAMP]
+    return [column for column, rule in table.columns.items() if rule is MergeRule.STAMP]
 
 
 # -- names ---------------------------------------------------------------------------------------------------

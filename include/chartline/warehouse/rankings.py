@@ -45,7 +45,7 @@ class RankingRow:
 
 
 @dataclass(frozen=True)
-class Fetched:
+class FetchedRanking:
     """One ranking as it came: all its pages, and when."""
 
     pages: Sequence[RankingPage]
@@ -55,7 +55,7 @@ class Fetched:
 def store(conn: Connection, chart_id: int, pages: Sequence[RankingPage], fetched_at: datetime) -> StoredRanking:
     """Stores one ranking whole: as `store_all` does."""
     check(pages)
-    return store_all(conn, chart_id, [Fetched(pages, fetched_at)])[0]
+    return store_all(conn, chart_id, [FetchedRanking(pages, fetched_at)])[0]
 
 
 def check(pages: Sequence[RankingPage]) -> None:
@@ -72,7 +72,7 @@ def check(pages: Sequence[RankingPage]) -> None:
         )
 
 
-def store_all(conn: Connection, chart_id: int, fetched: Sequence[Fetched]) -> list[StoredRanking]:
+def store_all(conn: Connection, chart_id: int, fetched: Sequence[FetchedRanking]) -> list[StoredRanking]:
     """Stores rankings of one chart, whole and checked: chart, tracks, rankings, entries, in the caller's transaction.
 
     fetched: of different days, each passed by `check` before. One merge a table for all of them. The entries replace
@@ -115,7 +115,7 @@ def _ids(conn: Connection, chart_id: int, days: list[date]) -> list[tuple[date, 
     ).fetchall()
 
 
-def _row(chart_id: int, one: Fetched, kept: Sequence[RankingItem]) -> dict[str, Any]:
+def _row(chart_id: int, one: FetchedRanking, kept: Sequence[RankingItem]) -> dict[str, Any]:
     first, found = one.pages[0], _entries(one.pages)
     return {
         "chart_id": chart_id,

@@ -6,10 +6,16 @@ and not here.
 
 from __future__ import annotations
 
-from chartline.warehouse.merge import MergeTable, Rule
+from chartline.warehouse.merge import MergeRule, MergeTable
 
-FILL, NAMED, REPLACE, FIRST, LATEST = Rule.FILL, Rule.NAMED, Rule.REPLACE, Rule.FIRST, Rule.LATEST
-MADE = {"created_at": Rule.GENERATED, "updated_at": Rule.STAMP}
+FILL, NAMED, REPLACE, FIRST, LATEST = (
+    MergeRule.FILL,
+    MergeRule.NAMED,
+    MergeRule.REPLACE,
+    MergeRule.FIRST,
+    MergeRule.LATEST,
+)
+MADE = {"created_at": MergeRule.GENERATED, "updated_at": MergeRule.STAMP}
 
 PLATFORM = MergeTable(
     "platform",
@@ -26,7 +32,7 @@ CHART = MergeTable(
     "chart",
     ("slug",),
     {
-        "id": Rule.GENERATED,
+        "id": MergeRule.GENERATED,
         "name": NAMED,
         "type": FILL,
         "platform": REPLACE,
@@ -48,7 +54,7 @@ CHART_RANKING = MergeTable(
     "chart_ranking",
     ("chart_id", "day"),
     {
-        "id": Rule.GENERATED,
+        "id": MergeRule.GENERATED,
         "stamp": REPLACE,
         "total": REPLACE,
         "entries": REPLACE,
@@ -147,8 +153,8 @@ ARTIST = MergeTable(
         **MADE,
     },
 )
-GENRE = MergeTable("genre", ("parent_id", "name"), {"id": Rule.GENERATED}, hashed=("name",))
-LABEL = MergeTable("label", ("name", "type"), {"id": Rule.GENERATED}, hashed=("name", "type"))
+GENRE = MergeTable("genre", ("parent_id", "name"), {"id": MergeRule.GENERATED}, hashed=("name",))
+LABEL = MergeTable("label", ("name", "type"), {"id": MergeRule.GENERATED}, hashed=("name", "type"))
 RADIO = MergeTable(
     "radio",
     ("slug",),

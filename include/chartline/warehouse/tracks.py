@@ -15,7 +15,7 @@ from chartline.warehouse.tables import AUDIO, LABEL, TRACK, TRACK_ARTIST, TRACK_
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredTracks:
     """Tracks made, tracks of which a value changed, artists met for the first time."""
 
     created: int = 0
@@ -32,7 +32,7 @@ def store_light(conn: Connection, songs: Iterable[SongLight]) -> Merged:
     )
 
 
-def store_metadata(conn: Connection, songs: Sequence[Song], fetched_at: datetime) -> Stored:
+def store_metadata(conn: Connection, songs: Sequence[Song], fetched_at: datetime) -> StoredTracks:
     """Stores what the API says of tracks, in the caller's transaction, each table by one merge for all of them.
 
     A value that the answer lacks keeps the one stored before; a list that it lacks (artists, genres, labels,
@@ -40,14 +40,14 @@ def store_metadata(conn: Connection, songs: Sequence[Song], fetched_at: datetime
     tables and keys is what keeps concurrent transactions from deadlocking.
     """
     if not songs:
-        return Stored()
+        return StoredTracks()
     stored = merge(conn, TRACK, [_row(song, fetched_at) for song in songs])
     named = artists.store_light(conn, [artist for s in songs for artist in (*s.artists, *(s.main_artists or ()))])
     genres.link(conn, TRACK_GENRE, "track", {song.uuid: song.genres for song in songs if song.genres})
     _link_labels(conn, {song.uuid: song.labels for song in songs if song.labels})
     _link_artists(conn, {song.uuid: song for song in songs if song.artists}.values())
     replace(conn, TRACK_CREDIT, ("track", "role"), [row for song in songs for row in _credits(song)])
-    return Stored(stored.created, stored.updated, named.created)
+    return StoredTracks(stored.created, stored.updated, named.created)
 
 
 def _row(song: Song, fetched_at: datetime) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from chartline_airflow.web import starting
 from chartline_airflow.web.access import Person
 from chartline_airflow.web.airflow_api import Airflow
 from chartline_airflow.web.problems import Problem
-from chartline_airflow.web.starting import TRIGGER, Run
+from chartline_airflow.web.starting import TRIGGER, StartedRun
 
 ON_DEMAND = "chart_cascade"
 GAP_AUDIT = "gap_audit"
@@ -88,7 +88,7 @@ def heal(conn: Connection, airflow: Airflow, chart_id: int, slug: str, person: P
     return _told(conn, chart_id, run, "to find and fetch what is missing")
 
 
-def again(conn: Connection, airflow: Airflow, slug: str, of: str, config: dict[str, Any], person: Person) -> Run:
+def again(conn: Connection, airflow: Airflow, slug: str, of: str, config: dict[str, Any], person: Person) -> StartedRun:
     """Start the run that a retry asks for. of: its DAG; slug: "" where it is of no chart. Raises `Problem` 409 with
     `run` while it runs already."""
     with conn.transaction():
@@ -101,11 +101,11 @@ def again(conn: Connection, airflow: Airflow, slug: str, of: str, config: dict[s
 
 def _start(
     conn: Connection, airflow: Airflow, of: str, config: dict[str, Any], action: str, slug: str, person: Person
-) -> Run:
+) -> StartedRun:
     starting.must_be_ready(airflow, of)
     changes.note(conn, person.name, action, slug or of, None, {"dag_id": of, **config})
     started = airflow.trigger(of, config)
-    return Run(chart=slug, dag_id=of, run_id=started["dag_run_id"], state=started["state"])
+    return StartedRun(chart=slug, dag_id=of, run_id=started["dag_run_id"], state=started["state"])
 
 
 def _none_on_demand(airflow: Airflow, slug: str) -> None:
@@ -115,7 +115,7 @@ def _none_on_demand(airflow: Airflow, slug: str) -> None:
             raise starting.under_way(slug, ON_DEMAND, run)
 
 
-def _told(conn: Connection, chart_id: int, run: Run, how: str) -> Started:
+def _told(conn: Connection, chart_id: int, run: StartedRun, how: str) -> Started:
     tracks = charts.track_count(conn, chart_id)
     known = (
         f"{counted(tracks, 'track')} of its newest ranking stored already" if tracks else "nothing of it is stored yet"

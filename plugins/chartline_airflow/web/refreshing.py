@@ -153,13 +153,13 @@ def _asker(person: Person) -> Asker:
     return Asker.of(person.name, person.may_edit, settings())
 
 
-def track_audience(conn: Connection, uuid: UUID, query: AudienceQuery, person: Person) -> series.TrackAudience:
+def track_audience(conn: Connection, uuid: UUID, query: AudienceQuery, person: Person) -> series.AudienceOfTrack:
     """A track's audience. Raises Problem 404, BadInput."""
     name, ages, span, told, now = looked_at(conn, "tracks", uuid, query, person)
     return series.of_track(conn, str(uuid), name, ages, span, told, now)
 
 
-def artist_audience(conn: Connection, uuid: UUID, query: AudienceQuery, person: Person) -> series.ArtistAudience:
+def artist_audience(conn: Connection, uuid: UUID, query: AudienceQuery, person: Person) -> series.AudienceOfArtist:
     """An artist's audience. Raises Problem 404, BadInput."""
     name, ages, span, told, now = looked_at(conn, "artists", uuid, query, person)
     return series.of_artist(conn, str(uuid), name, ages, span, told, now)

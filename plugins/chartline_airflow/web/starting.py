@@ -23,7 +23,7 @@ TRIGGER = "run.trigger"
 LOOK_AT = 100
 
 
-class Run(BaseModel):
+class StartedRun(BaseModel):
     """A run that is started, as Airflow names it."""
 
     chart: str
@@ -32,7 +32,7 @@ class Run(BaseModel):
     state: str
 
 
-def start(conn: Connection, airflow: Airflow, slug: str, config: dict[str, Any], person: Person) -> Run:
+def start(conn: Connection, airflow: Airflow, slug: str, config: dict[str, Any], person: Person) -> StartedRun:
     """Start the run. config: `day` or `days` (ISO), `force`; {}: the latest ranking.
 
     Raises NotFollowed, BadInput for what the config says; `Problem` 409 with `run` while one is running that does not
@@ -48,7 +48,7 @@ def start(conn: Connection, airflow: Airflow, slug: str, config: dict[str, Any],
         must_be_idle(airflow, slug, schedule.dag_id)
         started = airflow.trigger(schedule.dag_id, config)
         changes.note(conn, person.name, TRIGGER, slug, None, config | {"run_id": started["dag_run_id"]})
-    return Run(chart=slug, dag_id=schedule.dag_id, run_id=started["dag_run_id"], state=started["state"])
+    return StartedRun(chart=slug, dag_id=schedule.dag_id, run_id=started["dag_run_id"], state=started["state"])
 
 
 def must_be_idle(airflow: Airflow, slug: str, own: str) -> None:
@@ -73,7 +73,7 @@ def fills_past(run: dict[str, Any]) -> bool:
 
 def under_way(slug: str, of: str, run: dict[str, Any]) -> Problem:
     """409: a run of the DAG `of`, as Airflow describes it, is at what was asked."""
-    told = Run(chart=slug, dag_id=of, run_id=run["dag_run_id"], state=run["state"])
+    told = StartedRun(chart=slug, dag_id=of, run_id=run["dag_run_id"], state=run["state"])
     return Problem(
         409,
         f"A run of {slug or of} is running.",

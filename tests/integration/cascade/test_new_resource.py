@@ -14,7 +14,7 @@ from chartline.cascade import resources as registry
 from chartline.cascade.audience import RefreshAsk
 from chartline.cascade.ranking import fetch_ranking
 from chartline.cascade.report import RunFailed
-from chartline.cascade.resources import Part, Series, Weight, Window, series_tables
+from chartline.cascade.resources import Series, SeriesPart, Weight, Window, series_tables
 from chartline.cli import docs
 from chartline.costs.estimate import estimate_cascade, estimate_refresh
 from chartline.costs.weights import Weights
@@ -26,7 +26,7 @@ from chartline.soundcharts.calls import Answer
 from chartline.soundcharts.endpoints import Endpoint
 from chartline.warehouse.connect import Connection, connect
 from chartline.warehouse.ledger import Item
-from chartline.warehouse.merge import MergeTable, Rule, merge
+from chartline.warehouse.merge import MergeRule, MergeTable, merge
 from chartline.warehouse.reads import executions
 from simulator import app as simulator_app
 from simulator.endpoints import ROUTES, Route, _artist_series
@@ -52,14 +52,14 @@ class Fans(models.Dated):
     items: list[models.ListeningItem]
 
 
-TABLE = MergeTable(NAME, ("artist", "platform", "day"), {"value": Rule.REPLACE})
+TABLE = MergeTable(NAME, ("artist", "platform", "day"), {"value": MergeRule.REPLACE})
 CREATE = """create table chartline.artist_fans (
     artist uuid not null, platform text not null, day date not null, value bigint not null,
     primary key (artist, platform, day))"""
 
 
-def _read(answer: Answer, window: Window) -> Part:
-    return Part(list(models.parse(Fans, answer).items))
+def _read(answer: Answer, window: Window) -> SeriesPart:
+    return SeriesPart(list(models.parse(Fans, answer).items))
 
 
 def _store(conn: Connection, found: Sequence[tuple[Item, list[models.ListeningItem]]]) -> int:

@@ -10,12 +10,12 @@ import pytest
 from chartline.errors import BadInput, UnknownChart
 from chartline.operating import charts
 from chartline.settings import settings
-from chartline.warehouse.reads.charts import Wanted
+from chartline.warehouse.reads.charts import ChartFilter
 
 
 def find(story: Any, **wanted: Any) -> tuple[list[charts.ChartLine], int]:
     more = {name: wanted.pop(name) for name in ("state", "sort", "limit", "offset") if name in wanted}
-    return charts.find(story.conn, Wanted(**wanted), settings(), story.now, **more)
+    return charts.find(story.conn, ChartFilter(**wanted), settings(), story.now, **more)
 
 
 def slugs(story: Any, **wanted: Any) -> list[str]:

@@ -17,7 +17,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from chartline.operating import doctor
-from chartline.operating.airflow import Airflow as ByLogin
+from chartline.operating.airflow import AirflowServer as ByLogin
 from chartline.settings import settings
 from chartline.soundcharts.account import ApiAccount
 from chartline.warehouse import privileges

@@ -16,7 +16,7 @@ from chartline.schedules import service
 from chartline.soundcharts.models import Artist, ChartLight, RankingPage, Song
 from chartline.warehouse import artists, charts, rankings, tracks
 from chartline.warehouse.connect import connect
-from chartline.warehouse.rankings import Fetched
+from chartline.warehouse.rankings import FetchedRanking
 from chartline.warehouse.reads import entities as entities_read
 
 Conn = psycopg.Connection[Any]
@@ -143,7 +143,7 @@ def _ranking(conn: Conn, slug: str, day: date, *positions: tuple[int, int]) -> N
         }
     )
     with conn.transaction():
-        rankings.store_all(conn, charts.upsert_chart(conn, chart), [Fetched([page], AT)])
+        rankings.store_all(conn, charts.upsert_chart(conn, chart), [FetchedRanking([page], AT)])
 
 
 def test_where_a_track_stood_on_every_followed_chart(conn: Conn) -> None:

@@ -18,13 +18,13 @@ from chartline.warehouse import usage
 from chartline.warehouse.executions import open_execution
 from chartline.warehouse.reads import executions as executions_read
 from chartline.warehouse.reads import failing
-from chartline.warehouse.reads.executions import Wanted
+from chartline.warehouse.reads.executions import ExecutionFilter
 
 from .conftest import uid
 
 
 def ids(story: Any, **wanted: Any) -> list[int]:
-    return [line.id for line in executions.find(story.conn, Wanted(**wanted), story.now)[0]]
+    return [line.id for line in executions.find(story.conn, ExecutionFilter(**wanted), story.now)[0]]
 
 
 def retry(story: Any, execution: int, *, followed: bool = True) -> Retry:
@@ -47,9 +47,9 @@ def test_the_newest_come_first_and_can_be_narrowed(story: Any) -> None:
     assert ids(story, until=story.now - timedelta(days=1)) == [old]
     assert ids(story, dag_id="chart_sync.week") == [new]
     assert ids(story, text="%") == []
-    found, total = executions.find(story.conn, Wanted(), story.now, limit=1, offset=1)
+    found, total = executions.find(story.conn, ExecutionFilter(), story.now, limit=1, offset=1)
     assert ([line.id for line in found], total) == ([old], 2)
-    found, _ = executions.find(story.conn, Wanted(), story.now, oldest_first=True)
+    found, _ = executions.find(story.conn, ExecutionFilter(), story.now, oldest_first=True)
     assert found[0].id == old
 
 
@@ -192,7 +192,7 @@ def test_as_many_queries_whatever_failed(story: Any, queries: Any) -> None:
     for number in range(1, 30):
         story.fail(execution, "track_metadata", uid(number))
     assert queries(lambda: executions.detail(story.conn, execution, settings(), story.now)) <= 8
-    assert queries(lambda: executions.find(story.conn, Wanted(), story.now)) == 2
+    assert queries(lambda: executions.find(story.conn, ExecutionFilter(), story.now)) == 2
 
 
 def test_a_run_by_hand_is_one_whatever_its_id_looks_like(story: Any) -> None:
@@ -201,7 +201,7 @@ def test_a_run_by_hand_is_one_whatever_its_id_looks_like(story: Any) -> None:
         story.conn, dag_id=dag_ids.of_chart("day"), run_id="heal__mine", chart_slug="day", trigger="manual"
     )
     story.call(story.now, "ranking_at", execution=run.id)
-    [line], _ = executions.find(story.conn, Wanted(text="heal__mine"), story.now)
+    [line], _ = executions.find(story.conn, ExecutionFilter(text="heal__mine"), story.now)
     assert (line.kind, line.is_past) == ("manual", False)
     assert [pace.kind for pace in failing.paces(story.conn, [])] == ["manual"]
     sums = story.conn.execute(usage.SUMS, usage.between(story.now.date(), story.now.date())).fetchall()
@@ -213,5 +213,5 @@ def test_a_backfill_that_takes_up_an_old_run_makes_it_one_of_the_past(story: Any
     first = open_execution(story.conn, **asked, trigger="scheduled")
     again = open_execution(story.conn, **asked, trigger="backfill")
     assert (first.id, first.kind, again.kind) == (again.id, "scheduled", "backfill")
-    [line], _ = executions.find(story.conn, Wanted(text="scheduled__2026-11-01"), story.now)
+    [line], _ = executions.find(story.conn, ExecutionFilter(text="scheduled__2026-11-01"), story.now)
     assert (line.trigger, line.is_past) == ("backfill", True)

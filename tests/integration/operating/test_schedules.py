@@ -19,10 +19,10 @@ from chartline.warehouse import changes, charts
 from chartline.warehouse import changes as warehouse_changes
 from chartline.warehouse.connect import connect
 from chartline.warehouse.reads import executions
-from chartline.warehouse.reads.charts import Wanted
+from chartline.warehouse.reads.charts import ChartFilter
 
 Connection = psycopg.Connection[Any]
-FOLLOWED = Wanted(followed=True)
+FOLLOWED = ChartFilter(followed=True)
 OWN = Settings()
 
 

@@ -33,7 +33,7 @@ def conn(warehouse_url: str) -> Iterator[Conn]:
         yield conn
 
 
-def track_audience(conn: Conn, span: Span, *codes: str) -> series.TrackAudience:
+def track_audience(conn: Conn, span: Span, *codes: str) -> series.AudienceOfTrack:
     return series.of_track(conn, TRACK, "T", refresh.ages(conn, "tracks", TRACK, codes, SETTINGS), span, NOTHING, NOW)
 
 

@@ -162,7 +162,7 @@ def test_what_is_known_of_an_entitys_facets(warehouse: Conn) -> None:
     claim(warehouse, wants("x"))
     ledger.settle(warehouse, "track_audience", [settled("y", "absent")])
     assert ledger.find(warehouse, "track_audience", "x", ["spotify", "youtube"]) == {
-        "spotify": ledger.Entry("never", None, None)
+        "spotify": ledger.LedgerRow("never", None, None)
     }
     [(facet, entry)] = ledger.find(warehouse, "track_audience", "y", ["spotify"]).items()
     assert (facet, entry.outcome) == ("spotify", "absent")

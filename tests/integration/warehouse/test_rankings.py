@@ -165,7 +165,7 @@ def test_several_rankings_are_stored_as_one_by_one(warehouse: psycopg.Connection
     ]
     rankings.store(warehouse, chart_id, [build.page([build.entry(1, 99)], 1, day=days[1])], build.AT)
     pages[3] = [build.page([], 0, day=days[3])]
-    done = rankings.store_all(warehouse, chart_id, [rankings.Fetched(some, build.AT) for some in pages])
+    done = rankings.store_all(warehouse, chart_id, [rankings.FetchedRanking(some, build.AT) for some in pages])
     assert [(one.day, one.created, one.entries) for one in done] == [
         (days[0], True, 3), (days[1], False, 3), (days[2], True, 3), (days[3], True, 0),
     ]  # fmt: skip

@@ -3,7 +3,7 @@ from __future__ import annotations
 import psycopg
 
 from chartline.warehouse import partitions
-from chartline.warehouse.merge import Rule
+from chartline.warehouse.merge import MergeRule
 from chartline.warehouse.tables import MERGED, OWN
 
 
@@ -80,7 +80,7 @@ def test_the_database_gives_what_the_rules_leave_to_it(warehouse: psycopg.Connec
     }
     for name, table in MERGED.items():
         for column, rule in table.columns.items():
-            if rule in (Rule.GENERATED, Rule.STAMP):
+            if rule in (MergeRule.GENERATED, MergeRule.STAMP):
                 assert (name, column) in given
 
 

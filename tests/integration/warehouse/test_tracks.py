@@ -78,7 +78,7 @@ RICH_LINKS = {
 
 def test_a_rich_answer_is_stored_whole(warehouse: psycopg.Connection, build: Any, rich: dict[str, Any]) -> None:
     stored = tracks.store_metadata(warehouse, [build.song(1, **rich), build.song(2)], build.AT)
-    assert stored == tracks.Stored(created=2, updated=0, artists_created=2)
+    assert stored == tracks.StoredTracks(created=2, updated=0, artists_created=2)
     row = warehouse.execute(
         "select isrc, isrc_country, iswcs, credit_name, release_date::text, duration, explicit, language_code,"
         " distributor, musical_key, tempo, time_signature, mode, loudness, energy, metadata_at from track"
@@ -90,7 +90,7 @@ def test_a_rich_answer_is_stored_whole(warehouse: psycopg.Connection, build: Any
     )  # fmt: skip
     assert links(warehouse) == RICH_LINKS
     assert warehouse.execute("select count(*) from genre").fetchone() == (4,)
-    assert tracks.store_metadata(warehouse, [], build.AT) == tracks.Stored()
+    assert tracks.store_metadata(warehouse, [], build.AT) == tracks.StoredTracks()
 
 
 def test_the_same_answer_again_changes_nothing_but_its_time(
@@ -99,7 +99,7 @@ def test_the_same_answer_again_changes_nothing_but_its_time(
     tracks.store_metadata(warehouse, [build.song(1, **rich)], build.AT)
     warehouse.commit()
     later = build.AT + timedelta(days=30)
-    assert tracks.store_metadata(warehouse, [build.song(1, **rich)], later) == tracks.Stored()
+    assert tracks.store_metadata(warehouse, [build.song(1, **rich)], later) == tracks.StoredTracks()
     assert links(warehouse) == RICH_LINKS
     assert warehouse.execute("select metadata_at from track").fetchone() == (later,)
 

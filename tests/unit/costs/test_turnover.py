@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from chartline.costs import turnover
 from chartline.costs.outlook import stretches
 from chartline.costs.turnover import rate
-from chartline.warehouse.reads.costs import ArtistSample, Standing
+from chartline.warehouse.reads.costs import ArtistSample, RankingSample
 
 counts = st.lists(st.integers(0, 200), min_size=5, max_size=5).map(sorted)
 standings = st.builds(
-    Standing,
+    RankingSample,
     id=st.just(1),
     day=st.just(date(2026, 3, 1)),
     total=st.just(200),
@@ -24,12 +24,12 @@ standings = st.builds(
 )
 
 
-def standing(*newcomers: int, dated: int = 200) -> Standing:
-    return Standing(1, date(2026, 3, 1), 200, dated, list(newcomers))
+def standing(*newcomers: int, dated: int = 200) -> RankingSample:
+    return RankingSample(1, date(2026, 3, 1), 200, dated, list(newcomers))
 
 
 @given(st.lists(standings, max_size=10), st.sampled_from(["daily", "weekly", "monthly", "yearly"]), st.integers(1, 500))
-def test_a_rate_is_a_range_within_the_chart(rankings: list[Standing], frequency: str, places: int) -> None:
+def test_a_rate_is_a_range_within_the_chart(rankings: list[RankingSample], frequency: str, places: int) -> None:
     found = rate(rankings, frequency, places)
     assert 0 <= found.low <= found.high <= places
 

@@ -24,7 +24,7 @@ def answer(data: Any, *, again: bool = False) -> Answer:
     return Answer("song", "/api/v2.25/song/x", data, body, () if again else (call,), datetime.now(UTC))
 
 
-def looked(*bodies: Any) -> drift.Seen:
+def looked(*bodies: Any) -> drift.DriftCounts:
     observer = drift.Observer()
     for body in bodies:
         observer.look(answer(body))

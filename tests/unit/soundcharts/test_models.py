@@ -535,7 +535,7 @@ def test_charts_and_platforms() -> None:
 
 @pytest.mark.parametrize("ends", [None, ""])
 def test_the_last_page(ends: str | None) -> None:
-    page = models.Page.model_validate({"offset": 100, "limit": 100, "next": ends, "previous": ends, "total": 112})
+    page = models.PageInfo.model_validate({"offset": 100, "limit": 100, "next": ends, "previous": ends, "total": 112})
     assert (page.next, page.previous) == (None, None)
 
 

@@ -5,18 +5,18 @@ from typing import Any
 
 import pytest
 
-from chartline.warehouse.merge import Merged, MergeTable, Rule, _fold
+from chartline.warehouse.merge import Merged, MergeRule, MergeTable, _fold
 
 TABLE = MergeTable(
     "things",
     ("a", "b"),
     {
-        "id": Rule.GENERATED,
-        "fill": Rule.FILL,
-        "replace": Rule.REPLACE,
-        "first": Rule.FIRST,
-        "at": Rule.LATEST,
-        "updated_at": Rule.STAMP,
+        "id": MergeRule.GENERATED,
+        "fill": MergeRule.FILL,
+        "replace": MergeRule.REPLACE,
+        "first": MergeRule.FIRST,
+        "at": MergeRule.LATEST,
+        "updated_at": MergeRule.STAMP,
     },
 )
 EARLY, LATE = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)

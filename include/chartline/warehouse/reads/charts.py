@@ -18,7 +18,7 @@ NEWEST_RUNS = 20
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ChartFilter:
     """Which charts a list holds; what is None does not matter. `text`: every word of it is in slug, name, country or
     city; `country` "" means worldwide; `slugs`: only, or (`but`) all but these."""
 
@@ -142,7 +142,7 @@ _LINES: LiteralString = """
 """
 
 
-def count(conn: Connection, wanted: Wanted) -> int:
+def count(conn: Connection, wanted: ChartFilter) -> int:
     """How many charts there are of these."""
     values = _values(wanted)
     row = conn.execute("select count(*)" + _from(values), values).fetchone()
@@ -150,14 +150,14 @@ def count(conn: Connection, wanted: Wanted) -> int:
     return int(row[0])
 
 
-def slugs(conn: Connection, wanted: Wanted) -> list[str]:
+def slugs(conn: Connection, wanted: ChartFilter) -> list[str]:
     """The slugs of these charts, all of them, in their order."""
     values = _values(wanted)
     return [slug for (slug,) in conn.execute("select c.slug" + _from(values) + " order by c.slug", values)]
 
 
 def lines(
-    conn: Connection, wanted: Wanted, *, sort: str = "name", down: bool = False, limit: int = 50, offset: int = 0
+    conn: Connection, wanted: ChartFilter, *, sort: str = "name", down: bool = False, limit: int = 50, offset: int = 0
 ) -> list[ListedChart]:
     """A page of them. sort: one of `SORTS` or `OF_RUNS`; ties are in the order of slugs."""
     values = _values(wanted) | {"limit": limit, "offset": offset, "runs": NEWEST_RUNS}
@@ -171,7 +171,7 @@ def lines(
         return cursor.execute(query, values).fetchall()
 
 
-def _values(wanted: Wanted) -> dict[str, Any]:
+def _values(wanted: ChartFilter) -> dict[str, Any]:
     """What is not wanted is None."""
     return {
         "words": wanted.text.lower().split() or None,
@@ -254,7 +254,7 @@ def stored(conn: Connection, chart_id: int, first: date, last: date) -> list[Sto
 
 
 @dataclass(frozen=True)
-class Span:
+class KnownDays:
     """First and last day of a chart's calendar, and of its stored rankings; None where there are none."""
 
     listed_first: date | None
@@ -263,7 +263,7 @@ class Span:
     stored_last: date | None
 
 
-def span(conn: Connection, chart_id: int) -> Span:
+def span(conn: Connection, chart_id: int) -> KnownDays:
     """How far a chart's days reach."""
     row = conn.execute(
         """select (select min(day) from chartline.chart_calendar where chart_id = %(id)s),
@@ -273,7 +273,7 @@ def span(conn: Connection, chart_id: int) -> Span:
         {"id": chart_id},
     ).fetchone()
     assert row is not None
-    return Span(*row)
+    return KnownDays(*row)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from chartline.warehouse.ledger import Item, Want
 
 
 @dataclass(frozen=True)
-class Standing:
+class RankingSample:
     """A stored ranking. `total` as the API says it; `newcomers`: how many of its tracks are on the chart for 1, 2, 3, 5
     and 7 of its days at the most; `dated`: of how many that is known."""
 
@@ -41,9 +41,9 @@ class ArtistSample:
     twice: int
 
 
-def newest_rankings(conn: Connection, chart_id: int, count: int) -> list[Standing]:
+def newest_rankings(conn: Connection, chart_id: int, count: int) -> list[RankingSample]:
     """The newest stored rankings of a chart, newest first."""
-    with conn.cursor(row_factory=class_row(Standing)) as cursor:
+    with conn.cursor(row_factory=class_row(RankingSample)) as cursor:
         return cursor.execute(
             """select r.id, r.day, r.total, count(e.age)::int as dated,
                       array[count(*) filter (where e.age <= 1), count(*) filter (where e.age <= 2),

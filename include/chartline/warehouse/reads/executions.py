@@ -51,7 +51,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ExecutionFilter:
     """Which executions; None does not matter. `text`: is part of the chart's slug or the run's id."""
 
     chart: str | None = None
@@ -83,7 +83,7 @@ _WHERE: tuple[tuple[str, LiteralString], ...] = (
 
 
 def find(
-    conn: Connection, wanted: Wanted, *, limit: int = 50, offset: int = 0, oldest_first: bool = False
+    conn: Connection, wanted: ExecutionFilter, *, limit: int = 50, offset: int = 0, oldest_first: bool = False
 ) -> tuple[list[Row], int]:
     """A page of them, the newest first, and how many there are. Two queries."""
     where: LiteralString = "".join(f" and {test}" for name, test in _WHERE if getattr(wanted, name) not in (None, ""))
@@ -253,7 +253,7 @@ def failed_days(conn: Connection, execution_id: int, facts: Sequence[str], most:
 
 
 @dataclass(frozen=True)
-class Part:
+class ProgressPart:
     """One resource on one platform of a run: `wanted` items, `done` of them are fetched or known not to exist, `failed`
     could not be fetched by this run, `open` are being fetched."""
 
@@ -271,13 +271,13 @@ def parts(
     asked: Sequence[tuple[str, str, str]],
     *,
     force: bool = False,
-) -> list[Part]:
+) -> list[ProgressPart]:
     """How far the things are that the run's rankings need, by the ledger.
 
     asked: (`track` or `artist`, resource, platform). force: only what was fetched since the run began counts.
     A look into the ledger for each thing; one query.
     """
-    with conn.cursor(row_factory=class_row(Part)) as cursor:
+    with conn.cursor(row_factory=class_row(ProgressPart)) as cursor:
         return cursor.execute(
             f"""with track as materialized (
                    select e.track as uuid, bool_or({executions.OF_THE_PRESENT}) as recent
@@ -335,7 +335,7 @@ def rankings_done(conn: Connection, execution_id: int) -> list[date]:
 
 
 @dataclass(frozen=True)
-class Activity:
+class DayOfRuns:
     """The executions that began on a day, by how they ended, and what they stored."""
 
     day: date
@@ -346,9 +346,9 @@ class Activity:
     calls: int
 
 
-def activity(conn: Connection, first: date, last: date) -> list[Activity]:
+def activity(conn: Connection, first: date, last: date) -> list[DayOfRuns]:
     """By day, from `first` to `last`; days without a run are left out."""
-    with conn.cursor(row_factory=class_row(Activity)) as cursor:
+    with conn.cursor(row_factory=class_row(DayOfRuns)) as cursor:
         return cursor.execute(
             f"""select (started_at at time zone 'UTC')::date as day,
                       (count(*) filter (where status in {GOOD}))::int as good,

@@ -21,7 +21,7 @@ router = APIRouter(tags=["alerts"])
 Kind = Literal["", "failed_run", "overdue", "quota", "quarantine", "credentials", "slow_run", "field_gone", "approval"]
 
 
-class Alert(BaseModel):
+class AlertLine(BaseModel):
     """What is or was wrong, and what to do. `details`: facts, by kind; `lines` in it are for people. All of it is
     text, whatever it looks like."""
 
@@ -37,7 +37,7 @@ class Alert(BaseModel):
     solved_at: datetime | None
 
 
-class Delivery(BaseModel):
+class DeliveryLine(BaseModel):
     """One attempt to tell somebody. `status`: the receiver's HTTP status; `error` is null where it went well."""
 
     id: int
@@ -75,17 +75,17 @@ class DeliveryQuery(PageQuery):
 
 
 @router.get("/alerts/")
-def list_alerts(query: Annotated[AlertQuery, Query()], conn: Warehouse, _: Reader) -> Page[Alert]:
+def list_alerts(query: Annotated[AlertQuery, Query()], conn: Warehouse, _: Reader) -> Page[AlertLine]:
     """All alerts: the open ones first, then the newest."""
     found, total = alerts.page(conn, query.state, query.kind, query.limit, query.offset)
-    return Page[Alert].of([Alert.model_validate(vars(one)) for one in found], total, query)
+    return Page[AlertLine].of([AlertLine.model_validate(vars(one)) for one in found], total, query)
 
 
 @router.get("/alerts/deliveries/")
-def list_deliveries(query: Annotated[DeliveryQuery, Query()], conn: Warehouse, _: Reader) -> Page[Delivery]:
+def list_deliveries(query: Annotated[DeliveryQuery, Query()], conn: Warehouse, _: Reader) -> Page[DeliveryLine]:
     """Every attempt to send an alert, the newest first."""
     found, total = alerts.deliveries(conn, query.alert, query.limit, query.offset)
-    return Page[Delivery].of([Delivery.model_validate(vars(one)) for one in found], total, query)
+    return Page[DeliveryLine].of([DeliveryLine.model_validate(vars(one)) for one in found], total, query)
 
 
 @router.post("/alerts/test/")

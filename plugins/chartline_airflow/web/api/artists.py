@@ -10,9 +10,9 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from chartline.operating import entities
-from chartline.operating.entities import Artist, ArtistLine, Stood, TrackLine
+from chartline.operating.entities import ArtistDetail, ArtistLine, Stood, TrackLine
 from chartline.operating.refresh import Refresh
-from chartline.operating.series import ArtistAudience, Span
+from chartline.operating.series import AudienceOfArtist, Span
 from chartline_airflow.web import refreshing
 from chartline_airflow.web.access import Reader, Spender
 from chartline_airflow.web.airflow_api import AirflowApi
@@ -37,7 +37,7 @@ def search_artists(query: Annotated[ArtistsQuery, Query()], conn: Warehouse) -> 
 
 
 @router.get("/{uuid}/")
-def get_artist(uuid: UUID, conn: Warehouse) -> Artist:
+def get_artist(uuid: UUID, conn: Warehouse) -> ArtistDetail:
     """All that is known of an artist: metadata and genres."""
     found = entities.artist(conn, str(uuid))
     if found is None:
@@ -68,7 +68,7 @@ def list_artist_positions(uuid: UUID, query: Annotated[PositionsQuery, Query()],
 @router.get("/{uuid}/audience/")
 def get_artist_audience(
     uuid: UUID, query: Annotated[AudienceQuery, Query()], conn: Warehouse, person: Reader
-) -> ArtistAudience:
+) -> AudienceOfArtist:
     """The artist's metrics by platform, monthly listeners among them: the values as they came, the values
     with days in between filled in, and what each period gained.
 

@@ -22,7 +22,7 @@ from chartline.settings import settings
 from chartline.warehouse import schedules as rows
 from chartline.warehouse.reads import charts as charts_read
 from chartline.warehouse.reads import executions
-from chartline.warehouse.reads.charts import SORTS, Wanted
+from chartline.warehouse.reads.charts import SORTS, ChartFilter
 from chartline_airflow.web import cascades, problems
 from chartline_airflow.web.access import Editor, Reader
 from chartline_airflow.web.airflow_api import AirflowApi
@@ -132,7 +132,7 @@ class ChartFilters(BaseModel):
     frequencies: list[FilterValue]
 
 
-class Costs(BaseModel):
+class ChartEstimate(BaseModel):
     """What following the chart with these settings would cost. `needs_approval`: its history would wait for
     approval."""
 
@@ -165,7 +165,7 @@ class ChartStatus(BaseModel):
 @router.get("/")
 def list_charts(query: Annotated[ChartQuery, Query()], conn: Warehouse, _: Reader) -> ChartPage:
     """The charts of the catalogue, followed or not, with state, frequency, last and next sync, and completeness."""
-    wanted = Wanted(
+    wanted = ChartFilter(
         text=query.text,
         platform=query.platform,
         country=query.country,
@@ -204,7 +204,7 @@ def get_chart(chart: Key, conn: Warehouse, _: Reader) -> Chart:
 @router.get("/{chart}/estimate/")
 def estimate_chart(
     chart: Key, query: Annotated[EstimateQuery, Query()], conn: Warehouse, account: Soundcharts, _: Reader
-) -> Costs:
+) -> ChartEstimate:
     """What following the chart would cost with these settings, from what the warehouse knows. Makes no call, so the
     ranges are wide for a chart of which nothing is stored: POST /sync/schedules/estimate/ asks Soundcharts."""
     slug = schedules.slug_of(conn, chart)
@@ -213,7 +213,7 @@ def estimate_chart(
     proposed = following.proposed(conn, slug, given)
     cost = following.price(conn, [proposed], settings(), None, account.per_minute)
     assert cost is not None
-    return Costs(
+    return ChartEstimate(
         chart=slug,
         followed=bool(rows.rows(conn, [slug])),
         settings=proposed.settings,

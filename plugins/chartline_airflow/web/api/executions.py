@@ -13,7 +13,7 @@ from chartline.operating import executions as views
 from chartline.operating.executions import ExecutionDetail, ExecutionLine, NothingToRetry
 from chartline.settings import settings
 from chartline.warehouse.reads import executions
-from chartline.warehouse.reads.executions import Wanted
+from chartline.warehouse.reads.executions import ExecutionFilter
 from chartline.wording import counted
 from chartline_airflow.web import cascades, problems
 from chartline_airflow.web.access import Editor, Reader
@@ -65,7 +65,7 @@ class ActivityOfDay(BaseModel):
     calls: int
 
 
-class Activity(BaseModel):
+class ActivityByDay(BaseModel):
     """What runs did, by day, the oldest first; days without a run are left out."""
 
     first: date
@@ -96,7 +96,7 @@ class Retried(BaseModel):
 @router.get("/")
 def list_executions(query: Annotated[ExecutionQuery, Query()], conn: Warehouse, _: Reader) -> ExecutionPage:
     """All runs of Chartline's DAGs as they were recorded, the newest first."""
-    wanted = Wanted(
+    wanted = ExecutionFilter(
         chart=query.chart,
         dag_id=query.dag_id,
         statuses=query.status,
@@ -117,12 +117,12 @@ def list_executions(query: Annotated[ExecutionQuery, Query()], conn: Warehouse, 
 
 
 @router.get("/activity/")
-def get_activity(query: Annotated[ActivityQuery, Query()], conn: Warehouse, _: Reader) -> Activity:
+def get_activity(query: Annotated[ActivityQuery, Query()], conn: Warehouse, _: Reader) -> ActivityByDay:
     """How many runs began on each day, how they ended, and what they stored."""
     last = datetime.now(UTC).date()
     first = last - timedelta(days=query.days - 1)
     items = [ActivityOfDay(**vars(one)) for one in executions.activity(conn, first, last)]
-    return Activity(first=first, last=last, items=items)
+    return ActivityByDay(first=first, last=last, items=items)
 
 
 @router.get("/{execution}/")

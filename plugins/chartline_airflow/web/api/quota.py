@@ -34,7 +34,7 @@ class ChartsQuery(PageQuery):
     days: int = Field(31, ge=1, le=MOST_DAYS, description="days to sum up, today included")
 
 
-class ChartSpent(BaseModel):
+class CallsByChart(BaseModel):
     """The calls that a chart's runs made; `chart` is empty for calls that belong to no chart."""
 
     chart: str
@@ -45,7 +45,7 @@ class ChartSpent(BaseModel):
     regular: int
 
 
-class SpentPage(Page[ChartSpent]):
+class SpentPage(Page[CallsByChart]):
     """A part of the charts, the most expensive first."""
 
 
@@ -62,4 +62,4 @@ def list_calls_by_chart(query: Annotated[ChartsQuery, Query()], conn: Warehouse,
     found, total = quota.by_chart(
         conn, today - timedelta(days=query.days - 1), today, limit=query.limit, offset=query.offset
     )
-    return SpentPage(**dict(Page[ChartSpent].of([ChartSpent(**vars(one)) for one in found], total, query)))
+    return SpentPage(**dict(Page[CallsByChart].of([CallsByChart(**vars(one)) for one in found], total, query)))

@@ -18,7 +18,7 @@ from chartline.operating.schedules import FollowedState, ScheduleDetail, Schedul
 from chartline.schedules import following, service
 from chartline.settings import settings
 from chartline.warehouse.connect import Connection
-from chartline.warehouse.reads.charts import Wanted
+from chartline.warehouse.reads.charts import ChartFilter
 from chartline_airflow.web import problems, starting, versions
 from chartline_airflow.web.access import Editor, Person, Reader
 from chartline_airflow.web.airflow_api import Airflow, AirflowApi
@@ -105,7 +105,7 @@ class Changed(BaseModel):
     message: str
 
 
-class Costs(BaseModel):
+class ScheduleEstimate(BaseModel):
     """What following a chart with these settings would cost; nothing was changed. `needs_approval`: its history would
     wait for approval."""
 
@@ -116,7 +116,7 @@ class Costs(BaseModel):
     needs_approval: bool
 
 
-class Outcome(BaseModel):
+class ChartOutcome(BaseModel):
     """How the action went for one chart: `done`, or `problem` says why not, and nothing of it was changed."""
 
     chart: str
@@ -132,7 +132,7 @@ class BulkAnswer(BaseModel):
     action: str
     done: int
     failed: int
-    outcomes: list[Outcome]
+    outcomes: list[ChartOutcome]
 
 
 # -- routes ------------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ class BulkAnswer(BaseModel):
 @router.get("/")
 def list_followed_charts(query: Annotated[ScheduleQuery, Query()], conn: Warehouse, _: Reader) -> SchedulePage:
     """The followed charts with their state, last and next sync, success rate and completeness."""
-    wanted = Wanted(
+    wanted = ChartFilter(
         text=query.text, platform=query.platform, country=query.country, frequency=query.frequency, followed=True
     )
     now = datetime.now(UTC)
@@ -180,7 +180,7 @@ def follow_chart(
 
 
 @router.post("/estimate/")
-def estimate_schedule(body: FollowBody, conn: Warehouse, account: Soundcharts, _: Editor) -> Costs:
+def estimate_schedule(body: FollowBody, conn: Warehouse, account: Soundcharts, _: Editor) -> ScheduleEstimate:
     """What following a chart with these settings would cost, or changing them when it is followed already. Changes
     nothing. May make a few calls to find out, which the first run then does not make again."""
     slug, given = _slug_to_add(conn, str(body.chart)), _given(body)
@@ -188,7 +188,7 @@ def estimate_schedule(body: FollowBody, conn: Warehouse, account: Soundcharts, _
     proposed = following.proposed(conn, slug, given, account.client)
     cost = following.price(conn, [proposed], settings(), account.client, account.per_minute)
     assert cost is not None
-    return Costs(
+    return ScheduleEstimate(
         chart=slug,
         settings=proposed.settings,
         timing=proposed.grid.text(),
@@ -218,7 +218,7 @@ def change_several_charts(
             outcomes.append(_do(body.action, key, given, seen.get(key), conn, account, airflow, person))
         except (Problem, ChartlineError) as refused:
             problem = refused if isinstance(refused, Problem) else problems.of(refused)
-            outcomes.append(Outcome(chart=key, done=False, problem=ProblemBody(**problem.body)))
+            outcomes.append(ChartOutcome(chart=key, done=False, problem=ProblemBody(**problem.body)))
     done = sum(one.done for one in outcomes)
     if done and body.action != "trigger":
         _ask_reparse(airflow)
@@ -289,20 +289,20 @@ def _do(
     account: Account,
     airflow: Airflow,
     person: Person,
-) -> Outcome:
+) -> ChartOutcome:
     if action == "add":
         changed = _follow(conn, _slug_to_add(conn, key), given, account, None, person)
-        return Outcome(chart=changed.schedule.slug, done=True, message=changed.message)
+        return ChartOutcome(chart=changed.schedule.slug, done=True, message=changed.message)
     slug = views.slug_of(conn, key)
     if action == "trigger":
         run = starting.start(conn, airflow, slug, {}, person)
-        return Outcome(chart=slug, done=True, message="A run is started.", run_id=run.run_id)
+        return ChartOutcome(chart=slug, done=True, message="A run is started.", run_id=run.run_id)
     if action == "remove":
         service.remove(conn, slug, by=person.name, seen=seen)
-        return Outcome(chart=slug, done=True, message="No longer followed; what was stored of it stays.")
+        return ChartOutcome(chart=slug, done=True, message="No longer followed; what was stored of it stays.")
     active = action == "activate"
     service.change(conn, slug, {"is_active": active}, by=person.name, seen=seen)
-    return Outcome(chart=slug, done=True, message="Runs by itself." if active else "Runs by hand only.")
+    return ChartOutcome(chart=slug, done=True, message="Runs by itself." if active else "Runs by hand only.")
 
 
 def _ask_reparse(airflow: Airflow) -> str:

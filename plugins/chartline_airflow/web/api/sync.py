@@ -20,7 +20,7 @@ from chartline_airflow.web import starting
 from chartline_airflow.web.access import Editor, Reader
 from chartline_airflow.web.airflow_api import AirflowApi
 from chartline_airflow.web.paging import Day
-from chartline_airflow.web.starting import Run
+from chartline_airflow.web.starting import StartedRun
 from chartline_airflow.web.warehouse import Warehouse
 
 router = APIRouter(prefix="/sync", tags=["sync"])
@@ -56,7 +56,7 @@ class Status(BaseModel):
 
 
 @router.post("/trigger/", status_code=202)
-def trigger_run(body: TriggerBody, conn: Warehouse, airflow: AirflowApi, person: Editor) -> Run:
+def trigger_run(body: TriggerBody, conn: Warehouse, airflow: AirflowApi, person: Editor) -> StartedRun:
     """Starts a run of a followed chart. 409, naming the run, while one is running. For a chart that is not followed,
     use POST /charts/{chart}/trigger-cascade/."""
     return starting.start(conn, airflow, views.slug_of(conn, body.chart), body.config, person)

@@ -10,9 +10,9 @@ from fastapi import APIRouter, Query, Response
 from pydantic import Field
 
 from chartline.operating import entities
-from chartline.operating.entities import Stood, Track, TrackLine
+from chartline.operating.entities import Stood, TrackDetail, TrackLine
 from chartline.operating.refresh import Refresh
-from chartline.operating.series import Span, TrackAudience
+from chartline.operating.series import AudienceOfTrack, Span
 from chartline_airflow.web import refreshing
 from chartline_airflow.web.access import Reader, Spender
 from chartline_airflow.web.airflow_api import AirflowApi
@@ -40,7 +40,7 @@ def search_tracks(query: Annotated[TracksQuery, Query()], conn: Warehouse) -> Pa
 
 
 @router.get("/{uuid}/")
-def get_track(uuid: UUID, conn: Warehouse) -> Track:
+def get_track(uuid: UUID, conn: Warehouse) -> TrackDetail:
     """All that is known of a track: metadata, artists, genres, labels, credits."""
     found = entities.track(conn, str(uuid))
     if found is None:
@@ -62,7 +62,7 @@ def list_track_positions(uuid: UUID, query: Annotated[PositionsQuery, Query()], 
 @router.get("/{uuid}/audience/")
 def get_track_audience(
     uuid: UUID, query: Annotated[AudienceQuery, Query()], conn: Warehouse, person: Reader
-) -> TrackAudience:
+) -> AudienceOfTrack:
     """The track's totals to date by platform: by identifier as they came, the sums with days in between
     filled in, and what each period gained.
 
