@@ -25,6 +25,8 @@ class MailServer(socketserver.ThreadingTCPServer):
 
 
 class MailSession(socketserver.StreamRequestHandler):
+    server: MailServer
+
     def handle(self) -> None:
         self.say("220 tests")
         while line := self.rfile.readline():
@@ -32,7 +34,7 @@ class MailSession(socketserver.StreamRequestHandler):
             if word == "DATA":
                 self.say("354 go on")
                 lines = iter(self.rfile.readline, b".\r\n")
-                self.server.mails.append(message_from_string(b"".join(lines).decode()))  # type: ignore[attr-defined]
+                self.server.mails.append(message_from_string(b"".join(lines).decode()))
                 self.say("250 kept")
             elif word == "QUIT":
                 self.say("221 bye")
@@ -50,7 +52,8 @@ class Receiver(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, port: int = 0) -> None:
-        self.status, self.came = 204, []  # type: ignore[var-annotated]
+        self.status = 204
+        self.came: list[tuple[dict[str, str], bytes]] = []
         super().__init__(("127.0.0.1", port), Receiving)
 
 

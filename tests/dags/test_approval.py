@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from airflow.sdk import DAG
-from airflow.sdk.definitions.context import Context
 from airflow.sdk.exceptions import DownstreamTasksSkipped, TaskAwaitingInput
 
 from chartline import settings as chartline_settings
@@ -65,7 +64,7 @@ def run(estimate: Estimate | None, *, every: bool = True, **params: Any) -> Inst
         after, last = (EstimateGate(task_id=name, estimate=lambda _: None) for name in ("after", "last"))
         gate >> after >> last
     instance = Instance()
-    context = Context(ti=instance, task_instance=instance, params=params, task=gate)  # type: ignore[typeddict-item]
+    context: Any = {"ti": instance, "task_instance": instance, "params": params, "task": gate}
     gate.execute(context)
     return instance
 
@@ -122,7 +121,7 @@ def test_a_held_approval_is_told_at_once_and_solved_when_it_is_answered(
         assert telling.look(conn, Settings(), channels=["pager"]) == []
     gate = EstimateGate(task_id="estimate", estimate=lambda _: None)
     instance = Instance()
-    context = Context(ti=instance, task_instance=instance, params={}, task=gate)  # type: ignore[typeddict-item]
+    context: Any = {"ti": instance, "task_instance": instance, "params": {}, "task": gate}
     event = {
         "chosen_options": ["Approve"],
         "params_input": {},

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import psycopg
 import pytest
@@ -18,9 +18,6 @@ from chartline.soundcharts.models import ChartLight
 from chartline.warehouse import charts, executions, rankings
 from chartline.warehouse.connect import connect
 from chartline_airflow.dagbuild import gap_audit, runtime
-
-if TYPE_CHECKING:
-    from airflow.sdk import Context
 
 SLUGS = ("one", "two")
 RUN = "scheduled__2026-11-20"
@@ -96,7 +93,8 @@ def conn(warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[psycop
 
 
 @pytest.fixture
-def context() -> dict[str, Any]:
+def context() -> Any:
+    """As much of Airflow's as the tasks ask for."""
     return {
         "params": {"chart": None, "heal": True, "dry_run": False},
         "ti": TaskInstance(),
@@ -104,13 +102,13 @@ def context() -> dict[str, Any]:
     }
 
 
-def find(conn: Any, context: dict[str, Any]) -> list[dict[str, Any]]:
-    found = gap_audit._find_gaps(conn, cast("Context", context))
+def find(conn: Any, context: Any) -> list[dict[str, Any]]:
+    found = gap_audit._find_gaps(conn, context)
     context["ti"].xcoms["find_gaps", "return_value"] = found
     return found
 
 
-def told(context: dict[str, Any]) -> dict[str, Any]:
+def told(context: Any) -> dict[str, Any]:
     return dict(context["ti"].xcoms["find_gaps", "found"])
 
 
@@ -138,7 +136,7 @@ def test_its_form_refuses_wrong_values(parse: Callable[..., dict[str, Any]], key
         parse("gap_audit.py")["gap_audit"].params.get_param(key).resolve(value)
 
 
-def test_it_plans_runs_of_exactly_the_missing_days(conn: Any, context: dict[str, Any]) -> None:
+def test_it_plans_runs_of_exactly_the_missing_days(conn: Any, context: Any) -> None:
     runs = find(conn, context)
     assert [run["trigger_dag_id"] for run in runs] == ["chart_sync.two", "chart_sync.one"]
     days = [(datetime.now(UTC).date() - timedelta(days=n)).isoformat() for n in range(1, 11)]
@@ -147,14 +145,14 @@ def test_it_plans_runs_of_exactly_the_missing_days(conn: Any, context: dict[str,
     assert told(context)["counts"]["missing"] == 20
 
 
-def test_one_chart_is_audited_when_it_is_named(conn: Any, context: dict[str, Any]) -> None:
+def test_one_chart_is_audited_when_it_is_named(conn: Any, context: Any) -> None:
     context["params"]["chart"] = "one"
     assert [run["trigger_dag_id"] for run in find(conn, context)] == ["chart_sync.one"]
     assert told(context)["charts"] == 1
 
 
 def test_what_is_paused_missing_off_or_about_to_run_is_named_and_left_alone(
-    conn: Any, context: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    conn: Any, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ti = context["ti"]
     ti.paused = {"chart_sync.one": True}
@@ -174,7 +172,7 @@ def test_what_is_paused_missing_off_or_about_to_run_is_named_and_left_alone(
     assert [run["trigger_dag_id"] for run in find(conn, context)] == ["chart_sync.two"]
 
 
-def test_runs_that_have_begun_keep_only_their_own_days_from_healing(conn: Any, context: dict[str, Any]) -> None:
+def test_runs_that_have_begun_keep_only_their_own_days_from_healing(conn: Any, context: Any) -> None:
     busy = (datetime.now(UTC).date() - timedelta(days=2)).isoformat()
     execution = executions.open_execution(
         conn, dag_id="chart_sync.one", run_id="heal__one", chart_slug="one", trigger="manual"
@@ -188,7 +186,7 @@ def test_runs_that_have_begun_keep_only_their_own_days_from_healing(conn: Any, c
     assert busy not in run["conf"]["days"]
 
 
-def test_a_row_that_cannot_be_used_is_named(conn: Any, context: dict[str, Any]) -> None:
+def test_a_row_that_cannot_be_used_is_named(conn: Any, context: Any) -> None:
     conn.execute(
         "update chart_sync_schedule s set history_days = 0 from chart c where c.id = chart_id and slug = 'two'"
     )
@@ -196,7 +194,7 @@ def test_a_row_that_cannot_be_used_is_named(conn: Any, context: dict[str, Any]) 
     assert "history_days" in told(context)["refused"]["two"]
 
 
-def test_an_execution_whose_run_is_gone_is_closed_unless_it_is_a_dry_run(conn: Any, context: dict[str, Any]) -> None:
+def test_an_execution_whose_run_is_gone_is_closed_unless_it_is_a_dry_run(conn: Any, context: Any) -> None:
     executions.open_execution(conn, dag_id="chart_sync.one", run_id="gone", chart_slug="one", trigger="scheduled")
     context["params"]["dry_run"] = True
     find(conn, context)
@@ -207,43 +205,43 @@ def test_an_execution_whose_run_is_gone_is_closed_unless_it_is_a_dry_run(conn: A
     assert conn.execute("select status from chart_sync_execution").fetchone() == ("lost",)
 
 
-def test_without_healing_it_only_reports(conn: Any, context: dict[str, Any]) -> None:
+def test_without_healing_it_only_reports(conn: Any, context: Any) -> None:
     context["params"]["heal"] = False
     assert find(conn, context) == []
     assert told(context)["counts"]["missing"] == 20
-    assert gap_audit._cost_of_healing(context) is None  # type: ignore[arg-type]
+    assert gap_audit._cost_of_healing(context) is None
 
 
-def test_wrong_config_is_refused_by_name(conn: Any, context: dict[str, Any]) -> None:
+def test_wrong_config_is_refused_by_name(conn: Any, context: Any) -> None:
     for params, told in (
         ({"force": True}, "force"),
         ({"chart": "nothing-like-it"}, "nothing-like-it"),
     ):
         with pytest.raises(BadInput, match=told):
-            gap_audit._asked(conn, context | {"params": context["params"] | params})  # type: ignore[arg-type]
+            gap_audit._asked(conn, context | {"params": context["params"] | params})
 
 
-def test_the_cost_is_of_the_planned_days(conn: Any, context: dict[str, Any]) -> None:
+def test_the_cost_is_of_the_planned_days(conn: Any, context: Any) -> None:
     find(conn, context)
-    cost = gap_audit._cost_of_healing(context)  # type: ignore[arg-type]
+    cost = gap_audit._cost_of_healing(context)
     assert cost
     assert "20 days of 2 charts" in cost.about
     assert cost.calls["ranking"].high >= 20
 
 
-def test_the_same_is_not_asked_twice(conn: Any, context: dict[str, Any]) -> None:
+def test_the_same_is_not_asked_twice(conn: Any, context: Any) -> None:
     find(conn, context)
     context["ti"].questions = 1
     with pytest.raises(AirflowSkipException, match="earlier audit"):
-        gap_audit._cost_of_healing(context)  # type: ignore[arg-type]
+        gap_audit._cost_of_healing(context)
 
 
-def test_held_pasts_are_costed_and_released(conn: Any, context: dict[str, Any]) -> None:
-    assert gap_audit._cost_of_histories(context) is None  # type: ignore[arg-type]
+def test_held_pasts_are_costed_and_released(conn: Any, context: Any) -> None:
+    assert gap_audit._cost_of_histories(context) is None
     service.change(conn, "one", {"sync_historical_data": True}, held=True)
     find(conn, context)
     assert told(context)["held"] == ["one"]
-    cost = gap_audit._cost_of_histories(context)  # type: ignore[arg-type]
+    cost = gap_audit._cost_of_histories(context)
     assert cost
     assert "one" in cost.about
     assert gap_audit._release(conn, ["one", "unfollowed-since"], "anna") == ["one"]
@@ -253,14 +251,12 @@ def test_held_pasts_are_costed_and_released(conn: Any, context: dict[str, Any]) 
     assert log == [("anna",)]
 
 
-def test_the_report_tells_what_was_triggered(
-    conn: Any, context: dict[str, Any], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_report_tells_what_was_triggered(conn: Any, context: Any, caplog: pytest.LogCaptureFixture) -> None:
     first, second = find(conn, context)
     context["ti"].states = {"heal_0": "success", "heal_1": "skipped", "find_gaps": "success"}
     context["ti"].xcoms["refresh_calendars", "return_value"] = {"two": "short_answer: cut"}
     with caplog.at_level("INFO"):
-        report = gap_audit._report(context)  # type: ignore[arg-type]
+        report = gap_audit._report(context)
     assert report["triggered"] == {first["trigger_run_id"]: first["conf"]["days"]}
     assert report["not_triggered"] == 1
     assert "healing runs that were not triggered: 1" in caplog.text
@@ -270,7 +266,7 @@ def test_the_report_tells_what_was_triggered(
     assert second["trigger_run_id"] not in report["triggered"]
 
 
-def test_the_report_is_red_when_a_task_failed(context: dict[str, Any]) -> None:
+def test_the_report_is_red_when_a_task_failed(context: Any) -> None:
     context["ti"].states = {"find_gaps": "failed", "heal": "upstream_failed", "refresh_calendars": "success"}
     with pytest.raises(AirflowFailException, match="find_gaps, heal failed"):
-        gap_audit._report(context)  # type: ignore[arg-type]
+        gap_audit._report(context)

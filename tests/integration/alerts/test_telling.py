@@ -109,8 +109,10 @@ def spent_lately(conn: Connection) -> None:
 
 
 def followed(conn: Connection, **values: Any) -> None:
+    chart = conn.execute("select id from chartline.chart").fetchone()
+    assert chart is not None
     row = {
-        "chart_id": conn.execute("select id from chartline.chart").fetchone()[0],  # type: ignore[index]
+        "chart_id": chart[0],
         "sync_frequency": "daily", "track_platforms": ["spotify"], "artist_platforms": ["spotify"],
         "created_at": datetime.now(UTC) - timedelta(days=5), **values,
     }  # fmt: skip

@@ -14,7 +14,7 @@ from chartline.gaps import audit, healing, shown
 from chartline.gaps.audit import ChartGaps
 from chartline.schedules import service
 from chartline.warehouse import charts, executions, ledger, rankings
-from chartline.warehouse.ledger import Settled, Want
+from chartline.warehouse.ledger import Outcome, Settled, Want
 
 Conn = psycopg.Connection[Any]
 
@@ -134,13 +134,13 @@ def test_what_the_source_refused_is_absent_for_a_while_and_what_failed_is_healed
     follow(conn)
     list_days(conn, span("2026-11-09", "2026-11-19"))
     later = datetime.now(UTC) + DAY
-    outcomes = {
+    outcomes: dict[str, tuple[Outcome, datetime]] = {
         "2026-11-11": ("absent", later),
         "2026-11-12": ("absent", NOW - 365 * DAY),
         "2026-11-19": ("failed", NOW),
     }
     for facet, (outcome, due_at) in outcomes.items():
-        ledger.settle(conn, "ranking", [Settled("day", facet, outcome, NOW, due_at)])  # type: ignore[arg-type]
+        ledger.settle(conn, "ranking", [Settled("day", facet, outcome, NOW, due_at)])
     found = audited(conn)
     assert found.absent == (date(2026, 11, 11),)
     assert date(2026, 11, 12) in found.missing

@@ -36,7 +36,9 @@ def test_all_pages_become_one_ranking(warehouse: psycopg.Connection, build: Any,
     assert (row[1], str(row[2]), *row[3:]) == (
         7, build.uid(7), 10, 3, date(2026, 11, 1), None, build.DAY, 19, "DOC", 3_000_000_000, None, None,
     )  # fmt: skip
-    assert charts.find(warehouse, "demo-daily").metric_type == "streamcount"  # type: ignore[union-attr]
+    chart = charts.find(warehouse, "demo-daily")
+    assert chart is not None
+    assert chart.metric_type == "streamcount"
     assert set(rankings.whole(warehouse, chart_id, [build.DAY])) == {build.DAY}
     found = rankings.find(warehouse, chart_id, build.DAY)
     assert found is not None

@@ -8,8 +8,8 @@ from chartline.domain import dag_ids
 from chartline.domain.run_ids import PAST, heal_run_id, interval_id, kind, looks_past, window_day, window_id
 
 
-def utc(*parts: int) -> datetime:
-    return datetime(*parts, tzinfo=UTC)  # type: ignore[misc,arg-type]
+def utc(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0) -> datetime:
+    return datetime(year, month, day, hour, minute, second, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

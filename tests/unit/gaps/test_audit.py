@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,12 +21,12 @@ FIRST = date(2026, 1, 1)
 days = st.dates(FIRST, FIRST + 60 * DAY)
 
 
-def of(slug: str, *, missing: set[date] = frozenset(), short: set[date] = frozenset(), **more: object) -> ChartGaps:  # type: ignore[assignment]
-    values: dict[str, object] = {
+def of(slug: str, *, missing: Set[date] = frozenset(), short: Set[date] = frozenset(), **more: Any) -> ChartGaps:
+    values: dict[str, Any] = {
         "slug": slug, "dag_id": f"chart_sync.{slug}", "is_active": True, "first": FIRST, "last": FIRST + 60 * DAY,
         "listed": 61, "stored": 61, "missing": tuple(sorted(missing)), "short": tuple(sorted(short)), "absent": (),
     }  # fmt: skip
-    return ChartGaps(**values | more)  # type: ignore[arg-type]
+    return ChartGaps(**values | more)
 
 
 @st.composite

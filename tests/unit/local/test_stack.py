@@ -45,7 +45,8 @@ def test_what_is_written_is_its_owners_alone_whatever_the_umask(tmp_path: Path) 
         )
         service.start()
         while service.alive:
-            service._process.wait()  # type: ignore[union-attr]
+            assert service._process is not None
+            service._process.wait()
     finally:
         os.umask(before)
     found = {path: mode(path) for path in stack.home.rglob("*")}

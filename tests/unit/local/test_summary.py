@@ -13,9 +13,9 @@ from chartline.local.stack import Stack
 from chartline.local.summary import addresses, payers
 
 
-def test_the_password_is_shown_when_asked_for_only(tmp_path: Path) -> None:
+def test_the_password_is_shown_when_asked_for_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     stack = Stack(tmp_path)
-    stack.airflow = SimpleNamespace(web="http://127.0.0.1:1")  # type: ignore[assignment]
+    monkeypatch.setattr(stack, "airflow", SimpleNamespace(web="http://127.0.0.1:1"), raising=False)
     assert stack.secrets.admin in addresses(stack, with_password=True)
     told = addresses(stack, with_password=False)
     assert str(stack.logins) in told
