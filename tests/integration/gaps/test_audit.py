@@ -101,7 +101,7 @@ def test_a_past_longer_than_the_sources_begins_where_the_source_does(conn: Conn)
     found = audited(conn)
     assert found.begins == date(2026, 6, 1)
     assert (found.missing, found.absent) == ((), ())
-    assert "source begins on 2026-06-01" in shown.findings(found)[0]
+    assert "Soundcharts begins on 2026-06-01" in shown.findings(found)[0]
 
 
 def test_nothing_is_wanted_before_the_first_regular_time(conn: Conn) -> None:
