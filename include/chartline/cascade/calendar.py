@@ -3,54 +3,34 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Self
 
-from chartline.cascade import observing, storing
-from chartline.cascade.run import Run
-from chartline.errors import ChartlineError, ContractBroken, NotFound, NotYet, ShortAnswer, UnknownChart
-from chartline.settings import Settings
+from chartline.cascade.keeping import Keeper, Kept, Owner
+from chartline.errors import ChartlineError, ContractBroken, NotFound, ShortAnswer, UnknownChart
 from chartline.soundcharts import endpoints, models
 from chartline.soundcharts.calls import Call
 from chartline.soundcharts.client import SoundchartsClient
-from chartline.warehouse import calls, charts, ledger, rankings, raw
+from chartline.warehouse import charts, ledger, rankings, raw
 from chartline.warehouse.connect import Connection
-from chartline.warehouse.ledger import FOREVER, Settled, Want
+from chartline.warehouse.ledger import Settled, Want
 
 log = logging.getLogger(__name__)
 
 RESOURCE = "calendar"
-BROKEN = "broken_calendar"
 RANKING = "ranking"
 LEASE = timedelta(minutes=5)
 SETTLED = timedelta(days=3)
 """So long after a day its ranking is taken to be out, if it ever comes: a list read then is the last word on it."""
 PATIENCE = 30.0  # seconds: a list of many pages is some seconds' work
-POLL = 0.5
 GOES_ON = timedelta(hours=1)
 """So long a reading that was broken off can be gone on with: what came of it is not asked again."""
 
 
-@dataclass(frozen=True)
-class Asker:
-    """Who brings a calendar up to date: whose lease it is, whose call it is (None: no execution's), by what clock."""
-
-    owner: str
-    execution_id: int | None
-    settings: Settings
-    now: Callable[[], datetime]
-
-    @classmethod
-    def of(cls, run: Run) -> Asker:
-        """A run as the asker."""
-        return cls(run.execution.owner, run.execution.id, run.settings, run.now)
-
-
 def bring_up_to_date(
-    asker: Asker,
+    owner: Owner,
     conn: Connection,
     client: SoundchartsClient,
     slug: str,
@@ -69,26 +49,27 @@ def bring_up_to_date(
     ShortAnswer, NotYet (another run is still at it) and the errors of the account.
     """
     wanted = sorted(set(days))
-    until = time.monotonic() + PATIENCE
-    while True:
-        open_days = _Reading.known(conn, slug).open(asker, wanted, by_name=by_name, now=now)
-        if not open_days:
-            return
-        _, mine = ledger.claim(conn, RESOURCE, [Want(slug)], owner=asker.owner, lease=LEASE, stale_before=FOREVER)
-        if mine:
-            try:
-                known = _Reading.known(conn, slug)
-                open_days = known.open(asker, wanted, by_name=by_name, now=now)
-                if open_days:  # else it came while the lease was asked for
-                    _read(asker, conn, client, slug, known, open_days)
-                return
-            finally:
-                ledger.release(conn, asker.owner, RESOURCE)
-                observing.keep(conn)
-        if time.monotonic() > until:
-            raise NotYet(f"Another run is fetching the calendar of {slug}.", after=15)
-        now = False  # what another run brings meanwhile is as new as can be
-        time.sleep(POLL)
+
+    def look(waited: bool) -> tuple[_Reading, list[date]]:
+        known = _Reading.known(conn, slug)
+        # What another run brings meanwhile is as new as can be.
+        return known, known.open(owner, wanted, by_name=by_name, now=now and not waited)
+
+    known, open_days = look(False)
+    if not open_days:
+        return
+
+    def still(waited: bool) -> list[Want]:
+        nonlocal known, open_days
+        known, open_days = look(waited)
+        return [Want(slug)] if open_days else []
+
+    keeper = Keeper(conn, owner, RESOURCE, LEASE)
+    try:
+        if keeper.hold([Want(slug)], patience=PATIENCE, still=still).wants:
+            _read(keeper, client, slug, known, open_days)
+    finally:
+        keeper.release()
 
 
 def note(conn: Connection, slug: str, named: models.ChartLight | None, stamps: Iterable[str], seen_at: datetime) -> int:
@@ -124,11 +105,11 @@ class _Reading:
             return cls(None, date.max)
         return cls(entry.fetched_at, entry.covered_from or date.min)
 
-    def open(self, asker: Asker, wanted: Sequence[date], *, by_name: bool, now: bool) -> list[date]:
+    def open(self, owner: Owner, wanted: Sequence[date], *, by_name: bool, now: bool) -> list[date]:
         """Those of `wanted` of which it does not tell for sure."""
         if self.at is None:
             return list(wanted)
-        at, fresh = self.at, asker.now() - self.at < timedelta(hours=asker.settings.calendar_hours)
+        at, fresh = self.at, owner.now() - self.at < timedelta(hours=owner.settings.calendar_hours)
 
         def told(day: date) -> bool:
             if day < self.since:
@@ -180,74 +161,63 @@ class _Pages:
         return bool(self.read) and (self.total is None or self.count >= self.total)
 
 
-def _read(
-    asker: Asker, conn: Connection, client: SoundchartsClient, slug: str, known: _Reading, wanted: Sequence[date]
-) -> None:
+def _read(keeper: Keeper, client: SoundchartsClient, slug: str, known: _Reading, wanted: Sequence[date]) -> None:
     """Read the list page by page, each stored as it comes, down to the oldest of `wanted` and to where the reading
     before left off. One that was broken off a short while ago goes on where it stopped."""
+    conn, owner = keeper.conn, keeper.owner
     floor = min(wanted)
     if known.at is not None:
         floor = min(floor, (known.at - SETTLED).date())
-    pages = _kept(asker, conn, slug, known, wanted) or _Pages(asker.now())
+    pages = _kept(owner, conn, slug, known, wanted) or _Pages(owner.now())
     all_known = pages.is_whole
     came_short, empty = pages.ends_empty, 0
     while not all_known and not (pages.read and pages.newest_first and pages.oldest <= floor):
-        page = _ask_page(asker, conn, client, slug, pages)
+        page = _ask_page(keeper, client, slug, pages)
         empty = 0 if page.stamps else empty + 1
         chart = charts.find(conn, slug)
         here = rankings.calendar_size(conn, chart.id) if chart else 0
         all_known = pages.is_whole or (bool(page.stamps) and pages.total == here)
-        if not all_known and empty > asker.settings.call_retries:
+        if not all_known and empty > owner.settings.call_retries:
             short = f"Soundcharts gave {pages.count} of {pages.total} days of the calendar of {slug}"
             if not came_short:
                 raise ShortAnswer(f"{short}.")
             log.warning("%s, twice: it counts as far as it goes.", short)
             break
     since = date.min if all_known else min(pages.oldest, known.since)
-    ledger.settle(conn, RESOURCE, [Settled(slug, "", "ok", pages.at, pages.at, since, pages.at.date())])
+    keeper.keep(Kept(settled=[Settled(slug, "", "ok", pages.at, pages.at, since, pages.at.date())]))
 
 
-def _kept(asker: Asker, conn: Connection, slug: str, known: _Reading, wanted: Sequence[date]) -> _Pages | None:
+def _kept(owner: Owner, conn: Connection, slug: str, known: _Reading, wanted: Sequence[date]) -> _Pages | None:
     """The pages of a reading of a short while ago that has farther to go: it was broken off, or now older days are
     wanted."""
     kept = raw.latest(conn, RESOURCE, slug, "")
-    if not kept or asker.now() - kept[0].fetched_at >= GOES_ON:
+    if not kept or owner.now() - kept[0].fetched_at >= GOES_ON:
         return None
     pages = _Pages(kept[0].fetched_at, [models.parse(models.AvailableRankings, part.answer()) for part in kept])
     ended = pages.at == known.at
     return None if ended and (pages.is_whole or pages.oldest <= max(wanted)) else pages
 
 
-def _ask_page(
-    asker: Asker, conn: Connection, client: SoundchartsClient, slug: str, pages: _Pages
-) -> models.AvailableRankings:
+def _ask_page(keeper: Keeper, client: SoundchartsClient, slug: str, pages: _Pages) -> models.AvailableRankings:
     """The next page, stored with what it cost."""
     endpoint = endpoints.AVAILABLE_RANKINGS
     spent: tuple[Call, ...] = ()
 
-    def write() -> None:
-        note(conn, slug, page.chart, page.stamps, pages.at)
-        raw.keep(conn, [raw.RawAnswer.of(RESOURCE, slug, "", len(pages.read), answer, pages.at)], asker.execution_id)
-        calls.record(conn, spent, asker.execution_id)
+    def store() -> None:
+        note(keeper.conn, slug, page.chart, page.stamps, pages.at)
 
     try:
         answer = client.get(endpoint, slug, query={"offset": pages.count, "limit": endpoint.page_limit})
         spent = answer.calls
         page = models.parse(models.AvailableRankings, answer)
-        storing.together(conn, write)
-    except Exception as unnamed:
-        if not isinstance(unnamed, ChartlineError) and storing.concerns_all(unnamed):
-            raise
-        error = storing.named(unnamed)
+        kept = raw.RawAnswer.of(RESOURCE, slug, "", len(pages.read), answer, pages.at)
+        keeper.keep(Kept([kept], calls=spent), store)
+    except ChartlineError as error:
         error.calls = error.calls or spent
-        with conn.transaction():
-            calls.record(conn, error.calls, asker.execution_id)
-            if error.body:
-                broken = raw.RawAnswer(BROKEN, slug, "", 0, RESOURCE, "", asker.now(), error.body)
-                raw.keep(conn, [broken], asker.execution_id)
+        keeper.fail(Want(slug), error)
         if isinstance(error, NotFound):
             raise UnknownChart(f"chart: the Soundcharts API has no chart {slug!r}.", field="chart") from None
-        raise error from (None if error is unnamed else unnamed)
+        raise
     pages.read.append(page)
     return page
 

@@ -10,7 +10,8 @@ from uuid import uuid4
 
 import psycopg
 
-from chartline.cascade import observing, storing
+from chartline.cascade import storing
+from chartline.cascade.keeping import Keeper, Kept, Owner
 from chartline.errors import BadInput, ChartlineError, CutAnswer, ServerTrouble, ShortAnswer, SkipItem
 from chartline.identifiers import MAX_PLATFORM, PLATFORM, is_whole
 from chartline.settings import settings
@@ -18,7 +19,7 @@ from chartline.soundcharts import endpoints, models
 from chartline.soundcharts.calls import Answer
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.soundcharts.endpoints import Endpoint
-from chartline.warehouse import calls, catalogue, charts, ledger, raw
+from chartline.warehouse import catalogue, charts, raw
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.ledger import Settled, Want
 
@@ -72,7 +73,8 @@ def refresh(
     """
     if wrong := [code for code in platforms or () if not is_whole(PLATFORM, code, MAX_PLATFORM)]:
         raise BadInput(f"platform: {wrong[0][:80]!r} cannot be a platform's code.", field="platform")
-    work = _Refresh(conn, client, owner or f"catalogue/{uuid4()}", datetime.now(UTC) if force else None, execution_id)
+    own = Owner(owner or f"catalogue/{uuid4()}", execution_id, settings(), lambda: datetime.now(UTC))
+    work = _Refresh(conn, client, own, datetime.now(UTC) if force else None)
     try:
         for endpoint, flag in PLATFORM_LISTS.items():
             work.attempt(LISTS, endpoint.name, partial(work.platform_list, endpoint, flag))
@@ -86,8 +88,8 @@ def refresh(
         for code in known if platforms is None else dict.fromkeys(platforms):
             work.attempt(CHARTS, code, partial(work.charts_of, code, on_page))
     finally:
-        ledger.release(conn, work.owner)
-        observing.keep(conn)
+        for resource in (LISTS, CHARTS):
+            work.keeper(resource).release()
     return work.report
 
 
@@ -95,20 +97,19 @@ def refresh(
 class _Refresh:
     conn: Connection
     client: SoundchartsClient
-    owner: str
+    owner: Owner
     stale_before: datetime | None
-    execution_id: int | None
     report: CatalogueReport = field(default_factory=CatalogueReport)
     in_hand: list[Answer] = field(default_factory=list)
     """What came and is not stored yet: it was paid."""
 
+    def keeper(self, resource: str) -> Keeper:
+        return Keeper(self.conn, self.owner, resource, timedelta(minutes=self.owner.settings.lease_minutes))
+
     def attempt(self, resource: str, entity: str, fetch: Callable[[], None]) -> None:
         """Fetch what is due and nobody else is at; note why it failed."""
-        lease = timedelta(minutes=settings().lease_minutes)
-        _, mine = ledger.claim(
-            self.conn, resource, [Want(entity)], owner=self.owner, lease=lease, stale_before=self.stale_before
-        )
-        if not mine:
+        keeper, want = self.keeper(resource), Want(entity)
+        if not keeper.hold([want], stale_before=self.stale_before).wants:
             self.report.skipped.append(entity)
             return
         try:
@@ -117,9 +118,11 @@ class _Refresh:
             if isinstance(unnamed, psycopg.Error) and storing.concerns_all(unnamed):
                 raise
             error = storing.named(unnamed)
-            if not error.calls:  # it came, and could not be read or stored
+            if not error.calls:  # it came, and could not be read
                 error.calls = tuple(call for answer in self.in_hand for call in answer.calls)
-            self._failed(resource, entity, error)
+            keeper.fail(want, error)
+            self.report.calls += len(error.calls)
+            self.report.failed[entity] = str(error)
             if not isinstance(error, OF_ONE_ONLY):
                 raise
         finally:
@@ -128,27 +131,32 @@ class _Refresh:
     def platform_list(self, endpoint: Endpoint, flag: str) -> None:
         self.in_hand = answers = self.client.pages(endpoint)
         listed = [platform for answer in answers for platform in models.parse(models.PlatformList, answer).items]
-        with self.conn.transaction():
+
+        def store() -> None:
             charts.upsert_platforms(self.conn, listed, **{flag: True})
-            for part, answer in enumerate(answers):
-                self._keep(LISTS, endpoint.name, part, answer)
-            self._settle(LISTS, endpoint.name)
+
+        self._keep(LISTS, endpoint.name, answers, store)
         self.report.platform_lists += 1
 
     def charts_of(self, platform: str, on_page: OnPage | None) -> None:
         stored = 0
         for part, (answer, page, last) in enumerate(self._pages(platform)):
-            with self.conn.transaction():
-                refused = storing.each(self.conn, page.items, partial(charts.upsert_charts, self.conn))
-                self._keep(CHARTS, platform, part, answer)
-                if last:
-                    self._settle(CHARTS, platform)
-            self.in_hand = []
-            self.report.failed |= {chart.slug: str(error) for chart, error in refused}
-            stored += len(page.items) - len(refused)
-            self.report.charts += len(page.items) - len(refused)
+            stored += self._page_of_charts(platform, part, answer, page, last=last)
             if on_page:
                 on_page(platform, stored, page.page.total if page.page else stored)
+
+    def _page_of_charts(self, platform: str, part: int, answer: Answer, page: models.ChartList, *, last: bool) -> int:
+        """Store a page of charts; how many of them could be stored."""
+        refused: list[tuple[models.ChartLight, ChartlineError]] = []
+
+        def store() -> None:
+            refused[:] = storing.each(self.conn, page.items, partial(charts.upsert_charts, self.conn))
+
+        self._keep(CHARTS, platform, [answer], store, part, whole=last)
+        self.report.failed |= {chart.slug: str(error) for chart, error in refused}
+        stored = len(page.items) - len(refused)
+        self.report.charts += stored
+        return stored
 
     def _pages(self, platform: str) -> Iterator[tuple[Answer, models.ChartList, bool]]:
         """Each page and whether it is the last. The next one is asked from what came, so a page that came short is
@@ -165,26 +173,24 @@ class _Refresh:
             total = page.page.total if page.page else offset
             last = offset >= total
             yield answer, page, last
-            if not last and empty > settings().call_retries:
+            if not last and empty > self.owner.settings.call_retries:
                 raise ShortAnswer(f"Soundcharts gave {offset} of {total} charts of {platform}.", body=answer.body)
 
-    def _keep(self, resource: str, entity: str, part: int, answer: Answer) -> None:
-        raw.keep(self.conn, [raw.RawAnswer.of(resource, entity, "", part, answer)], self.execution_id)
-        calls.record(self.conn, answer.calls, self.execution_id)
-        self.report.calls += len(answer.calls)
-
-    def _settle(self, resource: str, entity: str) -> None:
-        now = datetime.now(UTC)
-        ledger.settle(self.conn, resource, [Settled(entity, "", "ok", now, now + FRESH)])
-
-    def _failed(self, resource: str, entity: str, error: ChartlineError) -> None:
-        now = datetime.now(UTC)
-        with self.conn.transaction():
-            calls.record(self.conn, error.calls, self.execution_id)
-            if error.body:
-                kept = raw.RawAnswer(f"broken_{resource}", entity, "", 0, resource, "", now, error.body)
-                raw.keep(self.conn, [kept], self.execution_id)
-            ended = Settled(entity, "", "failed", now, now, error_kind=error.kind, error=str(error))
-            ledger.settle(self.conn, resource, [ended])
-        self.report.calls += len(error.calls)
-        self.report.failed[entity] = str(error)
+    def _keep(
+        self,
+        resource: str,
+        entity: str,
+        answers: Sequence[Answer],
+        store: Callable[[], None],
+        first: int = 0,
+        *,
+        whole: bool = True,
+    ) -> None:
+        """One transaction: what `store` writes, the pages from number `first` on, and, at the end, that all is had."""
+        now = self.owner.now()
+        raws = [raw.RawAnswer.of(resource, entity, "", part, answer) for part, answer in enumerate(answers, first)]
+        made = [call for answer in answers for call in answer.calls]
+        settled = [Settled(entity, "", "ok", now, now + FRESH)] if whole else []
+        self.keeper(resource).keep(Kept(raws, settled, made), store)
+        self.report.calls += len(made)
+        self.in_hand = []

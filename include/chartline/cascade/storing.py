@@ -24,6 +24,7 @@ from chartline.warehouse.connect import Connection
 from chartline.warehouse.merge import REFUSED
 
 Thing = TypeVar("Thing")
+Written = TypeVar("Written")
 
 AGAIN = 5
 _SHOWN = 300
@@ -54,16 +55,17 @@ def named(error: Exception, **more: Any) -> ChartlineError:
     )
 
 
-def together(conn: Connection, write: Callable[[], None]) -> None:
+def together(conn: Connection, write: Callable[[], Written]) -> Written:
     """`write` in a transaction; again, a few times, when another run's writes got in its way."""
-    for attempt in range(AGAIN):
+    attempt = 1
+    while True:
         try:
             with conn.transaction():
-                write()
-            return
+                return write()
         except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure):
-            if attempt == AGAIN - 1:
+            if attempt == AGAIN:
                 raise
+            attempt += 1
 
 
 def each(

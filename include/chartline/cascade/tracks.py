@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from chartline.cascade import planning, ranking, storing
+from chartline.cascade import planning, ranking_pages, storing
 from chartline.cascade.run import Run
 from chartline.errors import ChartlineError, RankingIncomplete
 from chartline.soundcharts import models
@@ -33,7 +33,7 @@ def upsert_tracks(run: Run, days: Sequence[str]) -> list[Batch]:
         broken = _store(conn, run, [date.fromisoformat(day) for day in days])
         for day in broken:
             # Else these pages would pass for the day's ranking for as long as they are kept.
-            raw.set_aside(conn, ranking.RESOURCE, run.ask.chart, day.isoformat(), ranking.BROKEN)
+            raw.set_aside(conn, ranking_pages.RESOURCE, run.ask.chart, day.isoformat(), ranking_pages.BROKEN)
         if broken and len(broken) == len(days):
             raise broken[min(broken)]
         with conn.transaction():
@@ -41,7 +41,7 @@ def upsert_tracks(run: Run, days: Sequence[str]) -> list[Batch]:
                 conn,
                 run.execution.id,
                 [
-                    ItemFailure(ranking.RESOURCE, run.ask.chart, day.isoformat(), error.kind, str(error))
+                    ItemFailure(ranking_pages.RESOURCE, run.ask.chart, day.isoformat(), error.kind, str(error))
                     for day, error in sorted(broken.items())
                 ],
             )
@@ -60,7 +60,7 @@ def _store(conn: Connection, run: Run, days: Sequence[date]) -> dict[date, Chart
     slug = run.ask.chart
     chart = charts.find(conn, slug)
     stored = rankings.whole(conn, chart.id, days) if chart else {}
-    kept = raw.times(conn, ranking.RESOURCE, slug, [day.isoformat() for day in days])
+    kept = raw.times(conn, ranking_pages.RESOURCE, slug, [day.isoformat() for day in days])
     todo = []
     for day in days:
         if day in stored and kept.get(day.isoformat(), stored[day].fetched_at) <= stored[day].fetched_at:
@@ -91,7 +91,7 @@ def _read(conn: Connection, slug: str, day: date) -> FetchedRanking:
     They are of the chart that was asked, whatever slug the API gives it now: else its days would go to another chart,
     and its own would be missing for ever.
     """
-    pages = raw.latest(conn, ranking.RESOURCE, slug, day.isoformat())
+    pages = raw.latest(conn, ranking_pages.RESOURCE, slug, day.isoformat())
     if not pages:
         raise RankingIncomplete(
             f"The pages of {slug} of {day} are not kept any more.", advice="Clear fetch_ranking to fetch them again."

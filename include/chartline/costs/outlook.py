@@ -9,16 +9,17 @@ from math import ceil
 from uuid import uuid4
 
 from chartline.cascade import calendar as listing
-from chartline.cascade import ranking
+from chartline.cascade import ranking_pages
+from chartline.cascade.keeping import Owner
+from chartline.cascade.ranking_pages import LATEST, RESOURCE
 from chartline.costs import turnover
 from chartline.costs.turnover import PERIODS, Rate
 from chartline.domain.cadence import Rhythm
-from chartline.errors import ChartlineError
 from chartline.settings import Settings
 from chartline.soundcharts import endpoints, models
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.soundcharts.models import RankingItem, RankingPage
-from chartline.warehouse import calls, charts, ledger, raw
+from chartline.warehouse import charts, ledger, raw
 from chartline.warehouse.charts import ChartRow
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import costs, gaps
@@ -88,14 +89,14 @@ def see(
     chart = charts.find(conn, slug)
     calendar = gaps.listed_days(conn, chart.id) if chart else []
     rankings = costs.newest_rankings(conn, chart.id, RANKINGS) if chart else []
-    kept = sorted(date.fromisoformat(day) for day in raw.facets(conn, ranking.RESOURCE, slug))
+    kept = sorted(date.fromisoformat(day) for day in raw.facets(conn, RESOURCE, slug))
     here = set(kept)
     if chart:
         stored = gaps.stored_days(conn, chart.id, date.min, date.max)
         here |= {day for day, whole in stored.items() if whole}
     standing, tracks = (rankings[0], costs.tracks_of(conn, rankings[0].id)) if rankings else (None, [])
     if kept and (standing is None or kept[-1] > standing.day):
-        standing, tracks = _standing(raw.latest(conn, ranking.RESOURCE, slug, kept[-1].isoformat()))
+        standing, tracks = _standing(raw.latest(conn, RESOURCE, slug, kept[-1].isoformat()))
         rankings = [standing, *rankings]
     if standing:
         places = (standing.total, standing.total)
@@ -119,7 +120,7 @@ def see(
         turnover.rate(rankings, chart.frequency if chart else "", places[1]),
         frozenset(here),
         asked,
-        ranking.knows_latest(conn, slug, datetime.now(UTC)),
+        ranking_pages.knows_latest(conn, slug, datetime.now(UTC)),
         tuple(notes),
     )
 
@@ -137,20 +138,17 @@ def _ask(
     """Ask Soundcharts for what is not here; what it cost, in words."""
     began = datetime.now(UTC)
     with look() as client:
-        asker = listing.Asker(f"estimate/{uuid4()}", None, settings, lambda: datetime.now(UTC))
-        chart = charts.find(conn, slug)
-        known = bool(chart and costs.newest_rankings(conn, chart.id, 1)) or bool(
-            raw.facets(conn, ranking.RESOURCE, slug)
-        )
+        owner = Owner(f"estimate/{uuid4()}", None, settings, lambda: datetime.now(UTC))
+        known = _is_known(conn, slug)
         if since:
-            listing.bring_up_to_date(asker, conn, client, slug, [since, began.date()])
+            listing.bring_up_to_date(owner, conn, client, slug, [since, began.date()])
         if named:
-            listing.bring_up_to_date(asker, conn, client, slug, named, by_name=True)
+            listing.bring_up_to_date(owner, conn, client, slug, named, by_name=True)
         if not since and latest and known:  # whether there is a newer one
-            listing.bring_up_to_date(asker, conn, client, slug, [began.date()])
+            listing.bring_up_to_date(owner, conn, client, slug, [began.date()])
         made = gaps.calendar_calls(conn, [slug], began)
         if latest and not known:
-            made += _keep_latest(conn, client, slug)
+            made += _keep_latest(owner, conn, client, slug)
     if not made:
         return []
     return [
@@ -158,23 +156,25 @@ def _ask(
     ]
 
 
-def _keep_latest(conn: Connection, client: SoundchartsClient, slug: str) -> int:
-    """Keep the latest ranking raw, as the first run would: it costs that run one call instead of all."""
-    now = datetime.now(UTC)
+def _is_known(conn: Connection, slug: str) -> bool:
+    """Whether a ranking of the chart is here, stored or kept raw."""
+    chart = charts.find(conn, slug)
+    return bool(chart and costs.newest_rankings(conn, chart.id, 1)) or bool(raw.facets(conn, RESOURCE, slug))
+
+
+def _keep_latest(owner: Owner, conn: Connection, client: SoundchartsClient, slug: str) -> int:
+    """Keep the latest ranking raw, as the first run would: it costs that run one call instead of all. How many calls
+    were made: none where a run brought it meanwhile."""
+    keeper = ranking_pages.keeper(conn, owner)
     try:
-        pages = client.ranking(slug, begun=ranking.begun(conn, slug, ranking.LATEST, now))
-    except ChartlineError as error:
-        with conn.transaction():
-            calls.record(conn, error.calls, None)
-            ranking.keep_begun(conn, slug, ranking.LATEST, error.pages, now, None)
-        raise
-    made = [call for answer in pages.answers for call in answer.calls]
-    with conn.transaction():
-        settled = ranking.keep(conn, slug, pages, now, None)
-        calls.record(conn, made, None)
-        asked = ledger.Settled(slug, ranking.LATEST, "ok", now, now)
-        ledger.settle(conn, ranking.RESOURCE, [settled, asked])
-    return len(made)
+        ranking_pages.hold_latest(keeper, slug)
+        if _is_known(conn, slug):
+            return 0
+        begun = ranking_pages.begun(conn, slug, LATEST, owner.now())
+        pages = ranking_pages.ask_latest(keeper, client, slug, begun=begun)
+    finally:
+        keeper.release()
+    return sum(len(answer.calls) for answer in pages.answers)
 
 
 def _standing(kept: Sequence[raw.RawAnswer]) -> tuple[RankingSample, list[str]]:

@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Any
 
 from chartline.cascade import calendar
+from chartline.cascade.keeping import Owner
 from chartline.domain.schedule import Schedule
 from chartline.errors import ChartlineError, StopRun, WarehouseUnavailable
 from chartline.gaps.audit import ChartGaps, wanted
@@ -63,12 +64,13 @@ def refresh_calendars(
     and WarehouseUnavailable; one chart's other trouble does not stop the others.
     """
     began = datetime.now(UTC)
-    asker = calendar.Asker(owner, None, settings, lambda: datetime.now(UTC))
 
     def refresh(schedule: Schedule) -> str:
+        # Each chart an owner of its own: what ends with one list must not end the lease of another.
+        own = Owner(f"{owner}/{schedule.slug}", None, settings, lambda: datetime.now(UTC))
         with connect() as conn:
             try:
-                calendar.bring_up_to_date(asker, conn, client, schedule.slug, wanted(schedule, began))
+                calendar.bring_up_to_date(own, conn, client, schedule.slug, wanted(schedule, began))
             except (StopRun, WarehouseUnavailable):
                 raise
             except ChartlineError as error:

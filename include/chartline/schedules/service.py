@@ -12,14 +12,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from chartline.cascade import ranking
+from chartline.cascade import ranking_pages
 from chartline.domain.schedule import Schedule, ScheduleSettings, default_frequency, refused
 from chartline.errors import AlreadyFollowed, BadInput, ChartlineError, NotFollowed, NotFound, UnknownChart
 from chartline.identifiers import MAX_SLUG, SLUG, is_whole
 from chartline.schedules import version
 from chartline.soundcharts import endpoints, models
 from chartline.soundcharts.client import SoundchartsClient
-from chartline.warehouse import calls, changes, charts, schedules
+from chartline.warehouse import calls, changes, charts, raw, schedules
 from chartline.warehouse.charts import ChartRow
 from chartline.warehouse.connect import Connection
 
@@ -220,7 +220,7 @@ def _ask(conn: Connection, slug: str, client: Client) -> None:
     chart = models.parse(models.RankingPage, answer).chart
     with conn.transaction():
         charts.upsert_chart(conn, chart)
-        ranking.keep_begun(conn, slug, ranking.LATEST, [answer], now, None)
+        raw.keep(conn, ranking_pages.begun_pages(slug, ranking_pages.LATEST, [answer], now), None)
 
 
 def _columns(schedule: Schedule) -> dict[str, Any]:

@@ -168,7 +168,7 @@ def assign(conn: Connection, resource: str, token: str, wants: Sequence[Want]) -
 
 def take_up(conn: Connection, token: str, owner: str, lease: timedelta) -> list[Item]:
     """What is left of a batch, leased to `owner` again. Empty when all is settled or others took it over."""
-    # Locked in the order in which claims go through the table, so that the two never wait for each other.
+    # Locked, here and in `renew`, in the order in which claims go through the table: none waits for another in a ring.
     rows = conn.execute(
         """with own as (
                select resource, entity, facet, outcome = 'deferred' and lease_until is null as was_deferred,
@@ -188,8 +188,13 @@ def take_up(conn: Connection, token: str, owner: str, lease: timedelta) -> list[
 def renew(conn: Connection, token: str, lease: timedelta) -> None:
     """Keep the lease of a batch's open items for another `lease`; failed ones stay free."""
     conn.execute(
-        "update chartline.fetch_ledger set lease_until = now() + %s where lease_token = %s and lease_until is not null",
-        (lease, UUID(token)),
+        """with own as (
+               select resource, entity, facet from chartline.fetch_ledger
+               where lease_token = %s and lease_until is not null order by resource, entity, facet for update
+           )
+           update chartline.fetch_ledger l set lease_until = now() + %s
+           from own where (l.resource, l.entity, l.facet) = (own.resource, own.entity, own.facet)""",
+        (UUID(token), lease),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chartline.cascade import ranking
+from chartline.cascade import ranking_pages
 from chartline.costs.estimate import estimate_cascade
 from chartline.domain.asks import CascadeAsk
 from simulator.compare import compare
@@ -55,7 +55,7 @@ def test_a_second_run_on_the_same_day_makes_one_call(cascade: Cascade) -> None:
     row = cascade.run(CHART, "a moment later")
     assert (row["status"], row["calls"]) == ("complete", 0)
     clock = cascade.server.service.clock
-    clock.set(clock.now() + ranking.LATEST_GOOD, frozen=True)
+    clock.set(clock.now() + ranking_pages.LATEST_GOOD, frozen=True)
     row = cascade.run(CHART, "r2")
     assert made(cascade) - before == Counter({"ranking_latest": 1})
     assert (row["status"], row["calls"]) == ("complete", 1)

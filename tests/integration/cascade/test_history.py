@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chartline.cascade import calendar, ranking, report, tracks
+from chartline.cascade import calendar, keeping, ranking, ranking_pages, report, tracks
 from chartline.errors import BadInput, CredentialsRefused, NotYet, TryLater
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse import ledger
@@ -251,7 +251,7 @@ def test_a_day_of_the_calendar_that_the_api_does_not_have_is_absent_and_remember
 
 
 def test_overlapping_runs_at_once_fetch_no_day_twice(cascade: Cascade, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ranking, "POLL", 0.02)
+    monkeypatch.setattr(keeping, "POLL", 0.02)
     cascade.server.set(latency_ms=20)
     last = newest(cascade) - timedelta(days=1)
     every = days_back(last, 30)
@@ -293,16 +293,16 @@ def test_a_kill_in_the_middle_loses_what_was_under_way_and_no_more(
     cascade: Cascade, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     days = there(cascade, days_back(newest(cascade) - timedelta(days=1), 30))
-    keep, stored = ranking._Fetch._keep, []
+    keep, stored = ranking_pages.keep, []
 
-    def killed(self: Any, pages: Any) -> None:
-        keep(self, pages)
+    def killed(keeper: Any, slug: str, pages: Any) -> None:
+        keep(keeper, slug, pages)
         stored.append(pages.day)
         if len(stored) == 7:
             raise KeyboardInterrupt
 
     run = cascade.open(CHART, interval=(days, False), **NOTHING)
-    monkeypatch.setattr(ranking._Fetch, "_keep", killed)
+    monkeypatch.setattr(ranking_pages, "keep", killed)
     with pytest.raises(KeyboardInterrupt):
         ranking.fetch_ranking(run)
     monkeypatch.undo()

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from chartline.cascade import calendar, ranking, report, tracks
-from chartline.cascade.calendar import Asker
+from chartline.cascade import calendar, ranking, ranking_pages, report, tracks
+from chartline.cascade.keeping import Owner
 from chartline.cascade.run import Run
 from chartline.domain.asks import CascadeAsk
 from chartline.domain.schedule import Schedule
@@ -102,7 +102,7 @@ def test_a_run_by_hand_right_after_another_does_not_ask_for_the_latest_again(cas
     assert (row["status"], row["calls"]) == ("complete", 0)
     assert cascade.run(DAILY, "r3", steps=[], force=True)["calls"] == 2
     clock = cascade.server.service.clock
-    clock.set(clock.now() + ranking.LATEST_GOOD, frozen=True)
+    clock.set(clock.now() + ranking_pages.LATEST_GOOD, frozen=True)
     assert cascade.run(DAILY, "r4", steps=[])["calls"] == 1
 
 
@@ -145,9 +145,9 @@ def test_with_its_past_the_rankings_before_the_latest_bring_no_audience(cascade:
 
 
 def look(cascade: Cascade, slug: str, *days: date, **more: Any) -> None:
-    asker = Asker("test", None, cascade.settings, cascade.server.service.clock.now)
+    owner = Owner("test", None, cascade.settings, cascade.server.service.clock.now)
     with cascade.connect() as conn, cascade.client() as client:
-        calendar.bring_up_to_date(asker, conn, client, slug, days, **more)
+        calendar.bring_up_to_date(owner, conn, client, slug, days, **more)
 
 
 def offsets(cascade: Cascade) -> list[int]:
@@ -235,7 +235,7 @@ def test_a_ranking_begun_long_ago_is_asked_anew(cascade: Cascade, monkeypatch: p
         ranking.fetch_ranking(run)
     heal()
     clock = cascade.server.service.clock
-    clock.set(clock.now() + ranking.LATEST_GOOD, frozen=True)
+    clock.set(clock.now() + ranking_pages.LATEST_GOOD, frozen=True)
     ranking.fetch_ranking(run)
     assert [call.offset for call in cascade.server.calls()] == [0, 0, PAGE]
 

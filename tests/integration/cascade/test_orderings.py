@@ -14,8 +14,8 @@ import psycopg
 import pytest
 
 from chartline.cascade import ranking, tracks
-from chartline.cascade.engine import Engine
 from chartline.cascade.fetching import Fetcher
+from chartline.cascade.keeping import Keeper
 from chartline.cascade.report import RunFailed, report_run
 from chartline.errors import (
     ContractBroken,
@@ -62,7 +62,7 @@ def test_a_store_that_fails_ends_the_task_though_answers_are_under_way(
         raise psycopg.OperationalError("the server closed the connection")
 
     monkeypatch.setattr(Fetcher, "fetch", slowly)
-    monkeypatch.setattr(Engine, "_write", broken)
+    monkeypatch.setattr(Keeper, "_write", broken)
     ended: list[BaseException] = []
 
     def work() -> None:

@@ -203,14 +203,14 @@ def test_what_keeping_one_ranking_raises_costs_that_day_alone(
 ) -> None:
     days = sorted(cascade.server.service.world.days(CHART, cascade.server.service.clock.now())[:4])
     run = cascade.open(CHART, interval=(days, False))
-    keep = ranking.keep
+    keep = raw.keep
 
-    def odd(conn: Any, slug: str, pages: Any, *more: Any) -> Any:
-        if pages.day == days[1]:
+    def odd(conn: Any, answers: list[raw.RawAnswer], execution_id: int | None) -> None:
+        if any((answer.resource, answer.facet) == ("ranking", days[1].isoformat()) for answer in answers):
             raise raised
-        return keep(conn, slug, pages, *more)
+        keep(conn, answers, execution_id)
 
-    monkeypatch.setattr(ranking, "keep", odd)
+    monkeypatch.setattr(raw, "keep", odd)
     have = ranking.fetch_ranking(run, last_try=True)
     assert have == [day.isoformat() for day in (days[0], days[2], days[3])]
     assert query("select facet, kind from execution_failure") == [(days[1].isoformat(), "not_stored")]
