@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -14,7 +15,8 @@ from chartline.gaps import healing
 from chartline.gaps.audit import ChartGaps
 from chartline.gaps.healing import Heal
 from chartline.schedules import service
-from chartline.warehouse import raw
+from chartline.soundcharts.client import SoundchartsClient
+from chartline.warehouse import ledger, raw
 from chartline.warehouse.reads import gaps
 from simulator.service import Service
 from simulator.world import World
@@ -158,3 +160,34 @@ def test_calendars_are_brought_up_to_date_with_few_calls_and_one_failing_chart_d
     assert first.calls == len(there) // 100 + 1 + 1 < len(listed) // 100
     again = refresh()
     assert again.calls == 1  # only the one that failed is asked for again
+
+
+def test_a_list_that_is_read_to_its_end_does_not_free_one_that_is_being_read(
+    cascade: Cascade, query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = "demo-france-daily"
+    with cascade.connect() as conn:
+        for slug in (SLUG, slow):
+            cascade.run(slug, steps=())
+            service.add(conn, slug, {"sync_historical_data": True})
+        followed, _ = gap_audit.followed(conn)
+    get, release, freed, held = SoundchartsClient.get, ledger.release, threading.Event(), []
+
+    def slowly(self: SoundchartsClient, endpoint: Any, slug: str, **named: Any) -> Any:
+        if slug == slow:
+            assert freed.wait(60)
+            held.extend(
+                query("select lease_until > now() from fetch_ledger where resource = 'calendar' and entity = %s", slug)
+            )
+        return get(self, endpoint, slug, **named)
+
+    def noted(*args: Any) -> int:
+        count = release(*args)
+        freed.set()
+        return count
+
+    monkeypatch.setattr(SoundchartsClient, "get", slowly)
+    monkeypatch.setattr(ledger, "release", noted)
+    with cascade.client() as client:
+        assert healing.refresh_calendars(cascade.connect, client, followed, cascade.settings, "audit").failed == {}
+    assert set(held) == {(True,)}

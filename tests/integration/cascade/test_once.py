@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from chartline.cascade import calendar, ranking, ranking_pages, report, tracks
 from chartline.cascade.keeping import Owner
 from chartline.cascade.run import Run
+from chartline.costs import outlook
 from chartline.domain.asks import CascadeAsk
 from chartline.domain.schedule import Schedule
 from chartline.errors import ServerTrouble, TryLater
@@ -245,3 +248,22 @@ def test_following_a_chart_from_a_file_asks_once(cascade: Cascade) -> None:
         following.apply(conn, {DAILY: {}, SAME_DAY: {}}, SETTINGS, client=cascade.client)
         assert service.find_chart(conn, DAILY, cascade.client).slug == DAILY
     assert asked(cascade) == Counter({("ranking_latest", "", 0): 2})
+
+
+def test_estimates_at_once_ask_for_the_latest_once(
+    cascade: Cascade, query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ranking_pages, "PATIENCE", 60)
+    cascade.server.set(latency_ms=100)
+    day = cascade.server.service.world.latest_day(DAILY, cascade.server.service.clock.now())
+    begin = threading.Barrier(3)
+
+    def look(_: int) -> date | None:
+        with cascade.connect() as conn:
+            begin.wait(30)
+            return outlook.see(conn, DAILY, SETTINGS, cascade.client).newest
+
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(look, range(3))) == [day] * 3
+    assert asked(cascade) == Counter({("ranking_latest", "", 0): 1, ("ranking_at", str(day), PAGE): 1})
+    assert query("select count(*) from chartline.fetch_ledger where lease_until is not null") == [(0,)]

@@ -229,6 +229,28 @@ def test_a_calendar_that_cannot_be_stored_is_named_and_booked(
     with pytest.raises(NotStored, match="date value out of range"):
         ranking.fetch_ranking(cascade.open(CHART, day=day.isoformat()))
     assert query("select count(*) from api_call") == [(len(cascade.server.calls()),)]
+    assert query("select resource from raw_answer") == [("broken_calendar",)]
+    assert query("select outcome, error_kind from fetch_ledger where resource = 'calendar'") == [
+        ("failed", "not_stored")
+    ]
+
+
+def test_rankings_under_way_when_the_warehouse_fails_are_booked(
+    cascade: Cascade, query: Query, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = sorted(cascade.server.service.world.days(CHART, cascade.server.service.clock.now())[:12])
+    tracks.upsert_tracks(run := cascade.open(CHART, day=days[0].isoformat(), steps=[]), ranking.fetch_ranking(run))
+    store = rankings.store_calendar
+
+    def killed(conn: Any, *more: Any) -> None:
+        query("select pg_terminate_backend(%s)", conn.info.backend_pid)
+        store(conn, *more)
+
+    monkeypatch.setattr(rankings, "store_calendar", killed)
+    with pytest.raises(psycopg.OperationalError):
+        ranking.fetch_ranking(cascade.open(CHART, "r2", interval=(days, False)))
+    assert len(cascade.server.calls()) > 2
+    assert query("select count(*) from api_call") == [(len(cascade.server.calls()),)]
 
 
 @pytest.mark.parametrize("raised", RAISED[-2:], ids=lambda error: type(error).__name__)
