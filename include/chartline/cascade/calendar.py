@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Self
 
 from chartline.cascade.keeping import Keeper, Kept, Owner
+from chartline.cascade.resources import CALENDAR, RANKING
 from chartline.errors import ChartlineError, ContractBroken, NotFound, ShortAnswer, UnknownChart
 from chartline.soundcharts import endpoints, models
 from chartline.soundcharts.calls import Call
@@ -19,8 +20,7 @@ from chartline.warehouse.ledger import Settled, Want
 
 log = logging.getLogger(__name__)
 
-RESOURCE = "calendar"
-RANKING = "ranking"
+RESOURCE = CALENDAR.name
 LEASE = timedelta(minutes=5)
 SETTLED = timedelta(days=3)
 """So long after a day its ranking is taken to be out, if it ever comes: a list read then is the last word on it."""
@@ -83,7 +83,7 @@ def note(conn: Connection, slug: str, named: models.ChartLight | None, stamps: I
     days = {stamp[:10] for stamp in listed}
     in_vain = {
         date.fromisoformat(day): entry.fetched_at
-        for day, entry in ledger.find(conn, RANKING, slug, days).items()
+        for day, entry in ledger.find(conn, RANKING.name, slug, days).items()
         if entry.outcome == "absent" and entry.fetched_at
     }
     chart_id = _chart_id(conn, slug, named)

@@ -186,7 +186,7 @@ class _Refresh:
         *,
         whole: bool = True,
     ) -> None:
-        """One transaction: what `store` writes, the pages from number `first` on, and, at the end, that all is had."""
+        """One transaction: what `store` writes, the pages from number `first` on, and, with the last, that all came."""
         now = self.owner.now()
         raws = [raw.RawAnswer.of(resource, entity, "", part, answer) for part, answer in enumerate(answers, first)]
         made = [call for answer in answers for call in answer.calls]

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from chartline.cascade import observing, outcomes
 from chartline.cascade.fetching import Fetched, Fetcher
-from chartline.cascade.keeping import Held, Keeper, Kept, Owner
+from chartline.cascade.keeping import Keeper, Kept, Lease, Owner
 from chartline.cascade.resources import RESOURCES, Metadata, Resource
 from chartline.cascade.side_by_side import SideBySide
 from chartline.errors import ChartlineError, QuotaSpent, ServerTrouble, SkipItem
@@ -73,10 +73,10 @@ class Engine:
         owner = Owner(self._execution.owner, self._execution.id, self._settings, lambda: datetime.now(UTC))
         with self._connect() as conn:
             keeper = Keeper(conn, owner, resource.name, timedelta(minutes=self._settings.lease_minutes))
-            held, items = keeper.take_up(batch.token)
+            lease, items = keeper.take_up(batch.token)
             report.items = len(items)
             work = _Work(keeper, resource, Fetcher(self._client, self._settings, resource, batch), report)
-            left, stop = work.drain(held, items, self._client.account.connections)
+            left, stop = work.drain(lease, items, self._client.account.connections)
             observing.keep(conn)
             if report.refusal is not None:
                 why = f"{report.refusal} Many were refused alike: {report.put_off} of {report.items} were deferred."
@@ -102,7 +102,7 @@ class _Work:
     fetcher: Fetcher
     report: Report
 
-    def drain(self, held: Held, items: list[Item], connections: int) -> tuple[set[Item], ChartlineError | None]:
+    def drain(self, lease: Lease, items: list[Item], connections: int) -> tuple[set[Item], ChartlineError | None]:
         """Work off the items; those that are left, and why it stopped early, None when all is done."""
         left = set(items)
         stop: ChartlineError | None = None
@@ -121,7 +121,7 @@ class _Work:
                     stop = stop or _api_away(away)
                 if stop is not None:
                     work.halt()
-                self.keeper.renew(held)
+                self.keeper.renew(lease)
         return left, stop
 
     def _store(self, gathered: Sequence[Fetched]) -> None:

@@ -37,7 +37,7 @@ _REASON = 2000
 
 
 def broken(resource: str) -> str:
-    """The name under which a resource's unreadable answers are kept raw: for a look, taken for an answer no more."""
+    """The name under which a resource's unreadable answers are kept raw: for people to look at, never read back."""
     return f"broken_{resource}"
 
 
@@ -57,8 +57,8 @@ class Owner:
 
 
 @dataclass
-class Held:
-    """What its owner, and nobody else, is to fetch now; may be nothing."""
+class Lease:
+    """What its owner, and nobody else, is to fetch now: `wants`, which may be none."""
 
     token: str
     wants: list[Want]
@@ -67,7 +67,7 @@ class Held:
 
 @dataclass(frozen=True)
 class Kept:
-    """What is kept beside the data. `deferred`: how many of those `settled` were put off."""
+    """What is kept beside the data. `deferred`: how many of those `settled` were deferred."""
 
     raws: Sequence[RawAnswer] = ()
     settled: Sequence[Settled] = ()
@@ -78,12 +78,12 @@ class Kept:
 
 @dataclass(frozen=True)
 class Keeper:
-    """Holds and keeps one resource for one owner. `conn` is in autocommit; `lease`: how long a hold lasts."""
+    """Holds and keeps one resource for one owner. `conn` is in autocommit; `lasts`: how long a lease does."""
 
     conn: Connection
     owner: Owner
     resource: str
-    lease: timedelta
+    lasts: timedelta
 
     # -- whose it is ---------------------------------------------------------------------------------------------
 
@@ -94,44 +94,44 @@ class Keeper:
         patience: float | None = None,
         still: Callable[[bool], Sequence[Want]] | None = None,
         stale_before: datetime | None = FOREVER,
-    ) -> Held:
+    ) -> Lease:
         """Hold those of `wants` that are due (`stale_before` as in `ledger.claim`) and that nobody else holds.
 
         patience: seconds to wait in place while others hold all of them; None: not at all. still: which of them are
-        wanted yet, asked each time that a lease was asked for, since some may have come meanwhile; it is told whether
-        that was waited for. Nothing is held when none is. Raises NotYet when the patience is over.
+        still wanted, asked after each try, since some may have come meanwhile; its argument: whether others were waited
+        for. Nothing is held when none is. Raises NotYet when the patience is over.
         """
         until = time.monotonic() + (patience or 0)
         left, waited = list(wants), False
         while True:
             token, mine = ledger.claim(
-                self.conn, self.resource, left, owner=self.owner.name, lease=self.lease, stale_before=stale_before
+                self.conn, self.resource, left, owner=self.owner.name, lease=self.lasts, stale_before=stale_before
             )
             if still is not None:
                 left = list(still(waited))
                 mine = [want for want in mine if want in left]
             if mine or not left or patience is None:
-                return Held(token, mine)
+                return Lease(token, mine)
             if time.monotonic() > until:
                 raise NotYet(f"Another run is fetching {_named(self.resource, left)}.", after=AGAIN)
             time.sleep(POLL)
             waited = True
 
-    def take_up(self, token: str) -> tuple[Held, list[Item]]:
+    def take_up(self, token: str) -> tuple[Lease, list[Item]]:
         """Hold what is left of a batch again; the execution forgets what became of it before."""
         own = self.owner.execution_id
         with self.conn.transaction():
-            items = ledger.take_up(self.conn, token, self.owner.name, self.lease)
+            items = ledger.take_up(self.conn, token, self.owner.name, self.lasts)
             if own is not None:
                 executions.forget_failures(self.conn, own, self.resource, [(i.entity, i.facet) for i in items])
                 executions.take_up_deferred(self.conn, own, sum(item.was_deferred for item in items))
-        return Held(token, [Want(item.entity, item.facet) for item in items]), items
+        return Lease(token, [Want(item.entity, item.facet) for item in items]), items
 
-    def renew(self, held: Held) -> None:
+    def renew(self, lease: Lease) -> None:
         """Hold on to what is not settled yet. To be called often: it writes when a third of the lease is over."""
-        if time.monotonic() - held.since > self.lease.total_seconds() / 3:
-            ledger.renew(self.conn, held.token, self.lease)
-            held.since = time.monotonic()
+        if time.monotonic() - lease.since > self.lasts.total_seconds() / 3:
+            ledger.renew(self.conn, lease.token, self.lasts)
+            lease.since = time.monotonic()
 
     def release(self) -> None:
         """Let others have at once what is held and not settled; what the answers looked like is kept."""
@@ -143,7 +143,7 @@ class Keeper:
     def keep(self, kept: Kept, store: Callable[[], Counts | None] = lambda: None) -> Counts:
         """Keep what came; `store` writes the data, and counts it. Again, a few times, when other writes got in its way.
 
-        Where this cannot be stored, raises why by its name, with the calls and the first body, to be told to `fail`.
+        Where this cannot be stored, raises why by its name, with the calls and the first body, for `fail`.
         Where nothing can, raises what was raised; the calls are booked, as they were paid.
         """
         try:
@@ -169,7 +169,7 @@ class Keeper:
         storing.together(self.conn, lambda: self._write(Kept(raws, [settled], error.calls)))
 
     def defer(self, wants: Iterable[Want], why: ChartlineError) -> int:
-        """Note that these were put off, and why the execution stopped; how many they are."""
+        """Note that these are deferred, and why the execution stopped. Returns how many they are."""
         now, own = self.owner.now(), self.owner.execution_id
         settled = [Settled(*_key(w), "deferred", now, now, error_kind=why.kind, error=reason(why)) for w in wants]
 

@@ -1,4 +1,4 @@
-"""What the ledger is told of a request's answer: the outcome of each item, and when it is due again."""
+"""What the ledger says of a request's answer: the outcome of each item, and when it is due again."""
 
 from __future__ import annotations
 

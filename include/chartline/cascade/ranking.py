@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from functools import cached_property
 
 from chartline.cascade import calendar, ranking_pages, storing
-from chartline.cascade.keeping import Held, Keeper, Owner
+from chartline.cascade.keeping import Keeper, Lease, Owner
 from chartline.cascade.ranking_pages import BEGUN, LATEST, PATIENCE, RESOURCE
 from chartline.cascade.refusals import Refusals
 from chartline.cascade.run import Run
@@ -49,7 +49,7 @@ OF_ALL = (StopRun, AskPerson, RateLimited, WarehouseUnavailable)
 def fetch_ranking(run: Run, *, last_try: bool = False) -> list[str]:
     """Fetch the rankings of the run's days that are not here whole. Returns the days that it has, ISO, sorted.
 
-    A day that Soundcharts does not have is noted, not failed. A day that failed does not stop the others: what came is
+    A day that the calendar does not have is noted, not failed. A day that failed does not stop the others: what came is
     kept, and the error names what is left; on the `last_try` these are noted and the run goes on with what it has,
     if it has any.
 
@@ -74,15 +74,14 @@ def fetch_ranking(run: Run, *, last_try: bool = False) -> list[str]:
 
 
 def wait(asked_early: int, late_hours: int) -> timedelta | None:
-    """How long to wait after so many calls that came too early; None when that would be more than `late_hours` in
-    all."""
+    """How long to wait after asking so many times too early; None when that would be more than `late_hours` in all."""
     waits = [WAITS[min(number, len(WAITS) - 1)] for number in range(asked_early)]
     return waits[-1] if sum(waits, timedelta()) <= timedelta(hours=late_hours) else None
 
 
 @dataclass
 class _Fetch:
-    """One try of one run. Days that are not had: `failed`, `absent` from the source, or `left` to the gap audit."""
+    """One try of one run. Days not fetched: `failed`, `absent` from the calendar, or `left` to the gap audit."""
 
     run: Run
     conn: Connection
@@ -121,7 +120,7 @@ class _Fetch:
         return have
 
     def past(self, days: Sequence[date], *, by_hand: bool = False) -> set[date]:
-        """Days of the past: the calendar says which of them there are."""
+        """Earlier days: the calendar says which of them there are."""
         have = self.days.here(days)
         if any(self.days.may_be_the_latest(day) for day in days if day not in have):
             ranking_pages.hold_latest(self.keeper, self.slug)
@@ -157,7 +156,7 @@ class _Fetch:
         return have
 
     def _wait_for(self, late: Sequence[date]) -> None:
-        """Note an ask in vain. Raises NotYet with the time of the next one, unless it has been waited for too long."""
+        """Note that it was asked too early. Raises NotYet with the time of the next try, unless that is too late."""
         [first, *_] = late
         with self.conn.transaction():
             ranking_pages.absent(self.keeper, self.slug, first, self.run.now())
@@ -172,7 +171,7 @@ class _Fetch:
         self.left.update(late)
 
     def end(self, have: set[date], *, last_try: bool) -> None:
-        """Note what is absent and left. Raises the first failure when it is worth another try, or nothing was had."""
+        """Note what is absent and left. Raises the first failure when it is worth another try, or nothing came."""
         failed = sorted(self.failed)
         again = [day for day in failed if isinstance(self.failed[day], TryLater)]
         if failed and (not have or (again and not last_try)):
@@ -231,11 +230,11 @@ class _Fetch:
         while todo:
             wants = [self._want(day) for day in todo]
             # After a failure the next try looks for what others have in hand.
-            held = self.keeper.hold(wants, patience=None if self.failed else PATIENCE, still=still)
-            if not held.wants:
+            lease = self.keeper.hold(wants, patience=None if self.failed else PATIENCE, still=still)
+            if not lease.wants:
                 break
-            mine = [date.fromisoformat(want.facet) for want in held.wants]
-            have |= _Taking(self, {day: todo.pop(day) for day in mine}).go(held)
+            mine = [date.fromisoformat(want.facet) for want in lease.wants]
+            have |= _Taking(self, {day: todo.pop(day) for day in mine}).go(lease)
         for day in todo:
             self.failed[day] = TryLater(f"Another run is fetching the ranking of {self.slug} of {day}.")
         return have
@@ -260,7 +259,7 @@ class _Taking:
     """Days in a row for which the API was away."""
     alike: Refusals = field(default_factory=Refusals)
 
-    def go(self, held: Held) -> set[date]:
+    def go(self, lease: Lease) -> set[date]:
         """Fetch them; the days that came. The others are noted at the run, or what stopped all of it is raised."""
         fetch, client = self.fetch, self.fetch.client
         kept = raw.facets(fetch.conn, BEGUN, fetch.slug, fetch.run.now() - calendar.GOES_ON)
@@ -278,7 +277,7 @@ class _Taking:
                 self._note(day, got, connections)
                 if self.stop is not None:
                     work.halt()
-                fetch.keeper.renew(held)
+                fetch.keeper.renew(lease)
         self._leave_the_rest()
         return self.have
 

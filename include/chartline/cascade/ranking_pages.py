@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 
 from chartline.cascade import calendar, keeping
 from chartline.cascade.keeping import Keeper, Kept, Owner
+from chartline.cascade.resources import RANKING
 from chartline.errors import ChartlineError, NotFound, UnknownChart
 from chartline.soundcharts.calls import Answer, Call
 from chartline.soundcharts.client import RankingPages, SoundchartsClient
@@ -16,7 +17,7 @@ from chartline.warehouse.connect import Connection
 from chartline.warehouse.ledger import FOREVER, Settled, Want
 from chartline.warehouse.raw import RawAnswer
 
-RESOURCE = calendar.RANKING
+RESOURCE = RANKING.name
 LATEST = "latest"
 BROKEN = keeping.broken(RESOURCE)
 BEGUN = "begun_ranking"

@@ -1,4 +1,4 @@
-"""The one worker loop: a few connections working side by side, each held until what it brought is stored."""
+"""The one worker loop: a few connections side by side, each waiting until what it brought is stored."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from chartline.cascade import keeping
-from chartline.cascade.keeping import Held, Keeper, Kept, Owner
+from chartline.cascade.keeping import Keeper, Kept, Lease, Owner
 from chartline.errors import NotStored, NotYet, QuotaSpent, ServerTrouble
 from chartline.settings import Settings
 from chartline.soundcharts.calls import Call
@@ -26,7 +26,7 @@ from chartline.warehouse.ledger import FOREVER, Settled, Want
 from chartline.warehouse.raw import RawAnswer
 
 Conn = psycopg.Connection[Any]
-LEASE = timedelta(minutes=5)
+LASTS = timedelta(minutes=5)
 RESOURCE = "track_audience"
 X, Y, Z = Want("x", "spotify"), Want("y", "spotify"), Want("z", "spotify")
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -63,7 +63,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def keeper_of(conn: Conn, name: str, execution_id: int | None = None) -> Keeper:
-    return Keeper(conn, Owner(name, execution_id, Settings(), lambda: datetime.now(UTC)), RESOURCE, LEASE)
+    return Keeper(conn, Owner(name, execution_id, Settings(), lambda: datetime.now(UTC)), RESOURCE, LASTS)
 
 
 def good(want: Want) -> Settled:
@@ -180,7 +180,7 @@ def test_a_hold_is_renewed_when_a_third_of_it_is_over(keeper: Keeper, conn: Conn
     keeper.renew(held)
     until = "select entity from chartline.fetch_ledger where lease_until > now() + interval '1 min'"
     assert conn.execute(until).fetchall() == []
-    held.since -= LEASE.total_seconds() / 3
+    held.since -= LASTS.total_seconds() / 3
     keeper.renew(held)
     assert conn.execute(until).fetchall() == [("x",)]
     assert time.monotonic() - held.since < 60
@@ -194,7 +194,7 @@ def test_a_hold_is_renewed_in_the_order_in_which_leases_are_asked_for(
     conn.execute("update chartline.fetch_ledger set due_at = now() where entity = 'x'")  # it lies behind the other now
     for way in ("indexscan", "bitmapscan"):
         conn.execute(f"set enable_{way} = off")
-    held.since -= LEASE.total_seconds()
+    held.since -= LASTS.total_seconds()
     with another.conn.transaction():
         lock = "select 1 from chartline.fetch_ledger where entity = %s for update"
         another.conn.execute(lock, ["x"])
@@ -413,7 +413,7 @@ def test_all_write_in_the_same_order(keeper: Keeper, monkeypatch: pytest.MonkeyP
 def test_an_estimate_keeps_as_a_run_does_but_for_the_execution(conn: Conn, execution: int) -> None:
     estimate = keeper_of(conn, "estimate/1")
     held = estimate.hold([X])
-    assert isinstance(held, Held)
+    assert isinstance(held, Lease)
     estimate.keep(everything(), a_chart(conn))
     estimate.fail(Y, ServerTrouble("no", calls=(CALL,)))
     estimate.defer([Z], QuotaSpent("no calls left"))
