@@ -184,6 +184,8 @@ class Keeper:
     def book(self, made: Sequence[Call]) -> None:
         """Book the calls of what could not be stored, by another connection where this one broke. Where the warehouse
         is away, the log says so."""
+        if not made:
+            return
         try:
             with sibling(self.conn) if self.conn.broken else nullcontext(self.conn) as conn, conn.transaction():
                 calls.record(conn, made, self.owner.execution_id)
