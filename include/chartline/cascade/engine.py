@@ -95,7 +95,7 @@ class Engine:
 
 @dataclass
 class _Work:
-    """One batch at work."""
+    """One batch, as it is fetched."""
 
     keeper: Keeper
     resource: Resource

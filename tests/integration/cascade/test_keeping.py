@@ -91,7 +91,7 @@ def a_chart(conn: Conn) -> Callable[[], Counts]:
 
 def written(conn: Conn) -> dict[str, Any]:
     """How much is there of each, what the ledger says of X, and what stands on the execution's row."""
-    sizes = {table: conn.execute(f"select count(*) from chartline.{table}").fetchone()[0] for table in TABLES}
+    sizes = {table: len(conn.execute(f"select from chartline.{table}").fetchall()) for table in TABLES}
     of_x = "select outcome, error_kind, lease_owner, lease_until > now() from chartline.fetch_ledger where entity = 'x'"
     of_run = "select audience_points, deferred, error from chartline.chart_sync_execution"
     return sizes | {"ledger": conn.execute(of_x).fetchone(), "run": conn.execute(of_run).fetchone()}

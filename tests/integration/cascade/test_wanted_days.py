@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -20,21 +20,15 @@ Of = Callable[..., WantedDays]
 
 
 @pytest.fixture
-def now(cascade: Cascade) -> datetime:
-    """An evening, when yesterday's ranking is out."""
-    clock = cascade.server.service.clock
-    clock.set(clock.now().replace(hour=20), frozen=True)
-    return clock.now()
-
-
-@pytest.fixture
 def world() -> dict[str, Any]:
     return {"entries": 10, "charts": 5, "artists": 20, "missing_share": 0}
 
 
 @pytest.fixture
-def newest(now: datetime) -> date:
-    return now.date() - DAY
+def newest(cascade: Cascade) -> date:
+    day = cascade.server.service.world.latest_day(CHART, cascade.server.service.clock.now())
+    assert day is not None
+    return day
 
 
 @pytest.fixture

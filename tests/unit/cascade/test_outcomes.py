@@ -64,7 +64,8 @@ def test_values_are_fresh_for_their_time_and_a_series_without_any_is_empty() -> 
 
 
 def test_what_the_accounts_trouble_stopped_has_no_end_but_for_the_days_that_came() -> None:
-    stop, covered = CredentialsRefused("no"), {ITEM: (date(2026, 9, 1), date(2026, 9, 30))}
+    stop = CredentialsRefused("no")
+    covered: dict[Item, tuple[date, date | None]] = {ITEM: (date(2026, 9, 1), date(2026, 9, 30))}
     none = Fetched(AT, errors=[(ITEM, stop)], stop=stop)
     assert outcomes.settled(TRACK_AUDIENCE, none, SETTINGS) == []
     part = Fetched(AT, values=[(ITEM, [1])], errors=[(ITEM, stop)], stop=stop, covered=covered)
