@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError, AirflowSkipException, ErrorType
+from airflow.sdk.execution_time.comms import ErrorResponse
 
 from chartline.errors import BadInput
 from chartline.schedules import service
@@ -24,7 +25,7 @@ RUN = "scheduled__2026-11-20"
 
 
 def not_found() -> AirflowRuntimeError:
-    return AirflowRuntimeError(SimpleNamespace(error=ErrorType.API_SERVER_ERROR, detail={"status_code": 404}))  # type: ignore[arg-type]
+    return AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"status_code": 404}))
 
 
 class TaskInstance:
