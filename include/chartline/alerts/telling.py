@@ -186,7 +186,7 @@ def deliver(
             due = rows.take_due(conn, list(channels))
             if due is None:
                 break
-            outcome = _told(conn, channels[due.channel], due.channel, due.message, due)
+            outcome = _send(conn, channels[due.channel], due.channel, due.message, due)
             if outcome.ok:
                 rows.told(conn, due.id)
                 told += 1
@@ -202,10 +202,10 @@ def deliver(
 def send_test(conn: Connection, channels: Mapping[str, Channel], who: str, base_url: str = "") -> dict[str, Outcome]:
     """Send a test on every channel, once, and say how each went. It is in the log of deliveries."""
     said = a_test(who, base_url)
-    return {name: _told(conn, channel, name, said) for name, channel in channels.items()}
+    return {name: _send(conn, channel, name, said) for name, channel in channels.items()}
 
 
-def _told(
+def _send(
     conn: Connection, channel: Channel, name: str, message: Mapping[str, Any], due: rows.Due | None = None
 ) -> Outcome:
     number = f"{due.id}" if due else f"test-{time.time_ns()}"

@@ -113,14 +113,14 @@ def summary(row: dict[str, Any]) -> str:
         f"entries {row['entries_stored']}; tracks {row['tracks_created']} new, {row['tracks_updated']} updated; "
         f"artists {row['artists_created']} new, {row['artists_updated']} updated; "
         f"audience points {row['audience_points']}; calls {row['calls']}; deferred {row['deferred']}; "
-        f"failures: {failures}" + _told(row)
+        f"failures: {failures}" + _days_text(row)
     )
 
 
 SHOWN = 10
 
 
-def _told(row: dict[str, Any]) -> str:
+def _days_text(row: dict[str, Any]) -> str:
     """What there is to say about days, if anything."""
     told = ""
     if row["asked_early"]:

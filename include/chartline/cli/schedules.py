@@ -193,7 +193,7 @@ def _tell_cost(told: Estimate | None, *, dry_run: bool = False) -> None:
         )
 
 
-def _told(schedule: Schedule) -> str:
+def _state(schedule: Schedule) -> str:
     state = schedule.grid.text() if schedule.is_active else f"{schedule.grid.text()}, not active"
     return f"{state}; DAG {schedule.dag_id}"
 

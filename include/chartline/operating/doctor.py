@@ -97,7 +97,7 @@ def _settings() -> tuple[Settings, Line]:
     try:
         return settings(), Line("settings", OK, "Every CHARTLINE_ variable is as it should be.")
     except ChartlineError as wrong:
-        return Settings.model_construct(), _told("settings", wrong)
+        return Settings.model_construct(), _problem("settings", wrong)
 
 
 def _versions() -> Iterator[Line]:
@@ -150,7 +150,7 @@ def _connect(url: Callable[[], str], open_: ExitStack) -> tuple[Connection | Non
     try:
         conn = open_.enter_context(connect(url()))
     except ChartlineError as trouble:
-        return None, _told("warehouse", trouble)
+        return None, _problem("warehouse", trouble)
     conn.autocommit = True
     major = conn.info.server_version // 10000
     way = ", through a connection pooler" if is_pooled(conn) else ""
@@ -166,7 +166,7 @@ def _warehouse(conn: Connection) -> Iterator[Line]:
         schema.check(conn)
         yield Line("schema", OK, f"At {schema.head()}, as this code needs.")
     except ChartlineError as wrong:
-        yield _told("schema", wrong)
+        yield _problem("schema", wrong)
     except psycopg.Error as refused:
         yield Line("schema", PROBLEM, f"It cannot be read: {_first(refused)}.", "See the permissions.")
     try:
@@ -189,7 +189,7 @@ def _source(account: Callable[[], ApiAccount], given: Settings, conn: Connection
     try:
         own = account()
     except ChartlineError as wrong:
-        yield _told("connection", wrong)
+        yield _problem("connection", wrong)
         return
     yield Line("connection", OK, f"soundcharts leads to {own.base_url}, with {own.auth}.")
     dates: list[datetime] = []
@@ -201,10 +201,10 @@ def _source(account: Callable[[], ApiAccount], given: Settings, conn: Connection
             left = client.get(TEAM_USAGE).calls[-1].quota_left
     except QuotaSpent as spent:
         yield Line("credentials", OK, "Soundcharts accepts them.")
-        yield _told("quota", spent)
+        yield _problem("quota", spent)
     except ChartlineError as trouble:
         unknown = isinstance(trouble, TryLater)
-        yield _told("credentials", trouble, "Nothing is known of them: " if unknown else "")
+        yield _problem("credentials", trouble, "Nothing is known of them: " if unknown else "")
         if isinstance(trouble, CredentialsRefused | NotInPlan):
             yield Line("quota", WARNING, "It was not told.", "Mend the credentials first.")
     else:
@@ -367,7 +367,7 @@ def _dag_files() -> Iterator[Line]:
         yield Line("dag files", OK, "None is of the future.")
 
 
-def _told(check: str, error: ChartlineError, before: str = "") -> Line:
+def _problem(check: str, error: ChartlineError, before: str = "") -> Line:
     advice = "Check the network, the proxy settings and the address, then try again."
     return Line(check, PROBLEM, f"{before}{error.what}", error.advice or advice)
 

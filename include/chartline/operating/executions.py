@@ -121,10 +121,10 @@ def find(
 
 def line(row: Row, now: datetime) -> ExecutionLine:
     """A row for people."""
-    return ExecutionLine(**_told(row, now))
+    return ExecutionLine(**_line_fields(row, now))
 
 
-def _told(row: Row, now: datetime) -> dict[str, Any]:
+def _line_fields(row: Row, now: datetime) -> dict[str, Any]:
     own = {name: value for name, value in vars(row).items() if name in ExecutionLine.model_fields}
     return own | {
         "chart": row.chart_slug,
@@ -161,7 +161,7 @@ def detail(
         for one in found
     ]
     calls = quota.by_execution(conn, row.id, row.started_at, row.finished_at or now)
-    told = _told(row, now)
+    told = _line_fields(row, now)
     if row.status == "running":  # the row learns of them at the end
         told["calls"] = sum(count for _, count, *_ in calls)
     return ExecutionDetail(

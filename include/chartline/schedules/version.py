@@ -34,7 +34,7 @@ def must_be(conn: Connection, row: Mapping[str, Any], seen: Collection[str] | No
     if seen is None or now in seen:
         return
     since = _since(conn, row, seen)
-    told = "; ".join(_told(change) for change in since) or "not through Chartline, so who did it is not known"
+    told = "; ".join(_change_text(change) for change in since) or "not through Chartline, so who did it is not known"
     raise ChangedMeanwhile(
         f"The settings of {row['slug']} were changed since you saw them: {told}.",
         version=now,
@@ -59,7 +59,7 @@ def _since(conn: Connection, row: Mapping[str, Any], seen: Collection[str]) -> l
     return since[:1]
 
 
-def _told(change: Change) -> str:
+def _change_text(change: Change) -> str:
     by = change.who or "somebody"
     if change.before is None:
         return f"{by} followed the chart anew at {change.at:%Y-%m-%d %H:%M} UTC"
@@ -68,7 +68,7 @@ def _told(change: Change) -> str:
         for name in ScheduleSettings.model_fields
         if name in change.before
     )
-    return f"{by} at {change.at:%Y-%m-%d %H:%M} UTC: {values or 'its past was asked for'}"
+    return f"{by} at {change.at:%Y-%m-%d %H:%M} UTC: {values or 'its history was asked for'}"
 
 
 def _value(value: Any) -> str:

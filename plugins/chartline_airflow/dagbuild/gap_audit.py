@@ -104,7 +104,7 @@ def build() -> DAG:
         @task
         def release_histories() -> list[str]:
             context = get_current_context()
-            held = list(_told(context).get("held", []))
+            held = list(_findings(context).get("held", []))
             if not held:
                 raise AirflowSkipException("No history is held.")
             with runtime.warehouse() as conn:
@@ -213,7 +213,7 @@ def _why_not(conn: Any, context: Context, chart: ChartGaps) -> str:
     return ""
 
 
-def _told(context: Context) -> dict[str, Any]:
+def _findings(context: Context) -> dict[str, Any]:
     """What `find_gaps` found; empty when it never came so far."""
     return dict(context["ti"].xcom_pull(task_ids="find_gaps", key=FOUND) or {})
 
@@ -253,7 +253,7 @@ def _cost_of_healing(context: Context) -> Estimate | None:
 
 def _cost_of_histories(context: Context) -> Estimate | None:
     """What the histories that are held would cost; None when there are none. Raises AirflowSkipException."""
-    held = _told(context).get("held", [])
+    held = _findings(context).get("held", [])
     if not held:
         return None
     _ask_once(context, HISTORIES)
@@ -280,7 +280,7 @@ def _report(context: Context) -> dict[str, Any]:
     """The audit's outcome, in the log and as XCom. Raises AirflowFailException when a task of the audit failed."""
     ti, dag_run = context["ti"], context["dag_run"]
     states = ti.get_task_states(dag_id=DAG_ID, run_ids=[dag_run.run_id]).get(dag_run.run_id, {})
-    told = _told(context)
+    told = _findings(context)
     plan = _plan(context)
     triggered = {
         run["trigger_run_id"]: run["conf"]["days"]

@@ -58,7 +58,7 @@ def fill(
     if rows and ReadSchedule.of(rows[0]).schedule and set(config) <= OF_SCHEDULE:
         _none_on_demand(airflow, slug)
         try:
-            return _told(
+            return _started(
                 conn, chart_id, starting.start(conn, airflow, slug, config, person), "by its schedule's settings"
             )
         except Problem as refused:
@@ -70,7 +70,7 @@ def fill(
         if rows:
             starting.must_be_idle(airflow, slug, dag_id(slug))
         run = _start(conn, airflow, ON_DEMAND, asked, TRIGGER, slug, person)
-    return _told(conn, chart_id, run, "on demand")
+    return _started(conn, chart_id, run, "on demand")
 
 
 def heal(conn: Connection, airflow: Airflow, chart_id: int, slug: str, person: Person) -> Started:
@@ -85,7 +85,7 @@ def heal(conn: Connection, airflow: Airflow, chart_id: int, slug: str, person: P
             if conf.get("chart") in (slug, None) and conf.get("heal", True) and not conf.get("dry_run"):
                 raise starting.under_way(slug, GAP_AUDIT, open_run)
         run = _start(conn, airflow, GAP_AUDIT, {"chart": slug, "heal": True}, HEAL, slug, person)
-    return _told(conn, chart_id, run, "to find and fetch what is missing")
+    return _started(conn, chart_id, run, "to find and fetch what is missing")
 
 
 def again(conn: Connection, airflow: Airflow, slug: str, of: str, config: dict[str, Any], person: Person) -> StartedRun:
@@ -115,7 +115,7 @@ def _none_on_demand(airflow: Airflow, slug: str) -> None:
             raise starting.under_way(slug, ON_DEMAND, run)
 
 
-def _told(conn: Connection, chart_id: int, run: StartedRun, how: str) -> Started:
+def _started(conn: Connection, chart_id: int, run: StartedRun, how: str) -> Started:
     tracks = charts.track_count(conn, chart_id)
     known = (
         f"{counted(tracks, 'track')} of its newest ranking stored already" if tracks else "nothing of it is stored yet"
