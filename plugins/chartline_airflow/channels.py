@@ -129,13 +129,13 @@ def _address(connection: Any) -> str:
 
 
 def _notifiers(settings: Settings, taken: Collection[str]) -> dict[str, telling.Channel]:
-    found: dict[str, telling.Channel] = {}
+    by_name: dict[str, telling.Channel] = {}
     for given in _given(settings):
         name = str(given.get("name") or str(given["class"]).rpartition(".")[2])
-        if name in found or name in taken:
+        if name in by_name or name in taken:
             raise _refused(f"two channels are called {name}: give one a name of its own")
-        found[name] = ByNotifier(given["class"], given.get("kwargs") or {})
-    return found
+        by_name[name] = ByNotifier(given["class"], given.get("kwargs") or {})
+    return by_name
 
 
 def _given(settings: Settings) -> list[dict[str, Any]]:

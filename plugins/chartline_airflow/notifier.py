@@ -59,11 +59,11 @@ class ChartlineNotifier(BaseNotifier):
     def _tell_without_warehouse(self, dag_id: str, run_id: str, trouble: Exception) -> None:
         advice = trouble.advice if isinstance(trouble, ChartlineError) else "See what the database's log says."
         reason = trouble.what if isinstance(trouble, ChartlineError) else type(trouble).__name__
-        found = rules.without_warehouse(dag_id, run_id, reason, advice)
+        finding = rules.without_warehouse(dag_id, run_id, reason, advice)
         if not _may_speak(snapshot.default_path().with_name("warehouse-away")):
-            log.warning("%s: told within the last hour", found.title)
+            log.warning("%s: told within the last hour", finding.title)
             return
-        said = message.unrecorded(found, base_url())
+        said = message.unrecorded(finding, base_url())
         for name, channel in channels(settings()).items():
             outcome = channel.send(said, f"away-{time.time_ns()}")
             log.info("%s: %s", name, "told" if outcome.ok else outcome.error)
@@ -86,11 +86,11 @@ class QuestionNotifier(BaseNotifier):
     def notify(self, context: Any) -> None:
         """See airflow.sdk.BaseNotifier: runs in the task, when the question can be answered."""
         ti, asked = context["ti"], context["task"].question
-        found = rules.approval(ti.dag_id, ti.run_id, ti.task_id, asked.what, asked.lines, asked.until)
+        finding = rules.approval(ti.dag_id, ti.run_id, ti.task_id, asked.what, asked.lines, asked.until)
         ways = channels(settings())
         try:
             with runtime.warehouse() as conn:
-                telling.notice(conn, found, channels=ways, base_url=base_url())
+                telling.notice(conn, finding, channels=ways, base_url=base_url())
                 done = telling.deliver(conn, ways)
             log.info("That it waits: %d told, %d to be tried again", done.told, done.failed)
         except (ChartlineError, psycopg.Error) as trouble:

@@ -122,12 +122,12 @@ class ChartTimetable(Timetable):
         """A run as the chain sees it. One by hand that took the logical date of an interval stands for that one; a
         backfill, which keeps to the asked days and not to the grid, for the last interval that had ended then."""
         if dag_run.run_type in (DagRunType.SCHEDULED, DagRunType.BACKFILL_JOB):
-            found = _marked(super().run_info_from_dag_run(dag_run=dag_run))
-            assert found is not None
-            if dag_run.run_type == DagRunType.BACKFILL_JOB and 0 < found.mark < PAST and found.data_interval:
-                end = self.grid.floor(found.data_interval.end)
+            info = _marked(super().run_info_from_dag_run(dag_run=dag_run))
+            assert info is not None
+            if dag_run.run_type == DagRunType.BACKFILL_JOB and 0 < info.mark < PAST and info.data_interval:
+                end = self.grid.floor(info.data_interval.end)
                 return self._single(self.grid.previous(end), end)
-            return found
+            return info
         start = dag_run.logical_date or dag_run.run_after
         return self._single(start, self.grid.next(start))
 

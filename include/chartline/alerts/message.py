@@ -45,11 +45,11 @@ def message(event: Event, base_url: str = "") -> dict[str, Any]:
     }
 
 
-def unrecorded(found: Found, base_url: str = "") -> dict[str, Any]:
+def unrecorded(finding: Found, base_url: str = "") -> dict[str, Any]:
     """The message of something that cannot be kept in the warehouse."""
     now = datetime.now(UTC)
     return message(
-        Event("opened", Alert(0, state="open", opened_at=now, last_seen_at=now, solved_at=None, **found.values())),
+        Event("opened", Alert(0, state="open", opened_at=now, last_seen_at=now, solved_at=None, **finding.values())),
         base_url,
     )
 

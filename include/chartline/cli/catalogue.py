@@ -46,18 +46,18 @@ def search(
                 advice=f"It has charts of {', '.join(codes)}." if codes else _REFRESH,
             )
         code = None if country is None else "" if country.lower() == "worldwide" else country.upper()
-        found = charts.search(conn, " ".join(words or ()), platform=platform, country_code=code, limit=limit)
-        empty = not found and not known.chart_count(conn)
+        matching = charts.search(conn, " ".join(words or ()), platform=platform, country_code=code, limit=limit)
+        empty = not matching and not known.chart_count(conn)
     if empty:
         raise BadInput("The catalogue is empty.", advice=_REFRESH)
-    if not found:
+    if not matching:
         typer.echo("No chart matches.")
         return
     rows = [
-        (c.slug, c.name, c.platform, c.country_name or c.country_code, c.frequency, c.capacity or "") for c in found
+        (c.slug, c.name, c.platform, c.country_name or c.country_code, c.frequency, c.capacity or "") for c in matching
     ]
     typer.echo(common.columns(("CHART", "NAME", "PLATFORM", "COUNTRY", "FREQUENCY", "PLACES"), rows))
-    if len(found) == limit:
+    if len(matching) == limit:
         typer.echo(f"The first {limit}; --limit shows more.", err=True)
 
 

@@ -31,15 +31,15 @@ def show(
     kinds: list[Kind] = [known[one] for one in kind or ()]
     with common.warehouse() as conn:
         since = datetime.now(UTC) - timedelta(days=days)
-        found, total = drift.listed(conn, endpoint=endpoint, kind=kinds, since=since, limit=limit)
-    if not found:
+        differences, total = drift.listed(conn, endpoint=endpoint, kind=kinds, since=since, limit=limit)
+    if not differences:
         typer.echo("No differences: the answers are as agreed, and as they were before.")
         return
     rows = [
         (one.endpoint, one.path, one.kind, one.found, "" if one.seen is None else one.seen,
          f"{one.first_seen_at:%Y-%m-%d %H:%M}", f"{one.last_seen_at:%Y-%m-%d %H:%M}")
-        for one in found
+        for one in differences
     ]  # fmt: skip
     typer.echo(common.columns(("ENDPOINT", "FIELD", "WHAT", "FOUND", "SEEN", "FIRST (UTC)", "LAST (UTC)"), rows))
-    if total > len(found):
-        typer.echo(f"The first {len(found)} of {total}; --limit shows more.", err=True)
+    if total > len(differences):
+        typer.echo(f"The first {len(differences)} of {total}; --limit shows more.", err=True)

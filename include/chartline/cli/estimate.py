@@ -42,12 +42,12 @@ def estimate(
         service.check({"sync_historical_data": True, "history_days": history_days})
     look = None if offline else common.soundcharts_if_configured()
     with common.warehouse() as conn:
-        found = service.find_chart(conn, chart, look)
+        chart_row = service.find_chart(conn, chart, look)
         own, limit = settings(), common.per_minute()
         if days:
             told = estimate_range(conn, chart, *days, own, look=look, per_minute=limit)
         else:
-            schedule = schedules.get(conn, chart) or service.proposed(found, {"sync_historical_data": True})
+            schedule = schedules.get(conn, chart) or service.proposed(chart_row, {"sync_historical_data": True})
             if history_days is not None:
                 asked = {"sync_historical_data": True, "history_days": history_days}
                 schedule = schedule.model_copy(update=asked)

@@ -30,14 +30,14 @@ By = Annotated[str, typer.Option(help="who asks; default: the user of this machi
 
 def _options() -> dict[str, Any]:
     """A command-line option for every setting of a schedule; one that is not given has no value."""
-    found: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     for name, field in ScheduleSettings.model_fields.items():
         kind: Any = field.annotation
         many = "tuple" in str(kind)
         of = bool if kind is bool else int if "int" in str(kind) else str
         text = f"{field.description}{'; codes with commas between' if many else ''}"
-        found[name] = Annotated[of | None, typer.Option(help=text, show_default=False)]
-    return found
+        options[name] = Annotated[of | None, typer.Option(help=text, show_default=False)]
+    return options
 
 
 OPTIONS = _options()
@@ -88,7 +88,7 @@ def add(
         schedule, told = following.follow(
             conn, chart, settings, own, created_by=by or common.me(), client=client, per_minute=limit
         )
-    typer.echo(f"{schedule.slug} is followed: {_told(schedule)}. {ask_reparse()}")
+    typer.echo(f"{schedule.slug} is followed: {_state(schedule)}. {ask_reparse()}")
     _tell_cost(told)
 
 
@@ -101,7 +101,7 @@ def change(chart: Chart, settings: dict[str, Any]) -> None:
     own, client, limit = settings_of_all(), common.soundcharts_if_configured(), common.per_minute()
     with common.warehouse() as conn:
         schedule, told = following.change(conn, chart, settings, own, by=common.me(), client=client, per_minute=limit)
-    typer.echo(f"{schedule.slug} is changed: {_told(schedule)}. {ask_reparse()}")
+    typer.echo(f"{schedule.slug} is changed: {_state(schedule)}. {ask_reparse()}")
     _tell_cost(told)
 
 

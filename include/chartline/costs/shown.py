@@ -7,15 +7,15 @@ from chartline.costs.model import Estimate
 
 def rows(estimate: Estimate) -> list[tuple[str, str]]:
     """What and how much, for a table: each kind of call, then what they add up to."""
-    found = [(kind, str(count)) for kind, count in estimate.calls.items()]
-    found += [
+    lines = [(kind, str(count)) for kind, count in estimate.calls.items()]
+    lines += [
         ("all calls", str(estimate.total)),
         ("time at the limit", f"{_time(estimate.minutes)} at {estimate.per_minute:,} calls a minute"),
         ("quota left", "unknown" if estimate.quota_left is None else f"{estimate.quota_left:,}"),
     ]
     if estimate.share is not None:
-        found.append(("share of it", f"{estimate.share:.1%}"))
-    return [*found, ("storage", f"{_size(estimate.storage_bytes.low)} to {_size(estimate.storage_bytes.high)}")]
+        lines.append(("share of it", f"{estimate.share:.1%}"))
+    return [*lines, ("storage", f"{_size(estimate.storage_bytes.low)} to {_size(estimate.storage_bytes.high)}")]
 
 
 def _time(minutes: float) -> str:

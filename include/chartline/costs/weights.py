@@ -28,11 +28,11 @@ class Weights:
     def of(cls, conn: Connection, places: int) -> Self:
         """The warehouse's own averages, and what is usual for tables that hold little."""
         known = [RAW, *(entry.weight for entry in resources.entries() if entry.weight)]
-        found = costs.row_bytes(conn, sorted({table for weight in known for table in weight.tables}))
+        sizes = costs.row_bytes(conn, sorted({table for weight in known for table in weight.tables}))
         row = {}
         for weight in known:
-            count = found[weight.tables[0]][1]
-            size = sum(found[table][0] for table in weight.tables)
+            count = sizes[weight.tables[0]][1]
+            size = sum(sizes[table][0] for table in weight.tables)
             row[weight.tables[0]] = size / count if count >= ENOUGH else weight.size
         return cls(row, places)
 

@@ -42,20 +42,20 @@ class Address:
     @classmethod
     def read(cls, text: str) -> Address:
         """https where no scheme is given, no slash at the end. Raises `Unusable` for anything but those four parts."""
-        found = _ADDRESS.fullmatch(text)
-        if found is None:
+        match = _ADDRESS.fullmatch(text)
+        if match is None:
             raise Unusable(
                 "is not a web address",
                 "Write it as https://host or https://host:port: no blanks, no login, nothing after the path.",
             )
-        scheme, host = (found["scheme"] or "https").lower(), found["host"].lower()
-        port = int(found["port"]) if found["port"] else None
-        segments = found["path"].split("/")
+        scheme, host = (match["scheme"] or "https").lower(), match["host"].lower()
+        port = int(match["port"]) if match["port"] else None
+        segments = match["path"].split("/")
         if scheme not in _PORTS or (port is not None and not 0 < port < 65536) or {".", ".."} & set(segments):
             raise Unusable("is not a web address", "Write it as https://host or https://host:port.")
         if host.startswith("[") and _ip(host) is None:
             raise Unusable("is not a web address", "Write it as https://host or https://host:port.")
-        return cls(scheme, host, None if port == _PORTS[scheme] else port, found["path"])
+        return cls(scheme, host, None if port == _PORTS[scheme] else port, match["path"])
 
     @property
     def netloc(self) -> str:
@@ -111,7 +111,7 @@ def check(address: Address, allowed: str) -> None:
 
 def hosts(allowed: str) -> list[Address]:
     """The entries of the setting. Raises `ValueError` with the entry that is none."""
-    found = []
+    entries = []
     for entry in filter(None, (part.strip() for part in allowed.split(","))):
         try:
             address = Address.read(entry)
@@ -121,8 +121,8 @@ def hosts(allowed: str) -> list[Address]:
             raise ValueError(f"{entry!r} holds more than a host and a port")
         if address.scheme == "http" and not (address.is_at_home or address.is_this_machine):
             raise ValueError(f"{entry!r} is http, which only a private network's own names may be")
-        found.append(address)
-    return found
+        entries.append(address)
+    return entries
 
 
 def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

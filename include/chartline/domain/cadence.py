@@ -67,13 +67,13 @@ class Rhythm:
 
     def days(self, first: date, last: date) -> list[date]:
         """The due days from `first` to `last`, oldest first."""
-        found: list[date] = []
+        days: list[date] = []
         if self.is_known and first <= last:
             day = self._at_or_after(first)
             while day <= last:
-                found.append(day)
+                days.append(day)
                 day = self._at_or_after(day + timedelta(days=1))
-        return found
+        return days
 
     def later(self, day: date) -> date | None:
         """The due day after the one that a ranking of `day` stands for; None where there are none."""
@@ -123,11 +123,11 @@ def absent(frequency: str, listed: Sequence[date]) -> list[date]:
 
     The chart's own day is told by the rankings beside a missing day, as it may change over the years.
     """
-    found: list[date] = []
+    days: list[date] = []
     longest = step(frequency).days
     for number, (before, after) in enumerate(pairwise(listed), 1):
         if (after - before).days > longest:
             near = listed[max(0, number - TELLING + 1) : number + 1]
             hole = [before + timedelta(days=n) for n in range(1, (after - before).days)]
-            found += Rhythm.of(frequency, near).lacking(hole, (before, after))
-    return found
+            days += Rhythm.of(frequency, near).lacking(hole, (before, after))
+    return days

@@ -234,10 +234,10 @@ def _minute(moment: datetime) -> datetime:
 
 
 def _cron_before(expression: str, moment: datetime) -> datetime:
-    found: datetime = croniter(expression, moment).get_prev(datetime)
-    return found
+    boundary: datetime = croniter(expression, moment).get_prev(datetime)
+    return boundary
 
 
 def _cron_after(expression: str, moment: datetime) -> datetime:
-    found: datetime = croniter(expression, moment).get_next(datetime)
-    return found
+    boundary: datetime = croniter(expression, moment).get_next(datetime)
+    return boundary

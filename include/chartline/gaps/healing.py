@@ -89,14 +89,14 @@ def refresh_calendars(
 
 
 def plan(
-    found: Iterable[ChartGaps], at_most: int, window: int, leave: Collection[str] = ()
+    charts: Iterable[ChartGaps], at_most: int, window: int, leave: Collection[str] = ()
 ) -> tuple[list[Heal], dict[str, int]]:
     """The runs that heal, and how many days of each chart are left for the next audit.
 
     The newest days of all charts first (those that failed before last), `at_most` days over all, at most `window` of
     one chart in a run. leave: slugs of charts that are not to be touched.
     """
-    gaps_found = [(day, chart) for chart in found if chart.slug not in leave for day in chart.open]
+    gaps_found = [(day, chart) for chart in charts if chart.slug not in leave for day in chart.open]
     by_day = sorted(gaps_found, key=lambda gap: (*gap[1].rank(gap[0]), gap[1].slug), reverse=True)
     left: dict[str, int] = {}
     for _, chart in by_day[at_most:]:
@@ -118,14 +118,14 @@ def _in_runs(days: Iterable[date], window: int) -> Iterable[tuple[date, ...]]:
 
 def find_lost(conn: Connection, state_of: RunState) -> list[tuple[Unclosed, str]]:
     """The executions whose Airflow run is no longer running, and why each counts as lost."""
-    found = []
+    lost = []
     for execution in gaps.unclosed(conn):
         state = state_of(execution.dag_id, execution.run_id)
         if state not in AT_WORK:
             ended = f"ended as {state} without its report" if state else "no longer exists"
             reason = f"Its Airflow run {ended}: a scheduler or worker died, or somebody stopped it."
-            found.append((execution, reason))
-    return found
+            lost.append((execution, reason))
+    return lost
 
 
 def close_lost(conn: Connection, lost: Iterable[tuple[Unclosed, str]]) -> dict[str, str]:

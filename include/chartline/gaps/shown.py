@@ -39,12 +39,12 @@ def findings(chart: ChartGaps) -> list[str]:
     return [line for line in told if line]
 
 
-def table(found: Iterable[ChartGaps]) -> str:
+def table(charts: Iterable[ChartGaps]) -> str:
     """The charts in a table for a log, those that lack most first."""
     head = ("CHART", "FROM", "TO", "LISTED", "STORED", "MISSING", "SHORT", "ABSENT")
     rows = [
         (c.slug, c.first, c.last, c.listed, c.stored, len(c.missing), len(c.short), len(c.absent))
-        for c in sorted(found, key=lambda c: (-len(c.missing) - len(c.short), c.slug))
+        for c in sorted(charts, key=lambda c: (-len(c.missing) - len(c.short), c.slug))
     ]
     cells = [[str(cell) for cell in row] for row in [head, *rows]]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]

@@ -104,7 +104,7 @@ def _has_work(stack: Stack, dag: dict[str, Any]) -> bool:
 
 
 def _dags(stack: Stack) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = stack.airflow.api(
+    runs: list[dict[str, Any]] = stack.airflow.api(
         "GET", "dags", params={"dag_id_pattern": "chart_sync.%", "exclude_stale": True, "limit": 100}
     )["dags"]
-    return found
+    return runs

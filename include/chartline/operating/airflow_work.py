@@ -62,9 +62,9 @@ def see(ask: reparse.AskApi, now: datetime) -> Seen:
     newest = {"dag_id_prefix_pattern": DAG_PREFIX, "limit": 1}
     dags = ask("GET", "dags", params=newest)["dags"]
     ours = [run for run in runs if is_ours(run["dag_id"])]
-    found = [Waiting(run["dag_id"], run["dag_run_id"], _moment(run["logical_date"])) for run in ours]
+    waiting = [Waiting(run["dag_id"], run["dag_run_id"], _moment(run["logical_date"])) for run in ours]
     parsed = dags[0].get("last_parsed_time") if dags else None
-    return Seen(found, _moment(parsed) if parsed else None)
+    return Seen(waiting, _moment(parsed) if parsed else None)
 
 
 def is_ahead(logical_date: str | None, now: datetime) -> bool:

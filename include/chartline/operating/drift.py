@@ -30,20 +30,20 @@ def look(conn: Connection, now: datetime) -> list[DriftStanding]:
 
 def gone(conn: Connection, now: datetime) -> list[Drift]:
     """The fields that always came and went missing within `LONG`."""
-    found, _ = drift.listed(conn, kind=["gone"], limit=200)
-    return [one for one in found if one.first_seen_at > now - LONG]
+    differences, _ = drift.listed(conn, kind=["gone"], limit=200)
+    return [one for one in differences if one.first_seen_at > now - LONG]
 
 
-def is_gone(found: Sequence[DriftStanding]) -> bool:
+def is_gone(differences: Sequence[DriftStanding]) -> bool:
     """Whether a field that always came is missing: that is worth a warning."""
-    return any(one.kind == "gone" for one in found)
+    return any(one.kind == "gone" for one in differences)
 
 
-def summary(found: Sequence[DriftStanding]) -> str:
+def summary(differences: Sequence[DriftStanding]) -> str:
     """One line: how many fields of each kind, and which are gone."""
-    if not found:
+    if not differences:
         return "The API's answers are as agreed, and as they were."
-    counts = {one.kind: one for one in found}
+    counts = {one.kind: one for one in differences}
     told = ", ".join(f"{counts[kind].count} {meaning}" for kind, meaning in MEANING.items() if kind in counts)
     gone = counts.get("gone")
     return f"Fields of the API's answers: {told}." + (f" Gone: {', '.join(gone.names)}." if gone else "")

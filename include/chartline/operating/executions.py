@@ -152,13 +152,13 @@ def detail(
     row = executions.get(conn, execution_id)
     if row is None:
         return None
-    found, total = executions.failures(conn, row.id, kind=kind, limit=limit, offset=offset)
+    failures, total = executions.failures(conn, row.id, kind=kind, limit=limit, offset=offset)
     items = [
         FailedItem(
             **{name: value for name, value in vars(one).items() if name in FailedItem.model_fields},
             open=one.is_due and one.kind not in NOT_THERE,
         )
-        for one in found
+        for one in failures
     ]
     calls = quota.by_execution(conn, row.id, row.started_at, row.finished_at or now)
     told = _line_fields(row, now)

@@ -36,10 +36,10 @@ AskApi = Callable[..., Any]
 def ask_by(api: AskApi) -> bool:
     """Have the schedules' DAG file parsed, by Airflow's API. False: Airflow knows no DAG of it yet. Raises as `api`."""
     params = {"dag_id_prefix_pattern": DAG_PREFIX, "limit": 1, "exclude_stale": False}
-    found = api("GET", "dags", params=params)["dags"]
-    if not found:
+    dags = api("GET", "dags", params=params)["dags"]
+    if not dags:
         return False
-    api("PUT", f"parseDagFile/{found[0]['file_token']}")
+    api("PUT", f"parseDagFile/{dags[0]['file_token']}")
     return True
 
 

@@ -61,19 +61,19 @@ def read(text: str, name: str) -> dict[str, dict[str, Any]]:
     if not isinstance(data, dict) or not isinstance(data.get("charts"), list):
         raise BadInput(f"{name}: must have a key `charts` with a list below it.", field="charts")
     troubles = [f"{name}: {key}: there is no such key; there is only `charts`" for key in data if key != "charts"]
-    found: dict[str, dict[str, Any]] = {}
+    declared: dict[str, dict[str, Any]] = {}
     for number, entry in enumerate(data["charts"], 1):
         place = f"{name}: charts[{number}]"
         if not isinstance(entry, dict) or not isinstance(entry.get("chart"), str):
             troubles.append(f"{place}: must be settings with a key `chart`, the chart's slug")
-        elif entry["chart"] in found:
+        elif entry["chart"] in declared:
             troubles.append(f"{place}: {entry['chart']} stands here a second time")
         else:
             settings = {str(key): value for key, value in entry.items() if key != "chart"}
-            found[entry["chart"]] = settings
+            declared[entry["chart"]] = settings
             troubles += [f"{place} {entry['chart']}: {line}" for line in _refusals(settings)]
     _raise_all(troubles)
-    return found
+    return declared
 
 
 def apply(

@@ -24,9 +24,9 @@ from chartline.wording import counted
 def proposed(conn: Connection, slug: str, settings: Mapping[str, Any], client: Client | None = None) -> Schedule:
     """The chart's schedule as `settings` would make it: what is not given stays, or has its default where nobody
     follows the chart. Raises BadInput, and as `service.find_chart`."""
-    found = schedules.rows(conn, [slug])
-    if found:
-        return Schedule.of(found[0] | service.with_timing(found[0], settings))
+    rows = schedules.rows(conn, [slug])
+    if rows:
+        return Schedule.of(rows[0] | service.with_timing(rows[0], settings))
     return service.proposed(service.find_chart(conn, slug, client), settings)
 
 
@@ -45,8 +45,8 @@ def price(
 
 def would_wait(conn: Connection, proposed: Schedule, cost: Estimate, own: Settings) -> bool:
     """Whether the history that the schedule asks for, or asks for anew, is so much that a person must say yes first."""
-    found = schedules.rows(conn, [proposed.slug])
-    asks = proposed.history_held or _asks_anew(found[0] if found else None, proposed)
+    rows = schedules.rows(conn, [proposed.slug])
+    asks = proposed.history_held or _asks_anew(rows[0] if rows else None, proposed)
     return asks and cost.needs_approval(own)
 
 
@@ -84,11 +84,11 @@ def change(
     seen: Collection[str] | None = None,
 ) -> tuple[Schedule, Estimate | None]:
     """Change a schedule as `service.change` does; a past that is asked for anew is held where it is large."""
-    found = schedules.rows(conn, [slug])
-    if found:
-        version.must_be(conn, found[0], seen)  # before a call is spent on the estimate
-    after = Schedule.of(found[0] | service.with_timing(found[0], settings)) if found else None
-    wanted = [after] if after and _asks_anew(found[0], after) else []
+    rows = schedules.rows(conn, [slug])
+    if rows:
+        version.must_be(conn, rows[0], seen)  # before a call is spent on the estimate
+    after = Schedule.of(rows[0] | service.with_timing(rows[0], settings)) if rows else None
+    wanted = [after] if after and _asks_anew(rows[0], after) else []
     estimate = price(conn, wanted, own, client, per_minute)
     held = estimate is not None and estimate.needs_approval(own)
     return service.change(conn, slug, settings, held=held, by=by, seen=seen), estimate

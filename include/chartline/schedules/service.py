@@ -78,10 +78,10 @@ def change(
     """
     with conn.transaction():
         schedules.lock(conn)
-        found = schedules.rows(conn, [slug])
-        if not found:
+        rows = schedules.rows(conn, [slug])
+        if not rows:
             raise not_followed(slug)
-        before = found[0]
+        before = rows[0]
         version.must_be(conn, before, seen)
         schedule = Schedule.of(before | with_timing(before, settings))
         columns = _columns(schedule)
@@ -110,11 +110,11 @@ def release_history(conn: Connection, slug: str, *, by: str = "") -> Schedule:
     released = {"history_held": False, "history_asked_at": datetime.now(UTC)}
     with conn.transaction():
         schedules.lock(conn)
-        found = schedules.rows(conn, [slug])
-        if not found:
+        rows = schedules.rows(conn, [slug])
+        if not rows:
             raise not_followed(slug)
-        schedules.change(conn, found[0]["chart_id"], released)
-        changes.note(conn, by, RELEASE, slug, {name: found[0][name] for name in released}, released)
+        schedules.change(conn, rows[0]["chart_id"], released)
+        changes.note(conn, by, RELEASE, slug, {name: rows[0][name] for name in released}, released)
     return _stored(conn, slug)
 
 
@@ -123,12 +123,12 @@ def remove(conn: Connection, slug: str, *, by: str = "", seen: Collection[str] |
     `change` for `seen`."""
     with conn.transaction():
         schedules.lock(conn)
-        found = schedules.rows(conn, [slug])
-        if not found:
+        rows = schedules.rows(conn, [slug])
+        if not rows:
             raise not_followed(slug)
-        version.must_be(conn, found[0], seen)
-        schedules.remove(conn, found[0]["chart_id"])
-        changes.note(conn, by, REMOVE, slug, {name: found[0][name] for name in ScheduleSettings.model_fields}, None)
+        version.must_be(conn, rows[0], seen)
+        schedules.remove(conn, rows[0]["chart_id"])
+        changes.note(conn, by, REMOVE, slug, {name: rows[0][name] for name in ScheduleSettings.model_fields}, None)
 
 
 def proposed(chart: ChartRow, settings: Mapping[str, Any]) -> Schedule:
@@ -179,13 +179,13 @@ def find_chart(conn: Connection, slug: str, client: Client | None = None) -> Cha
             field="chart",
             advice="Look it up with: chartline charts search",
         )
-    found = charts.find(conn, slug)
-    if found is None and client is not None:
+    chart = charts.find(conn, slug)
+    if chart is None and client is not None:
         _ask(conn, slug, client)
-        found = charts.find(conn, slug)
-    if found is None:
+        chart = charts.find(conn, slug)
+    if chart is None:
         raise unknown(slug, "is not in the catalogue" if client is None else "does not exist at the Soundcharts API")
-    return found
+    return chart
 
 
 def unknown(slug: str, why: str) -> UnknownChart:

@@ -45,9 +45,9 @@ def must_be(conn: Connection, row: Mapping[str, Any], seen: Collection[str] | No
 
 def _since(conn: Connection, row: Mapping[str, Any], seen: Collection[str]) -> list[Change]:
     """The changes after what was seen, the newest first: each is undone in thought until it is met."""
-    found, _ = changes.listed(conn, action="schedule", subject=row["slug"], limit=LOOK_AT)
+    later, _ = changes.listed(conn, action="schedule", subject=row["slug"], limit=LOOK_AT)
     settings, since = dict(row), []
-    for change in found:
+    for change in later:
         if change.after is None:
             break  # removed, and followed anew after that: another schedule
         since.append(change)

@@ -161,19 +161,19 @@ class SoundchartsClient:
 
         def attempt() -> RankingPages:
             nonlocal at, had
-            found, had = had or [self._ranking_page(slug, at, 0, spent)], []
-            answer, page = found[0]
+            pages, had = had or [self._ranking_page(slug, at, 0, spent)], []
+            answer, page = pages[0]
             if stamp is not None and page.date.isoformat() != stamp[:10]:
                 raise _broken(answer, "related.date", f"the ranking of {stamp} was asked, that of {page.stamp} came")
             at = page.stamp  # should it come short, all pages are asked again by this stamp
             if known(page.date):
-                return _ranking(found[:1], known=True)
+                return _ranking(pages[:1], known=True)
             try:
-                return self._rest_of_ranking(slug, found, spent)
+                return self._rest_of_ranking(slug, pages, spent)
             except ShortAnswer:
                 raise
             except ChartlineError as error:
-                error.pages = tuple(answer for answer, _ in found)
+                error.pages = tuple(answer for answer, _ in pages)
                 raise
 
         with _Spent() as spent:
@@ -238,15 +238,15 @@ class SoundchartsClient:
         answer = self._ask(_question(endpoint, slug, stamp or "", query), spent)
         return answer, parse(RankingPage, answer)
 
-    def _rest_of_ranking(self, slug: str, found: list[_RankingPage], spent: _Spent) -> RankingPages:
+    def _rest_of_ranking(self, slug: str, pages: list[_RankingPage], spent: _Spent) -> RankingPages:
         """The pages that are there and all others, which are added to them. A page beyond the total is asked when the
         API says that there is one, or when the total may have been reached only because rows came again on a later
         page."""
-        _, page = found[0]
+        _, page = pages[0]
         total, day, stamp = page.page.total, page.date, page.stamp
-        entries = Entries.of([page.items for _, page in found])
-        offset = sum(_stride(page) for _, page in found[:-1])
-        answer, page = found[-1]
+        entries = Entries.of([page.items for _, page in pages])
+        offset = sum(_stride(page) for _, page in pages[:-1])
+        answer, page = pages[-1]
         while (
             len(entries.listed) < total or page.page.next or (entries.doubled_across and len(entries.charted) < total)
         ):
@@ -255,17 +255,17 @@ class SoundchartsClient:
             answer, page = self._ranking_page(slug, stamp, offset, spent)
             if page.date != day:
                 raise _short(answer, f"{slug}: a page of {page.date} came with those of {day}.")
-            grown = Entries.of([page.items for _, page in [*found, (answer, page)]])
-            if len(grown.items) == before or len(found) == ranges.PAGES.high:
-                kept, brought = found[-1]
-                found[-1] = replace(kept, calls=(*kept.calls, *answer.calls)), brought  # it brought nothing, and counts
+            grown = Entries.of([page.items for _, page in [*pages, (answer, page)]])
+            if len(grown.items) == before or len(pages) == ranges.PAGES.high:
+                kept, brought = pages[-1]
+                pages[-1] = replace(kept, calls=(*kept.calls, *answer.calls)), brought  # it brought nothing, and counts
                 break
-            found.append((answer, page))
+            pages.append((answer, page))
             entries = grown
         if not entries.are_whole(total):
             more = f", {entries.doubles} of them twice" if entries.doubles else ""
             raise _short(answer, f"{slug}, {day}: {len(entries.listed)} entries came{more}, {total} is the total.")
-        return _ranking(found, known=False)
+        return _ranking(pages, known=False)
 
     # -- one call ----------------------------------------------------------------------------------------------
 
@@ -449,15 +449,15 @@ def _stride(page: RankingPage) -> int:
     return min(len(page.items), RANKING_AT.page_limit) if page.page.next else len(page.items)
 
 
-def _ranking(found: list[_RankingPage], *, known: bool) -> RankingPages:
-    first = found[0][1]
+def _ranking(pages: list[_RankingPage], *, known: bool) -> RankingPages:
+    first = pages[0][1]
     return RankingPages(
         day=first.date,
         stamp=first.stamp,
         total=first.page.total,
-        answers=tuple(answer for answer, _ in found),
+        answers=tuple(answer for answer, _ in pages),
         known=known,
-        pages=tuple(page for _, page in found),
+        pages=tuple(page for _, page in pages),
     )
 
 

@@ -55,13 +55,13 @@ class Observer:
         """Count something odd, once for each answer and place; not again for an answer that is read a second time."""
         if not answer.calls:
             return
-        path, found = path_of(place), was if kind == "in_part" else shape(was)
+        path, seen = path_of(place), was if kind == "in_part" else shape(was)
         with self._lock:
             if (kind, place) in answer.noted:
                 return
             answer.noted.add((kind, place))
-            self._seen.odd[answer.endpoint, path, kind, found] += 1
-            self._seen.examples[answer.endpoint, path, kind, found] = answer.path[:500]
+            self._seen.odd[answer.endpoint, path, kind, seen] += 1
+            self._seen.examples[answer.endpoint, path, kind, seen] = answer.path[:500]
 
     def take(self) -> DriftCounts:
         """What was counted since the last time."""

@@ -29,7 +29,7 @@ class Entries:
     @classmethod
     def of(cls, pages: Iterable[Sequence[RankingItem]]) -> Entries:
         """The entries of a ranking's pages, in order."""
-        found: dict[tuple[int, str], RankingItem] = {}
+        entries: dict[tuple[int, str], RankingItem] = {}
         page_of: dict[tuple[int, str], int] = {}
         listed: list[int] = []
         across = False
@@ -37,9 +37,9 @@ class Entries:
             for item in items:
                 key = (item.position, item.song.uuid)
                 across = across or page_of.setdefault(key, number) != number
-                found[key] = item
+                entries[key] = item
                 listed.append(item.position)
-        return cls(tuple(found.values()), tuple(listed), across)
+        return cls(tuple(entries.values()), tuple(listed), across)
 
     @property
     def doubles(self) -> int:

@@ -126,7 +126,7 @@ def _without(value: Any, here: Place, places: dict[Place, bool]) -> Any:
 
 def _spare(model: type[BaseModel], loc: Place, value: Any) -> Place | None:
     """The smallest part of the answer that holds the error at `loc` and can be done without."""
-    found: Place | None = None
+    spare: Place | None = None
     shape: Any = model
     elements_spare = False
     index = 0
@@ -139,25 +139,25 @@ def _spare(model: type[BaseModel], loc: Place, value: Any) -> Place | None:
             index += len(path)
             empty = at(value, loc[:index]) in ({}, [])
             if not field.is_required() and (empty or not any(isinstance(m, Essential) for m in field.metadata)):
-                found = loc[:index]
+                spare = loc[:index]
             shape = _bare(field.annotation)
             elements_spare = any(isinstance(m, Each) and m.spare for m in _marks(field))
         elif get_origin(shape) is list:
             index += 1
             if elements_spare:
-                found = loc[:index]
+                spare = loc[:index]
             shape = _bare(get_args(shape)[0])
             elements_spare = False
         else:
             break
-    return found
+    return spare
 
 
 @cache
 def _paths(model: type[BaseModel]) -> tuple[tuple[Place, FieldInfo], ...]:
     """Where each field stands in an answer, the longest places first."""
-    found = [(path, field) for name, field in model.model_fields.items() for path in _aliases(name, field)]
-    return tuple(sorted(found, key=lambda one: -len(one[0])))
+    places = [(path, field) for name, field in model.model_fields.items() for path in _aliases(name, field)]
+    return tuple(sorted(places, key=lambda one: -len(one[0])))
 
 
 def _aliases(name: str, field: FieldInfo) -> Iterator[Place]:

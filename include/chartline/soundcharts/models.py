@@ -537,7 +537,7 @@ def parse_batch(model: type[Model], answer: Answer, uuids: Iterable[str]) -> dic
 
     The single envelope is read as a batch of one. Raises `ContractBroken` when there is neither object nor items.
     """
-    found: dict[str, Model | ChartlineError] = {}
+    by_uuid: dict[str, Model | ChartlineError] = {}
     nameless: ContractBroken | None = None
     for where, item in _batch_items(answer):
         try:
@@ -547,13 +547,13 @@ def parse_batch(model: type[Model], answer: Answer, uuids: Iterable[str]) -> dic
             nameless = _broken(answer, f"{where}.uuid", "a uuid is expected", got)
             continue
         try:
-            found[uuid] = _validate(model, item, answer, where)
+            by_uuid[uuid] = _validate(model, item, answer, where)
         except ContractBroken as broken:
-            found[uuid] = broken
+            by_uuid[uuid] = broken
     asked = list(uuids)
-    others = [uuid for uuid in found if uuid not in {one.lower() for one in asked}]
-    missing = [uuid for uuid in asked if uuid.lower() not in found]
-    return {uuid: found.get(uuid.lower()) or nameless or _left_out(answer, uuid, missing, others) for uuid in asked}
+    others = [uuid for uuid in by_uuid if uuid not in {one.lower() for one in asked}]
+    missing = [uuid for uuid in asked if uuid.lower() not in by_uuid]
+    return {uuid: by_uuid.get(uuid.lower()) or nameless or _left_out(answer, uuid, missing, others) for uuid in asked}
 
 
 def _batch_items(answer: Answer) -> list[tuple[str, Any]]:

@@ -74,10 +74,10 @@ def lock(conn: Connection) -> None:
 def of_kinds(conn: Connection, kinds: Collection[str]) -> dict[tuple[str, str], Alert]:
     """The open alerts of these kinds, by kind and subject."""
     with conn.cursor(row_factory=class_row(Alert)) as cursor:
-        found = cursor.execute(
+        rows = cursor.execute(
             f"select {_COLUMNS} from chartline.alert where state = 'open' and kind = any(%s)", [list(kinds)]
         ).fetchall()
-    return {(alert.kind, alert.subject): alert for alert in found}
+    return {(alert.kind, alert.subject): alert for alert in rows}
 
 
 def put(conn: Connection, values: Mapping[str, Any]) -> Alert:
@@ -117,12 +117,12 @@ def page(conn: Connection, state: str, kind: str, limit: int, offset: int) -> tu
     values = {"state": state, "kind": kind, "limit": limit, "offset": offset}
     where: LiteralString = "where (%(state)s = '' or state = %(state)s) and (%(kind)s = '' or kind = %(kind)s)"
     with conn.cursor(row_factory=class_row(Alert)) as cursor:
-        found = cursor.execute(
+        rows = cursor.execute(
             f"""select {_COLUMNS} from chartline.alert {where}
                 order by (state = 'open') desc, opened_at desc, id desc limit %(limit)s offset %(offset)s""",
             values,
         ).fetchall()
-    return found, _count(conn, f"select count(*) from chartline.alert {where}", values)
+    return rows, _count(conn, f"select count(*) from chartline.alert {where}", values)
 
 
 # -- telling -----------------------------------------------------------------------------------------------
@@ -212,12 +212,12 @@ def deliveries(conn: Connection, alert_id: int | None, limit: int, offset: int) 
     values = {"alert": alert_id, "limit": limit, "offset": offset}
     where: LiteralString = "where (%(alert)s::bigint is null or alert_id = %(alert)s)"
     with conn.cursor(row_factory=class_row(Delivery)) as cursor:
-        found = cursor.execute(
+        rows = cursor.execute(
             f"""select id, alert_id, channel, event, attempt, at, status, ms, error from chartline.alert_delivery
                 {where} order by at desc, id desc limit %(limit)s offset %(offset)s""",
             values,
         ).fetchall()
-    return found, _count(conn, f"select count(*) from chartline.alert_delivery {where}", values)
+    return rows, _count(conn, f"select count(*) from chartline.alert_delivery {where}", values)
 
 
 def prune(conn: Connection, days: int) -> int:

@@ -81,13 +81,13 @@ def listed(
         "offset": offset,
     }
     with conn.cursor(row_factory=class_row(Change)) as cursor:
-        found = cursor.execute(
+        rows = cursor.execute(
             f"select id, at, who, action, subject, before, after {where} order by id desc "
             "limit %(limit)s offset %(offset)s",
             asked,
         ).fetchall()
     row = conn.execute(f"select count(*) {where}", asked).fetchone()
-    return found, int(row[0]) if row else 0
+    return rows, int(row[0]) if row else 0
 
 
 def _json(values: Values) -> Jsonb | None:

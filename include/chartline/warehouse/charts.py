@@ -69,10 +69,10 @@ def upsert_charts(conn: Connection, charts: Sequence[ChartLight]) -> dict[str, i
     """Stores charts and, by code, the platforms they are on that are not known yet; returns {slug: chart id}."""
     merge(conn, PLATFORM_STUB, [{"code": chart.platform, "name": chart.platform} for chart in charts])
     merge(conn, CHART, [_row(chart) for chart in charts])
-    found = conn.execute(
+    rows = conn.execute(
         "select slug, id from chartline.chart where slug = any(%s)", [[chart.slug for chart in charts]]
     ).fetchall()
-    return dict(found)
+    return dict(rows)
 
 
 def upsert_chart(conn: Connection, chart: ChartLight) -> int:

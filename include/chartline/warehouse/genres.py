@@ -35,12 +35,12 @@ def _paths(genre: Genre) -> list[Path]:
 
 def _store_tree(conn: Connection, paths: set[Path]) -> dict[Path, int]:
     merge(conn, GENRE, [{"parent_id": None, "name": root} for root, sub in paths if sub is None])
-    found = conn.execute(
+    rows = conn.execute(
         "select genre.name, id from chartline.genre join unnest(%s::text[]) as wanted (name)"
         " on md5(genre.name) = md5(wanted.name) and genre.name = wanted.name where parent_id is null",
         [list({root for root, _ in paths})],
     )
-    roots: dict[str, int] = dict(found.fetchall())
+    roots: dict[str, int] = dict(rows.fetchall())
     merge(conn, GENRE, [{"parent_id": roots[root], "name": sub} for root, sub in paths if sub is not None])
     below = conn.execute(
         "select root.name, genre.name, genre.id from chartline.genre join chartline.genre as root"

@@ -66,8 +66,8 @@ def _lock(conn: psycopg.Connection) -> bool:
 
 def _create(conn: psycopg.Connection, table: str, month: date) -> bool:
     name = f"{table}_{month:%Y_%m}"
-    found = conn.execute("select to_regclass(%s)", [f"chartline.{name}"]).fetchone()
-    if found and found[0]:
+    row = conn.execute("select to_regclass(%s)", [f"chartline.{name}"]).fetchone()
+    if row and row[0]:
         return False
     parent, part = sql.Identifier("chartline", table), sql.Identifier("chartline", name)
     # Bounds of a timestamptz column are UTC midnights: the connection's clock is UTC.

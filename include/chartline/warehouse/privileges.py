@@ -34,7 +34,7 @@ def clock(conn: Connection) -> datetime:
 
 def lacking(conn: Connection) -> list[str]:
     """What the user may not do that Chartline needs, as `right on thing`; nothing when all is well. One query."""
-    found = conn.execute(
+    rows = conn.execute(
         """select what from (
                select 1 as place, 'use of schema chartline' as what
                where not has_schema_privilege('chartline', 'usage')
@@ -55,7 +55,7 @@ def lacking(conn: Connection) -> list[str]:
            ) as lacking order by place, what""",
         [list(NEEDED)],
     )
-    return [what for (what,) in found]
+    return [what for (what,) in rows]
 
 
 def let_read(conn: Connection) -> bool:

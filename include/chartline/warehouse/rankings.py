@@ -61,12 +61,12 @@ def store(conn: Connection, chart_id: int, pages: Sequence[RankingPage], fetched
 def check(pages: Sequence[RankingPage]) -> None:
     """Raises RankingIncomplete when the pages do not add up to the API's total or are not of one ranking."""
     first = _checked(pages)
-    found = _entries(pages)
-    if not found.are_whole(first.page.total):
-        left = len(found.items) - len(found.charted)
+    entries = _entries(pages)
+    if not entries.are_whole(first.page.total):
+        left = len(entries.items) - len(entries.charted)
         raise RankingIncomplete(
-            f"The ranking of {first.chart.slug} of {first.date} has {len(found.charted)} entries, {left} rows that "
-            f"left the chart and {found.doubles} that came twice, but the API says {first.page.total}; nothing was "
+            f"The ranking of {first.chart.slug} of {first.date} has {len(entries.charted)} entries, {left} rows that "
+            f"left the chart and {entries.doubles} that came twice, but the API says {first.page.total}; nothing was "
             "stored.",
             advice="Run it again; if it stays short, look at its raw answer.",
         )
@@ -116,14 +116,14 @@ def _ids(conn: Connection, chart_id: int, days: list[date]) -> list[tuple[date, 
 
 
 def _row(chart_id: int, one: FetchedRanking, kept: Sequence[RankingItem]) -> dict[str, Any]:
-    first, found = one.pages[0], _entries(one.pages)
+    first, entries = one.pages[0], _entries(one.pages)
     return {
         "chart_id": chart_id,
         "day": first.date,
         "stamp": first.stamp,
-        "total": found.total(first.page.total),
+        "total": entries.total(first.page.total),
         "entries": len(kept),
-        "left_chart": len(found.items) - len(kept),
+        "left_chart": len(entries.items) - len(kept),
         "fetched_at": one.fetched_at,
     }
 
@@ -145,28 +145,28 @@ def find(conn: Connection, chart_id: int, day: date) -> RankingRow | None:
 def whole(conn: Connection, chart_id: int, days: Iterable[date]) -> dict[date, RankingRow]:
     """Those of `days` whose ranking is stored with all its entries: one that was cut is not here."""
     with conn.cursor(row_factory=class_row(RankingRow)) as cursor:
-        found = cursor.execute(
+        rows = cursor.execute(
             """select id, day, stamp, total, entries, left_chart, fetched_at from chartline.chart_ranking r
                where chart_id = %s and day = any(%s)
                  and entries = (select count(*) from chartline.chart_ranking_entry e where e.ranking_id = r.id)""",
             [chart_id, list(days)],
         )
-        return {row.day: row for row in found}
+        return {row.day: row for row in rows}
 
 
 def oldest(conn: Connection, chart_id: int) -> date | None:
     """The oldest day whose ranking is stored."""
-    found = conn.execute("select min(day) from chartline.chart_ranking where chart_id = %s", [chart_id]).fetchone()
-    return found[0] if found else None
+    row = conn.execute("select min(day) from chartline.chart_ranking where chart_id = %s", [chart_id]).fetchone()
+    return row[0] if row else None
 
 
 def newest(conn: Connection, chart_id: int, before: date | None = None) -> date | None:
     """The newest day whose ranking is stored, or the newest one before a day."""
-    found = conn.execute(
+    row = conn.execute(
         "select max(day) from chartline.chart_ranking where chart_id = %s and day < coalesce(%s, 'infinity'::date)",
         [chart_id, before],
     ).fetchone()
-    return found[0] if found else None
+    return row[0] if row else None
 
 
 def store_calendar(
@@ -199,7 +199,7 @@ def store_calendar(
 def stamps(conn: Connection, chart_id: int, first: date, last: date, *, beside: int = 0) -> dict[date, str]:
     """The API's own texts for its rankings from `first` to `last`, as far as the calendar knows, by day, sorted; and
     those of so many days before and after (`beside`)."""
-    found = conn.execute(
+    rows = conn.execute(
         """(select day, stamp from chartline.chart_calendar
             where chart_id = %(chart)s and day < %(first)s order by day desc limit %(beside)s)
            union all
@@ -211,31 +211,31 @@ def stamps(conn: Connection, chart_id: int, first: date, last: date, *, beside: 
            order by day""",
         {"chart": chart_id, "first": first, "last": last, "beside": beside},
     )
-    return dict(found.fetchall())
+    return dict(rows.fetchall())
 
 
 def newest_listed(conn: Connection, chart_id: int, count: int) -> list[date]:
     """The newest days of the calendar, newest first."""
-    found = conn.execute(
+    rows = conn.execute(
         "select day from chartline.chart_calendar where chart_id = %s order by day desc limit %s", [chart_id, count]
     )
-    return [day for (day,) in found]
+    return [day for (day,) in rows]
 
 
 def calendar_size(conn: Connection, chart_id: int) -> int:
     """How many days the calendar holds."""
-    found = conn.execute("select count(*) from chartline.chart_calendar where chart_id = %s", [chart_id]).fetchone()
-    return int(found[0]) if found else 0
+    row = conn.execute("select count(*) from chartline.chart_calendar where chart_id = %s", [chart_id]).fetchone()
+    return int(row[0]) if row else 0
 
 
 def nearest_days(conn: Connection, chart_id: int, day: date, count: int = 3) -> list[date]:
     """The calendar's days nearest to `day`, in order of time."""
-    found = conn.execute(
+    rows = conn.execute(
         "select day from (select day from chartline.chart_calendar where chart_id = %(chart)s"
         " order by abs(day - %(day)s::date), day limit %(count)s) as near order by day",
         {"chart": chart_id, "day": day, "count": count},
     )
-    return [near for (near,) in found]
+    return [near for (near,) in rows]
 
 
 def _checked(pages: Sequence[RankingPage]) -> RankingPage:

@@ -44,17 +44,17 @@ def rows(conn: Connection, slugs: Iterable[str] | None = None) -> list[dict[str,
     """
     wanted = None if slugs is None else list(slugs)
     with conn.cursor(row_factory=dict_row) as cursor:
-        found = cursor.execute(
+        listed = cursor.execute(
             f'{_ROWS} where %(slugs)s::text[] is null or c.slug = any(%(slugs)s) order by c.slug collate "C"',
             {"slugs": wanted, "newest": NEWEST},
         ).fetchall()
-    return [_learned(row) for row in found]
+    return [_learned(row) for row in listed]
 
 
 def get(conn: Connection, slug: str) -> Schedule | None:
     """The schedule of a chart, None when it is not followed. Raises BadInput, one line a field, for a wrong row."""
-    found = rows(conn, [slug])
-    return Schedule.of(found[0]) if found else None
+    listed = rows(conn, [slug])
+    return Schedule.of(listed[0]) if listed else None
 
 
 LEAVING_MINUTES = 30
@@ -74,7 +74,7 @@ def snapshot_rows(dsn: str) -> list[dict[str, Any]]:
 def left(conn: Connection) -> list[str]:
     """Charts that are no longer followed and whose own runs may be running: those that say so, and all that were
     removed lately, whose runs may not have begun."""
-    found = conn.execute(
+    listed = conn.execute(
         f"""select slug from (
                select chart_slug from chartline.chart_sync_execution x where status = 'running' and {OWN}
                union select subject from chartline.change_log
@@ -86,7 +86,7 @@ def left(conn: Connection) -> list[str]:
            order by slug""",
         [LEAVING_MINUTES],
     )
-    return [slug for (slug,) in found]
+    return [slug for (slug,) in listed]
 
 
 def lock(conn: Connection) -> None:

@@ -34,25 +34,25 @@ def current(conn: psycopg.Connection) -> str | None:
     """The warehouse's revision, None when it was never migrated. One query."""
     try:
         with conn.transaction():
-            found = conn.execute("select version_num from chartline.alembic_version").fetchone()
+            row = conn.execute("select version_num from chartline.alembic_version").fetchone()
     except psycopg.errors.UndefinedTable:
         return None
-    return found[0] if found else None
+    return row[0] if row else None
 
 
 def check(conn: psycopg.Connection) -> None:
     """Raises SchemaMismatch, naming the command that mends it, unless the warehouse is at `head()`. One query."""
-    found = current(conn)
-    if found == head():
+    revision = current(conn)
+    if revision == head():
         return
-    if found is None:
+    if revision is None:
         raise SchemaMismatch("The warehouse has no Chartline schema yet.", advice="Run: chartline migrate")
-    if found < head():
+    if revision < head():
         raise SchemaMismatch(
-            f"The warehouse's schema is at {found}, older than this code, which needs {head()}.",
+            f"The warehouse's schema is at {revision}, older than this code, which needs {head()}.",
             advice="Run: chartline migrate",
         )
-    raise _newer(found)
+    raise _newer(revision)
 
 
 def migrate(dsn: str) -> tuple[str | None, str]:
@@ -87,9 +87,9 @@ def migrate(dsn: str) -> tuple[str | None, str]:
     return before, head()
 
 
-def _newer(found: str) -> SchemaMismatch:
+def _newer(revision: str) -> SchemaMismatch:
     return SchemaMismatch(
-        f"The warehouse's schema is at {found}, newer than this code, which knows {head()}.",
+        f"The warehouse's schema is at {revision}, newer than this code, which knows {head()}.",
         advice="Install the newer Chartline here, then run: chartline migrate",
     )
 
@@ -99,13 +99,13 @@ def _exists(conn: psycopg.Connection) -> bool:
 
 
 def _refuse_unknown(conn: psycopg.Connection) -> None:
-    found = conn.execute(
+    rows = conn.execute(
         "select relname from pg_class where relnamespace = to_regnamespace(%s) and relkind in ('r', 'p', 'v', 'm')"
         " and relname <> 'alembic_version' order by relname limit 3",
         [SCHEMA],
     ).fetchall()
-    if found:
-        names = ", ".join(name for (name,) in found)
+    if rows:
+        names = ", ".join(name for (name,) in rows)
         raise SchemaMismatch(
             f"The database has a schema `chartline` that Chartline did not make ({names}); nothing was changed.",
             advice="Use another database, or rename that schema, then run: chartline migrate",

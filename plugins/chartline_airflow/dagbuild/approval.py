@@ -68,21 +68,21 @@ class EstimateGate(ApprovalOperator):
 
     def execute(self, context: Context) -> Any:
         """Estimate; skip the rest (dry run), pass, or wait for an answer."""
-        found = self._estimate(context)
-        if found is None:
+        estimate = self._estimate(context)
+        if estimate is None:
             log.info("There is nothing to estimate.")
             return None
-        context["ti"].xcom_push(key=XCOM, value=found.model_dump(mode="json"))
-        log.info("%s", text(found))
+        context["ti"].xcom_push(key=XCOM, value=estimate.model_dump(mode="json"))
+        log.info("%s", text(estimate))
         if context["params"].get("dry_run"):
             log.info("Dry run: nothing is fetched.")
             self._skip_rest(context)
             return None
-        if not found.needs_approval(settings()):
+        if not estimate.needs_approval(settings()):
             return None
-        self.subject, self.body = headline(found), markdown(found)
-        facts = [f"{name}: {value}" for name, value in rows(found)]
-        self.question = Question(headline(found), (*facts, *found.notes), datetime.now(UTC) + WAIT)
+        self.subject, self.body = headline(estimate), markdown(estimate)
+        facts = [f"{name}: {value}" for name, value in rows(estimate)]
+        self.question = Question(headline(estimate), (*facts, *estimate.notes), datetime.now(UTC) + WAIT)
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:

@@ -99,11 +99,11 @@ def _cost(conn: Connection, ask: RefreshAsk) -> Estimate:
 
 def _estimate(context: Context) -> Estimate | None:
     """What the run costs, weighed with the day's other refreshes."""
-    found = by_config(RefreshAsk.from_config, _cost)(context)
-    if found is None or context["params"].get("dry_run"):
-        return found
+    estimate = by_config(RefreshAsk.from_config, _cost)(context)
+    if estimate is None or context["params"].get("dry_run"):
+        return estimate
     with runtime.warehouse() as conn:
-        return refresh.weighed(conn, context["run_id"], found, datetime.now(UTC), settings())
+        return refresh.weighed(conn, context["run_id"], estimate, datetime.now(UTC), settings())
 
 
 def _approved(context: Context) -> None:

@@ -63,7 +63,7 @@ def build() -> DAG:
                 raise BadInput(f"config: unknown key {', '.join(unknown)}.", field=unknown[0])
             with runtime.warehouse() as conn, runtime.api_client() as client:
                 schema.check(conn)
-                found = catalogue.refresh(
+                report = catalogue.refresh(
                     conn,
                     client,
                     config["platforms"] or None,
@@ -71,8 +71,8 @@ def build() -> DAG:
                     force=config["force"],
                     owner=f"{DAG_ID}/{context['dag_run'].run_id}",
                 )
-            log.info("%d charts stored, %d calls, fresh: %s", found.charts, found.calls, found.skipped or "none")
-            for what, reason in found.failed.items():
+            log.info("%d charts stored, %d calls, fresh: %s", report.charts, report.calls, report.skipped or "none")
+            for what, reason in report.failed.items():
                 log.warning("%s: %s", what, reason)
 
         refresh_catalogue()

@@ -157,7 +157,7 @@ def plain(text: str) -> str:
     Addresses are made links by what they look like after all else was read, escapes included, so a joiner, which is not
     seen, is put where they would be known by: after `:`, `www` and `@`.
     """
-    parted = _ADDRESS.sub(lambda found: found[0] + JOINER, " ".join(text.split()))
+    parted = _ADDRESS.sub(lambda match: match[0] + JOINER, " ".join(text.split()))
     return "".join(f"\\{c}" if c in MARKS else c for c in parted).replace("&", "&amp;").replace("<", "&lt;")
 
 

@@ -71,8 +71,8 @@ def runs_held(dag_id: str, now: datetime) -> int:
     held, before = 0, datetime.max.replace(tzinfo=UTC)
     while True:
         asked = GetPreviousDagRun(dag_id=dag_id, logical_date=before, state="running")
-        found: Any = task_runner.SUPERVISOR_COMMS.send(asked)
-        run = found.dag_run
+        reply: Any = task_runner.SUPERVISOR_COMMS.send(asked)
+        run = reply.dag_run
         if run is None or run.logical_date is None or run.logical_date <= now:
             return held
         held, before = held + 1, run.logical_date

@@ -56,8 +56,8 @@ class Airflow:
 
     def dag(self, dag_id: str) -> dict[str, Any]:
         """A DAG, with `is_paused`."""
-        found: dict[str, Any] = self.ask("GET", f"dags/{_part(dag_id)}")
-        return found
+        described: dict[str, Any] = self.ask("GET", f"dags/{_part(dag_id)}")
+        return described
 
     def trigger(self, dag_id: str, config: dict[str, Any], *, run_id: str | None = None) -> dict[str, Any]:
         """Start a run. Airflow's description of it, with `dag_run_id`."""
@@ -71,17 +71,17 @@ class Airflow:
         """The newest runs of a DAG, by when they are due; none where Airflow does not know the DAG yet."""
         params = {"state": list(states), "limit": limit, "order_by": "-run_after"}
         try:
-            found: list[dict[str, Any]] = self.ask("GET", f"dags/{_part(dag_id)}/dagRuns", params=params)["dag_runs"]
+            newest: list[dict[str, Any]] = self.ask("GET", f"dags/{_part(dag_id)}/dagRuns", params=params)["dag_runs"]
         except Problem as refused:
             if refused.status != 404:
                 raise
             return []
-        return found
+        return newest
 
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """One run."""
-        found: dict[str, Any] = self.ask("GET", f"dags/{_part(dag_id)}/dagRuns/{_part(run_id)}")
-        return found
+        described: dict[str, Any] = self.ask("GET", f"dags/{_part(dag_id)}/dagRuns/{_part(run_id)}")
+        return described
 
 
 def airflow(request: Request) -> Iterator[Airflow]:

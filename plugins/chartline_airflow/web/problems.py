@@ -162,12 +162,12 @@ def of_http(error: HTTPException) -> Problem:
 
 def _lines(error: BadInput) -> list[dict[str, str]]:
     """`field: reason`, a line each, as `BadInput` of several fields has it; else its one field."""
-    found = []
+    errors = []
     for line in error.what.splitlines():
         name, colon, reason = line.partition(": ")
         named = bool(colon) and " " not in name
-        found.append({"field": name if named else error.field, "reason": reason if named else line})
-    return found
+        errors.append({"field": name if named else error.field, "reason": reason if named else line})
+    return errors
 
 
 def _chartline(request: Request, error: Exception) -> JSONResponse:

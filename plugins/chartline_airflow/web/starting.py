@@ -62,8 +62,8 @@ def at_work(airflow: Airflow, of: str) -> Iterator[dict[str, Any]]:
     """The runs of a DAG that are running, or will be as soon as there is room. Airflow also calls those running that it
     holds until their logical date has come: they stand in nobody's way."""
     now = datetime.now(UTC)
-    found = airflow.runs(of, states=ACTIVE, limit=LOOK_AT)
-    return (run for run in found if not is_ahead(run.get("logical_date"), now))
+    active = airflow.runs(of, states=ACTIVE, limit=LOOK_AT)
+    return (run for run in active if not is_ahead(run.get("logical_date"), now))
 
 
 def fills_past(run: dict[str, Any]) -> bool:

@@ -199,7 +199,7 @@ def coverage(conn: Connection, ranges: dict[str, tuple[date, date]]) -> dict[str
 
     One query; reads the calendars of these charts only. Short rankings count as here: see the calendar of a chart.
     """
-    found = conn.execute(
+    rows = conn.execute(
         r"""select w.slug, listed.n - refused.n, listed.n - here.n - refused.n
            from unnest(%(slugs)s::text[], %(firsts)s::date[], %(lasts)s::date[]) as w (slug, first, last)
            join chartline.chart c on c.slug = w.slug
@@ -227,7 +227,7 @@ def coverage(conn: Connection, ranges: dict[str, tuple[date, date]]) -> dict[str
             "lasts": [last for _, last in ranges.values()],
         },
     )
-    return {slug: Coverage(listed, missing) for slug, listed, missing in found}
+    return {slug: Coverage(listed, missing) for slug, listed, missing in rows}
 
 
 @dataclass(frozen=True)
@@ -377,7 +377,7 @@ def left(conn: Connection, ranking: RankingHead, *, limit: int, offset: int = 0)
     values = {"id": ranking.id, "before": ranking.before_id, "limit": limit, "offset": offset}
     row = conn.execute("select count(distinct e.track)" + gone, values).fetchone()
     with conn.cursor(row_factory=class_row(LeftTrack)) as cursor:
-        found = cursor.execute(
+        rows = cursor.execute(
             f"""select g.position, t.uuid::text as track, t.name, t.credit_name, t.image_url, {_ARTISTS} as artists
                 from (select e.track, min(e.position) as position {gone} group by e.track
                       order by 2, 1 limit %(limit)s offset %(offset)s) g
@@ -385,7 +385,7 @@ def left(conn: Connection, ranking: RankingHead, *, limit: int, offset: int = 0)
             values,
         ).fetchall()
     assert row is not None
-    return found, int(row[0])
+    return rows, int(row[0])
 
 
 def track_count(conn: Connection, chart_id: int) -> int:

@@ -18,40 +18,40 @@ _TABLE: dict[Kind, LiteralString] = {"tracks": "track", "artists": "artist"}
 
 def unknown(conn: Connection, kind: Kind, uuids: Iterable[str]) -> list[str]:
     """Those of `uuids` that the warehouse has no track (or artist) of, in their order."""
-    found = conn.execute(
+    rows = conn.execute(
         f"""select w.uuid from unnest(%s::text[]) with ordinality as w (uuid, n)
             where not exists (select from chartline.{_TABLE[kind]} as t where t.uuid = w.uuid::uuid) order by n""",
         [list(uuids)],
     )
-    return [uuid for (uuid,) in found]
+    return [uuid for (uuid,) in rows]
 
 
 def newest_rankings(conn: Connection, slugs: Iterable[str]) -> dict[str, int | None]:
     """The id of the newest stored ranking of each chart; None where it has none. Unknown charts are left out."""
-    found = conn.execute(
+    rows = conn.execute(
         """select c.slug, (select id from chartline.chart_ranking where chart_id = c.id order by day desc limit 1)
            from chartline.chart as c where c.slug = any(%s)""",
         [list(slugs)],
     )
-    return dict(found.fetchall())
+    return dict(rows.fetchall())
 
 
 def tracks_of(conn: Connection, rankings: Iterable[int]) -> list[str]:
     """The distinct tracks of these rankings (ids)."""
-    found = conn.execute(
+    rows = conn.execute(
         "select distinct track::text from chartline.chart_ranking_entry where ranking_id = any(%s)", [list(rankings)]
     )
-    return [uuid for (uuid,) in found]
+    return [uuid for (uuid,) in rows]
 
 
 def artists_of(conn: Connection, rankings: Iterable[int]) -> list[str]:
     """The distinct artists of the tracks of these rankings (ids)."""
-    found = conn.execute(
+    rows = conn.execute(
         """select distinct link.artist::text from chartline.chart_ranking_entry as e
            join chartline.track_artist as link on link.track = e.track where e.ranking_id = any(%s)""",
         [list(rankings)],
     )
-    return [uuid for (uuid,) in found]
+    return [uuid for (uuid,) in rows]
 
 
 # -- lists ---------------------------------------------------------------------------------------------------

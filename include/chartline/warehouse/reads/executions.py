@@ -96,14 +96,14 @@ def find(
     assert row is not None
     way: LiteralString = "asc" if oldest_first else "desc"
     with conn.cursor(row_factory=class_row(Row)) as cursor:
-        found = cursor.execute(
+        rows = cursor.execute(
             f"""select {_COLUMNS} from (
                     select * from chartline.chart_sync_execution x where true{where}
                     order by x.started_at {way}, x.id {way} limit %(limit)s offset %(offset)s
                 ) x order by x.started_at {way}, x.id {way}""",
             values,
         ).fetchall()
-    return found, int(row[0])
+    return rows, int(row[0])
 
 
 def get(conn: Connection, execution_id: int) -> Row | None:
@@ -180,7 +180,7 @@ def failures(
     ).fetchone()
     assert row is not None
     with conn.cursor(row_factory=class_row(Failure)) as cursor:
-        found = cursor.execute(
+        rows = cursor.execute(
             f"""select f.resource, f.entity, coalesce(t.name, a.name) as name, f.facet, f.kind, f.reason, f.at,
                        l.outcome, coalesce(l.due_at <= now(), true) as is_due
                 from (select *, {_UUID} as uuid from chartline.execution_failure
@@ -195,7 +195,7 @@ def failures(
                 order by f.resource, f.facet, f.kind, f.entity, f.id""",
             values,
         ).fetchall()
-    return found, int(row[0])
+    return rows, int(row[0])
 
 
 @dataclass(frozen=True)
@@ -227,7 +227,7 @@ def retryable(conn: Connection, execution_id: int, facts: Sequence[str]) -> list
 def failed_days(conn: Connection, execution_id: int, facts: Sequence[str], most: int) -> list[date]:
     """Days of the run's rankings by which all that failed and is due can be asked for again: for each item the newest
     ranking that holds it. In order of time, at most `most`."""
-    found = conn.execute(
+    rows = conn.execute(
         f"""with failed as (
                select f.resource, {_UUID} as uuid from chartline.execution_failure f
                left join lateral (
@@ -249,7 +249,7 @@ def failed_days(conn: Connection, execution_id: int, facts: Sequence[str], most:
            select distinct day from held order by day desc limit %(most)s""",
         {"id": execution_id, "facts": list(facts), "most": most},
     )
-    return sorted(day for (day,) in found)
+    return sorted(day for (day,) in rows)
 
 
 @dataclass(frozen=True)
@@ -326,12 +326,12 @@ def parts(
 
 def rankings_done(conn: Connection, execution_id: int) -> list[date]:
     """The days whose rankings the run has handled, in order of time."""
-    found = conn.execute(
+    rows = conn.execute(
         """select r.day from chartline.execution_ranking x join chartline.chart_ranking r on r.id = x.ranking_id
            where x.execution_id = %s order by 1""",
         [execution_id],
     )
-    return [day for (day,) in found]
+    return [day for (day,) in rows]
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ class Totals:
 def totals(conn: Connection) -> Totals:
     """What there is, in one query. No large table is counted."""
     with conn.cursor(row_factory=class_row(Totals)) as cursor:
-        found = cursor.execute(
+        row = cursor.execute(
             """select (select count(*) from chartline.chart)::int as charts,
                       (select max(finished_at) from unnest(%(good)s::text[]) as good (status) cross join lateral (
                            select finished_at from chartline.chart_sync_execution x
@@ -100,8 +100,8 @@ def totals(conn: Connection) -> Totals:
                        ) newest) as last_success""",
             {"good": list(run_status.GOOD)},
         ).fetchone()
-    assert found is not None
-    return found
+    assert row is not None
+    return row
 
 
 @dataclass(frozen=True)
@@ -116,13 +116,13 @@ class Stored:
 def stored(conn: Connection) -> Stored:
     """Counted, row by row: PostgreSQL's own estimate is that of the last vacuum, and may be of another year."""
     with conn.cursor(row_factory=class_row(Stored)) as cursor:
-        found = cursor.execute(
+        row = cursor.execute(
             """select (select count(*) from chartline.chart_ranking) as rankings,
                       (select count(*) from chartline.track) as tracks,
                       (select count(*) from chartline.artist) as artists"""
         ).fetchone()
-    assert found is not None
-    return found
+    assert row is not None
+    return row
 
 
 def executions_by_status(conn: Connection) -> dict[str, int]:
@@ -132,5 +132,5 @@ def executions_by_status(conn: Connection) -> dict[str, int]:
 
 def open_alerts(conn: Connection) -> dict[str, int]:
     """How many alerts are open, by kind."""
-    found = conn.execute("select kind, count(*)::int from chartline.alert where state = 'open' group by 1")
-    return dict(found.fetchall())
+    rows = conn.execute("select kind, count(*)::int from chartline.alert where state = 'open' group by 1")
+    return dict(rows.fetchall())

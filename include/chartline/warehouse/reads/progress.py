@@ -129,11 +129,11 @@ def charts(conn: Connection) -> list[ChartProgress]:
 
 def look_ups(conn: Connection) -> dict[str, int]:
     """Slug -> calls that looked the chart up when it was followed: no run's own, but the first takes what came."""
-    found = conn.execute(
+    rows = conn.execute(
         "select entity, count(*) from chartline.api_call"
         " where execution_id is null and endpoint = 'ranking_latest' group by entity"
     )
-    return dict(found.fetchall())
+    return dict(rows.fetchall())
 
 
 def work(conn: Connection) -> list[Work]:

@@ -37,7 +37,7 @@ class Sums:
 def sums(conn: Connection, slug: str) -> Sums:
     """What the executions of a chart came to."""
     with conn.cursor(row_factory=class_row(Sums)) as cursor:
-        found = cursor.execute(
+        row = cursor.execute(
             f"""select count(*)::int as runs,
                       (count(*) filter (where status <> 'running'))::int as ended,
                       (count(*) filter (where status in {GOOD}))::int as good,
@@ -49,5 +49,5 @@ def sums(conn: Connection, slug: str) -> Sums:
                from chartline.chart_sync_execution where chart_slug = %s""",
             [slug],
         ).fetchone()
-    assert found is not None
-    return found
+    assert row is not None
+    return row

@@ -125,7 +125,7 @@ def claim_refresh(
     falls to one. It is not free while another's `lease` lasts, nor while `at_once` are running.
     """
     conn.execute("select pg_advisory_xact_lock(%s)", [LOCK])
-    found = conn.execute(
+    rows = conn.execute(
         """insert into chartline.fetch_ledger as l
                (resource, entity, facet, outcome, fetched_at, lease_owner, lease_until)
            select %(resource)s, %(uuid)s, w.platform, 'ok', now(), %(owner)s, now() + %(lease)s
@@ -145,7 +145,7 @@ def claim_refresh(
             "at_once": at_once,
         },
     )
-    return sorted(platform for (platform,) in found)
+    return sorted(platform for (platform,) in rows)
 
 
 def give_back_refresh(conn: Connection, uuid: str, platforms: Iterable[str], *, owner: str) -> None:

@@ -77,15 +77,15 @@ class DeliveryQuery(PageQuery):
 @router.get("/alerts/")
 def list_alerts(query: Annotated[AlertQuery, Query()], conn: Warehouse, _: Reader) -> Page[AlertLine]:
     """All alerts: the open ones first, then the newest."""
-    found, total = alerts.page(conn, query.state, query.kind, query.limit, query.offset)
-    return Page[AlertLine].of([AlertLine.model_validate(vars(one)) for one in found], total, query)
+    rows, total = alerts.page(conn, query.state, query.kind, query.limit, query.offset)
+    return Page[AlertLine].of([AlertLine.model_validate(vars(one)) for one in rows], total, query)
 
 
 @router.get("/alerts/deliveries/")
 def list_deliveries(query: Annotated[DeliveryQuery, Query()], conn: Warehouse, _: Reader) -> Page[DeliveryLine]:
     """Every attempt to send an alert, the newest first."""
-    found, total = alerts.deliveries(conn, query.alert, query.limit, query.offset)
-    return Page[DeliveryLine].of([DeliveryLine.model_validate(vars(one)) for one in found], total, query)
+    rows, total = alerts.deliveries(conn, query.alert, query.limit, query.offset)
+    return Page[DeliveryLine].of([DeliveryLine.model_validate(vars(one)) for one in rows], total, query)
 
 
 @router.post("/alerts/test/")

@@ -32,25 +32,25 @@ class ArtistsQuery(PageQuery):
 @router.get("/")
 def search_artists(query: Annotated[ArtistsQuery, Query()], conn: Warehouse) -> Page[ArtistLine]:
     """Artists whose names hold words that begin with those of `name`."""
-    found, total = entities.artists(conn, name=query.name, limit=query.limit, offset=query.offset)
-    return Page.of(found, total, query)
+    lines, total = entities.artists(conn, name=query.name, limit=query.limit, offset=query.offset)
+    return Page.of(lines, total, query)
 
 
 @router.get("/{uuid}/")
 def get_artist(uuid: UUID, conn: Warehouse) -> ArtistDetail:
     """All that is known of an artist: metadata and genres."""
-    found = entities.artist(conn, str(uuid))
-    if found is None:
+    artist = entities.artist(conn, str(uuid))
+    if artist is None:
         raise refreshing.missing("artists", uuid)
-    return found
+    return artist
 
 
 @router.get("/{uuid}/tracks/")
 def list_artist_tracks(uuid: UUID, query: Annotated[PageQuery, Query()], conn: Warehouse) -> Page[TrackLine]:
     """The tracks that name the artist, sorted by name."""
     refreshing.known(conn, "artists", uuid)
-    found, total = entities.tracks_of_artist(conn, str(uuid), limit=query.limit, offset=query.offset)
-    return Page.of(found, total, query)
+    lines, total = entities.tracks_of_artist(conn, str(uuid), limit=query.limit, offset=query.offset)
+    return Page.of(lines, total, query)
 
 
 @router.get("/{uuid}/positions/")
@@ -59,10 +59,10 @@ def list_artist_positions(uuid: UUID, query: Annotated[PositionsQuery, Query()],
     days."""
     refreshing.known(conn, "artists", uuid)
     span = Span.of(query.first, query.last, "day", datetime.now(UTC).date())
-    found, total = entities.positions(
+    charts, total = entities.positions(
         conn, "artists", str(uuid), span.first, span.last, limit=query.limit, offset=query.offset
     )
-    return Page.of(found, total, query)
+    return Page.of(charts, total, query)
 
 
 @router.get("/{uuid}/audience/")

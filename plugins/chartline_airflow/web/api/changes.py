@@ -41,5 +41,5 @@ class ChangeLine(BaseModel):
 @router.get("/")
 def list_changes(query: Annotated[ChangeQuery, Query()], conn: Warehouse, _: Reader) -> Page[ChangeLine]:
     """Who changed what and when, the newest first."""
-    found, total = changes.listed(conn, **query.model_dump())
-    return Page[ChangeLine].of([ChangeLine(**vars(one)) for one in found], total, query)
+    lines, total = changes.listed(conn, **query.model_dump())
+    return Page[ChangeLine].of([ChangeLine(**vars(one)) for one in lines], total, query)

@@ -45,5 +45,5 @@ class DriftLine(BaseModel):
 @router.get("/")
 def list_drift(query: Annotated[DriftQuery, Query()], conn: Warehouse, _: Reader) -> Page[DriftLine]:
     """How the API's answers differ from what they were or from what was agreed, the latest difference first."""
-    found, total = drift.listed(conn, **query.model_dump())
-    return Page[DriftLine].of([DriftLine(**vars(one)) for one in found], total, query)
+    differences, total = drift.listed(conn, **query.model_dump())
+    return Page[DriftLine].of([DriftLine(**vars(one)) for one in differences], total, query)

@@ -105,7 +105,7 @@ def list_executions(query: Annotated[ExecutionQuery, Query()], conn: Warehouse, 
         until=query.until,
         text=query.text,
     )
-    found, total = views.find(
+    lines, total = views.find(
         conn,
         wanted,
         datetime.now(UTC),
@@ -113,7 +113,7 @@ def list_executions(query: Annotated[ExecutionQuery, Query()], conn: Warehouse, 
         offset=query.offset,
         oldest_first=query.oldest_first,
     )
-    return ExecutionPage(**dict(Page[ExecutionLine].of(found, total, query)))
+    return ExecutionPage(**dict(Page[ExecutionLine].of(lines, total, query)))
 
 
 @router.get("/activity/")
@@ -130,7 +130,7 @@ def get_execution(
     execution: Id, query: Annotated[FailuresQuery, Query()], conn: Warehouse, _: Reader
 ) -> ExecutionDetail:
     """One run: its progress by step, a page of its failed items with their reasons, and its calls by endpoint."""
-    found = views.detail(
+    detail = views.detail(
         conn,
         execution,
         settings(),
@@ -139,9 +139,9 @@ def get_execution(
         limit=query.limit,
         offset=query.offset,
     )
-    if found is None:
+    if detail is None:
         raise problems.unknown("execution", f"There is no execution {execution}.")
-    return found
+    return detail
 
 
 @router.post("/{execution}/retry/", status_code=202)

@@ -59,7 +59,7 @@ def get_quota(query: Annotated[QuotaQuery, Query()], conn: Warehouse, _: Reader)
 def list_calls_by_chart(query: Annotated[ChartsQuery, Query()], conn: Warehouse, _: Reader) -> SpentPage:
     """How many calls the runs of each chart made."""
     today = datetime.now(UTC).date()
-    found, total = quota.by_chart(
+    charts, total = quota.by_chart(
         conn, today - timedelta(days=query.days - 1), today, limit=query.limit, offset=query.offset
     )
-    return SpentPage(**dict(Page[CallsByChart].of([CallsByChart(**vars(one)) for one in found], total, query)))
+    return SpentPage(**dict(Page[CallsByChart].of([CallsByChart(**vars(one)) for one in charts], total, query)))

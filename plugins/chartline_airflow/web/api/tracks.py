@@ -33,19 +33,19 @@ class TracksQuery(PageQuery):
 @router.get("/")
 def search_tracks(query: Annotated[TracksQuery, Query()], conn: Warehouse) -> Page[TrackLine]:
     """Tracks whose names hold words that begin with those of `name`, or that have the ISRC."""
-    found, total = entities.tracks(
+    lines, total = entities.tracks(
         conn, name=query.name, isrc=query.isrc.replace("-", "").strip(), limit=query.limit, offset=query.offset
     )
-    return Page.of(found, total, query)
+    return Page.of(lines, total, query)
 
 
 @router.get("/{uuid}/")
 def get_track(uuid: UUID, conn: Warehouse) -> TrackDetail:
     """All that is known of a track: metadata, artists, genres, labels, credits."""
-    found = entities.track(conn, str(uuid))
-    if found is None:
+    track = entities.track(conn, str(uuid))
+    if track is None:
         raise refreshing.missing("tracks", uuid)
-    return found
+    return track
 
 
 @router.get("/{uuid}/positions/")
@@ -53,10 +53,10 @@ def list_track_positions(uuid: UUID, query: Annotated[PositionsQuery, Query()], 
     """The track's position, day by day, on every followed chart: up to a year, by default 90 days."""
     refreshing.known(conn, "tracks", uuid)
     span = Span.of(query.first, query.last, "day", datetime.now(UTC).date())
-    found, total = entities.positions(
+    charts, total = entities.positions(
         conn, "tracks", str(uuid), span.first, span.last, limit=query.limit, offset=query.offset
     )
-    return Page.of(found, total, query)
+    return Page.of(charts, total, query)
 
 
 @router.get("/{uuid}/audience/")
