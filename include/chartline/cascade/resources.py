@@ -397,7 +397,7 @@ ARTIST_LOCAL_FOLLOWERS = Series(
     fresh="freshness_metadata_days",  # the API renews them about once a month
     setting="artist_cities",
     label="followers by city",
-    weight=Weight(("artist_city_audience",), rows=300, size=200),
+    weight=Weight(("artist_city_audience",), rows=270, size=250),
 )
 ARTIST_LOCAL_STREAMING = Series(
     name="artist_local_streaming",
@@ -411,7 +411,7 @@ ARTIST_LOCAL_STREAMING = Series(
     fresh="freshness_metadata_days",
     setting="artist_cities",
     label="listeners by city",
-    weight=Weight(("artist_city_audience",), rows=300, size=200),
+    weight=Weight(("artist_city_audience",), rows=820, size=250),
 )
 
 LISTS: tuple[Paged, ...] = (CALENDAR, RANKING, CATALOGUE, USAGE)
