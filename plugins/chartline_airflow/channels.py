@@ -17,8 +17,8 @@ from airflow.configuration import conf
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, BaseNotifier
 from airflow.sdk.log import redact
 
-from chartline.alerts import message as alert_message
 from chartline.alerts import telling
+from chartline.alerts.message import as_html, as_text, headline
 from chartline.alerts.webhooks import Outcome, Webhook
 from chartline.errors import BadInput
 from chartline.settings import Settings
@@ -112,10 +112,10 @@ class ByNotifier:
 
     def _texts(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """The alert for templates: the message itself, and its texts. To Slack `<` opens a command."""
-        text = alert_message.as_text(message)
+        text = as_text(message)
         if ".slack." in self.path:
             text = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        texts = {"headline": alert_message.headline(message), "text": text, "html": alert_message.as_html(message)}
+        texts = {"headline": headline(message), "text": text, "html": as_html(message)}
         return {**message["alert"], "event": message["event"], "link": message.get("link", ""), **texts}
 
 

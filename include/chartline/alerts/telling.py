@@ -19,7 +19,7 @@ from chartline.alerts.webhooks import Outcome
 from chartline.domain.schedule import DAG_PREFIX
 from chartline.settings import Settings
 from chartline.soundcharts.redaction import redact
-from chartline.warehouse import alerts as rows
+from chartline.warehouse import alerts
 from chartline.warehouse.alerts import Alert
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import failing
@@ -62,8 +62,8 @@ def look(
     connection in autocommit; makes no call."""
     now = datetime.now(UTC)
     with conn.transaction():
-        rows.lock(conn)
-        known = rows.of_kinds(conn, rules.KINDS)
+        alerts.lock(conn)
+        known = alerts.of_kinds(conn, rules.KINDS)
         looked = rules.schedules(conn, settings, now)
         for kind, rule in RULES.items():
             looked[kind] = rule(conn, settings, now, [alert for alert in known.values() if alert.kind == kind])
@@ -77,16 +77,16 @@ def look(
 def notice(conn: Connection, found: Found, *, channels: Collection[str], base_url: str = "") -> list[Event]:
     """This is wrong, or waits for a person, now."""
     with conn.transaction():
-        rows.lock(conn)
-        known = {key: alert for key, alert in rows.of_kinds(conn, [found.kind]).items() if key[1] == found.subject}
+        alerts.lock(conn)
+        known = {key: alert for key, alert in alerts.of_kinds(conn, [found.kind]).items() if key[1] == found.subject}
         return _settle(conn, {found.kind: Looked([found])}, known, channels, base_url)
 
 
 def solved(conn: Connection, kind: str, subject: str, *, channels: Collection[str], base_url: str = "") -> list[Event]:
     """That is so no more."""
     with conn.transaction():
-        rows.lock(conn)
-        known = {key: alert for key, alert in rows.of_kinds(conn, [kind]).items() if key[1] == subject}
+        alerts.lock(conn)
+        known = {key: alert for key, alert in alerts.of_kinds(conn, [kind]).items() if key[1] == subject}
         return _settle(conn, {kind: Looked([])}, known, channels, base_url)
 
 
@@ -102,27 +102,27 @@ def run_failed(
 ) -> list[Event]:
     """An Airflow run of ours failed: notice it now, whether or not it came to report. reason: what Airflow says."""
     with conn.transaction():
-        rows.lock(conn)
+        alerts.lock(conn)
         run = failing.run_of(conn, dag_id, run_id)
         if run and (kind := rules.of_account(run.error)):
-            known = rows.of_kinds(conn, [kind])
+            known = alerts.of_kinds(conn, [kind])
             looked = RULES[kind](conn, settings, datetime.now(UTC), known.values())
             return _settle(conn, {kind: looked}, known, channels, base_url)
         if run is None:
             found = _quarantined(conn, settings, dag_id) or rules.failed_without_execution(dag_id, run_id, reason)
         else:
             found = rules.failed_run(run)
-        known = {key: alert for key, alert in rows.of_kinds(conn, [found.kind]).items() if key[1] == found.subject}
+        known = {key: alert for key, alert in alerts.of_kinds(conn, [found.kind]).items() if key[1] == found.subject}
         return _settle(conn, {found.kind: Looked([found])}, known, channels, base_url)
 
 
 def run_succeeded(conn: Connection, dag_id: str, *, channels: Collection[str], base_url: str = "") -> list[Event]:
     """A run of a DAG went well that leaves no execution: the alerts of its earlier runs are solved."""
     with conn.transaction():
-        rows.lock(conn)
+        alerts.lock(conn)
         known = {
             key: alert
-            for key, alert in rows.of_kinds(conn, [rules.FAILED_RUN]).items()
+            for key, alert in alerts.of_kinds(conn, [rules.FAILED_RUN]).items()
             if alert.details.get("dag_id") == dag_id and alert.details.get("execution") is None
         }
         return _settle(conn, {rules.FAILED_RUN: Looked([])}, known, channels, base_url) if known else []
@@ -149,13 +149,13 @@ def _settle(
         if before and before.fingerprint == one.fingerprint:
             same.append(before.id)
         else:
-            events.append(Event("changed" if before else "opened", rows.put(conn, one.values())))
-    rows.seen(conn, same)
+            events.append(Event("changed" if before else "opened", alerts.put(conn, one.values())))
+    alerts.seen(conn, same)
     stay = found.keys() | {(kind, subject) for kind, of in looked.items() for subject in of.unknown}
     gone = [alert.id for key, alert in known.items() if key not in stay]
-    events += [Event("solved", alert) for alert in rows.solve(conn, gone)]
+    events += [Event("solved", alert) for alert in alerts.solve(conn, gone)]
     for event in events:
-        rows.enqueue(conn, event.alert.id, event.event, message(event, base_url), list(channels))
+        alerts.enqueue(conn, event.alert.id, event.event, message(event, base_url), list(channels))
     return events
 
 
@@ -180,23 +180,23 @@ def deliver(
 ) -> Delivered:
     """Tell what is due, for at most `PASS_SECONDS`. Each attempt is logged; a failed one waits longer each time
     (`WAITS`), and where nobody is there to hear, the channel's others wait too. Needs a connection in autocommit."""
-    began, told, failed, given_up = clock(), 0, 0, rows.drop_other_channels(conn, list(channels))
+    began, told, failed, given_up = clock(), 0, 0, alerts.drop_other_channels(conn, list(channels))
     while clock() - began < PASS_SECONDS:
         with conn.transaction():
-            due = rows.take_due(conn, list(channels))
+            due = alerts.take_due(conn, list(channels))
             if due is None:
                 break
             outcome = _send(conn, channels[due.channel], due.channel, due.message, due)
             if outcome.ok:
-                rows.told(conn, due.id)
+                alerts.told(conn, due.id)
                 told += 1
             elif due.attempts >= len(WAITS):
-                rows.told(conn, due.id)
+                alerts.told(conn, due.id)
                 given_up += 1
             else:
-                rows.postpone(conn, due, WAITS[due.attempts], whole_channel=outcome.away)
+                alerts.postpone(conn, due, WAITS[due.attempts], whole_channel=outcome.away)
                 failed += 1
-    return Delivered(told, failed, given_up, rows.next_due(conn))
+    return Delivered(told, failed, given_up, alerts.next_due(conn))
 
 
 def send_test(conn: Connection, channels: Mapping[str, Channel], who: str, base_url: str = "") -> dict[str, Outcome]:
@@ -206,12 +206,12 @@ def send_test(conn: Connection, channels: Mapping[str, Channel], who: str, base_
 
 
 def _send(
-    conn: Connection, channel: Channel, name: str, message: Mapping[str, Any], due: rows.Due | None = None
+    conn: Connection, channel: Channel, name: str, message: Mapping[str, Any], due: alerts.Due | None = None
 ) -> Outcome:
     number = f"{due.id}" if due else f"test-{time.time_ns()}"
     outcome = channel.send(message, number)
     outcome = replace(outcome, error=redact(outcome.error)[:LONGEST_ERROR])
-    rows.log_delivery(
+    alerts.log_delivery(
         conn,
         alert_id=due.alert_id if due else None,
         channel=name,

@@ -10,8 +10,7 @@ import typer
 
 from chartline.cli import common
 from chartline.schedules import snapshot
-from chartline.warehouse import schedules as rows
-from chartline.warehouse import schema
+from chartline.warehouse import schedules, schema
 from chartline.wording import counted
 
 snapshot_app = typer.Typer(
@@ -48,7 +47,7 @@ def simulate(context: typer.Context) -> None:
 def write() -> None:
     """Write the snapshot from the warehouse now."""
     path = snapshot.default_path()
-    changed = snapshot.write(path, rows.snapshot_rows(common.warehouse_url()))
+    changed = snapshot.write(path, schedules.snapshot_rows(common.warehouse_url()))
     typer.echo(f"{path} {'is written' if changed else 'was up to date'}.")
 
 

@@ -11,8 +11,7 @@ from airflow.sdk.exceptions import AirflowRescheduleException
 from chartline.alerts import telling
 from chartline.gaps import healing
 from chartline.settings import settings
-from chartline.warehouse import alerts as rows
-from chartline.warehouse import schema
+from chartline.warehouse import alerts, schema
 from chartline_airflow.channels import base_url, channels
 from chartline_airflow.dagbuild import docs, runtime
 from chartline_airflow.dagbuild.cascade import DEFAULT_ARGS
@@ -56,7 +55,7 @@ def build() -> DAG:
                     log.info("%s: %s", event.event, event.alert.title)
                 telling.run_succeeded(conn, DAG_ID, channels=ways, base_url=base_url())
                 done = telling.deliver(conn, ways)
-                rows.prune(conn, KEPT_DAYS)
+                alerts.prune(conn, KEPT_DAYS)
             log.info("%d sent, %d to be tried again, %d given up", done.told, done.failed, done.given_up)
             if done.next_due is not None and done.next_due < EVERY.total_seconds():
                 raise AirflowRescheduleException(datetime.now(UTC) + timedelta(seconds=max(done.next_due, 1.0)))

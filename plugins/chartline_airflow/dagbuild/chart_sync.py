@@ -14,12 +14,11 @@ from airflow.sdk import DAG, Context, Param, get_current_context, get_parsing_co
 from airflow.sdk.exceptions import AirflowFailException
 
 from chartline.cascade.run import Run
-from chartline.domain import schedule as domain_schedule
 from chartline.domain.asks import CascadeAsk
 from chartline.domain.grid import Grid
 from chartline.domain.read_schedule import ReadSchedule
 from chartline.domain.run_ids import PAST, Kind
-from chartline.domain.schedule import DAG_PREFIX, Schedule
+from chartline.domain.schedule import DAG_PREFIX, Schedule, dag_id
 from chartline.errors import NotConfigured, NotFollowed, UnknownChart
 from chartline.gaps import healing
 from chartline.schedules import snapshot
@@ -188,7 +187,7 @@ def ending(slug: str) -> DAG:
     """The DAG of a chart that is no longer followed, while runs of it may be running: it ends them, else Airflow
     would call them running for ever. It makes no run of its own, and tells nobody: a person removed the chart."""
     dag = DAG(
-        domain_schedule.dag_id(slug),
+        dag_id(slug),
         schedule=None,
         description="No longer followed: ends its runs, then disappears",
         doc_md=docs.ending(slug),
@@ -214,7 +213,7 @@ def ending(slug: str) -> DAG:
 def quarantine(slug: str, error: str) -> DAG:
     """A DAG with the schedule's id that fails daily with the reason, so that the ordinary alert fires."""
     dag = DAG(
-        domain_schedule.dag_id(slug),
+        dag_id(slug),
         schedule="@daily",
         start_date=ANY_DATE,
         catchup=False,

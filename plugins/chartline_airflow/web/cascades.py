@@ -12,7 +12,6 @@ from chartline.domain.run_ids import OF_NO_SCHEDULE, Kind
 from chartline.domain.schedule import dag_id
 from chartline.schedules import service
 from chartline.warehouse import changes, schedules
-from chartline.warehouse import schedules as warehouse_schedules
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import charts
 from chartline.wording import counted
@@ -65,7 +64,7 @@ def fill(
             if refused.more["kind"] not in ("not_read_yet", "dag_paused"):
                 raise
     with conn.transaction():
-        warehouse_schedules.lock_triggers(conn, slug)
+        schedules.lock_triggers(conn, slug)
         _none_on_demand(airflow, slug)
         if rows:
             starting.must_be_idle(airflow, slug, dag_id(slug))
@@ -79,7 +78,7 @@ def heal(conn: Connection, airflow: Airflow, chart_id: int, slug: str, person: P
     if not schedules.rows(conn, [slug]):
         raise service.not_followed(slug)
     with conn.transaction():
-        warehouse_schedules.lock_triggers(conn, slug)
+        schedules.lock_triggers(conn, slug)
         for open_run in starting.at_work(airflow, GAP_AUDIT):
             conf = open_run.get("conf") or {}
             if conf.get("chart") in (slug, None) and conf.get("heal", True) and not conf.get("dry_run"):
@@ -92,7 +91,7 @@ def again(conn: Connection, airflow: Airflow, slug: str, of: str, config: dict[s
     """Start the run that a retry asks for. of: its DAG; slug: "" where it is of no chart. Raises `Problem` 409 with
     `run` while it runs already."""
     with conn.transaction():
-        warehouse_schedules.lock_triggers(conn, slug)
+        schedules.lock_triggers(conn, slug)
         for run in starting.at_work(airflow, of):
             if (run.get("conf") or {}) == config and (config or not starting.fills_past(run)):
                 raise starting.under_way(slug, of, run)

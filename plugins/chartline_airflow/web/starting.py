@@ -13,7 +13,6 @@ from chartline.domain.asks import CascadeAsk
 from chartline.operating.airflow_work import is_ahead
 from chartline.schedules import service
 from chartline.warehouse import changes, schedules
-from chartline.warehouse import schedules as warehouse_schedules
 from chartline.warehouse.connect import Connection
 from chartline_airflow.web.access import Person
 from chartline_airflow.web.airflow_api import ACTIVE, Airflow
@@ -43,7 +42,7 @@ def start(conn: Connection, airflow: Airflow, slug: str, config: dict[str, Any],
         raise service.not_followed(slug)
     CascadeAsk.from_schedule(schedule, config)
     with conn.transaction():
-        warehouse_schedules.lock_triggers(conn, slug)
+        schedules.lock_triggers(conn, slug)
         must_be_ready(airflow, schedule.dag_id)
         must_be_idle(airflow, slug, schedule.dag_id)
         started = airflow.trigger(schedule.dag_id, config)

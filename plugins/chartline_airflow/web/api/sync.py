@@ -9,13 +9,12 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from chartline.domain.asks import MAX_DAYS
-from chartline.operating import executions, progress
-from chartline.operating import schedules as views
+from chartline.operating import executions, progress, schedules
 from chartline.operating.executions import ExecutionLine
 from chartline.operating.progress import Progress
 from chartline.operating.schedules import ScheduleLine
 from chartline.settings import settings
-from chartline.warehouse.reads import executions as executions_read
+from chartline.warehouse.reads.executions import newest
 from chartline_airflow.web import starting
 from chartline_airflow.web.access import Editor, Reader
 from chartline_airflow.web.airflow_api import AirflowApi
@@ -59,7 +58,7 @@ class Status(BaseModel):
 def trigger_run(body: TriggerBody, conn: Warehouse, airflow: AirflowApi, person: Editor) -> StartedRun:
     """Starts a run of a followed chart. 409, naming the run, while one is running. For a chart that is not followed,
     use POST /charts/{chart}/trigger-cascade/."""
-    return starting.start(conn, airflow, views.slug_of(conn, body.chart), body.config, person)
+    return starting.start(conn, airflow, schedules.slug_of(conn, body.chart), body.config, person)
 
 
 @router.get("/status/{chart}/")
@@ -67,14 +66,14 @@ def get_sync_status(
     chart: Annotated[str, Path(description="the chart's slug or id", max_length=250)], conn: Warehouse, _: Reader
 ) -> Status:
     """A chart's schedule, its newest execution with its progress, and when it runs next."""
-    slug, now = views.slug_of(conn, chart), datetime.now(UTC)
-    schedule = views.line_if_followed(conn, slug, settings(), now)
-    newest = executions_read.newest(conn, slug)
+    slug, now = schedules.slug_of(conn, chart), datetime.now(UTC)
+    schedule = schedules.line_if_followed(conn, slug, settings(), now)
+    last = newest(conn, slug)
     return Status(
         chart=slug,
         followed=schedule is not None,
         schedule=schedule,
-        last_execution=executions.line(newest, now) if newest else None,
+        last_execution=executions.line(last, now) if last else None,
         next_sync=schedule.next_sync if schedule else None,
-        progress=progress.of(conn, newest, settings()) if newest else None,
+        progress=progress.of(conn, last, settings()) if last else None,
     )
