@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from chartline.domain import cadence
-from chartline.domain.cadence import Rhythm
+from chartline.domain import due_days
+from chartline.domain.due_days import Rhythm
 from chartline.domain.read_schedule import ReadSchedule
 from chartline.domain.run_ids import OF_NO_SCHEDULE
 from chartline.domain.schedule import Schedule
@@ -175,7 +175,7 @@ def _of_chart(
 
 
 def _absent(schedule: Schedule, listed: Sequence[date], first: date, last: date) -> tuple[date, ...]:
-    return tuple(day for day in cadence.absent(schedule.frequency, listed) if first <= day <= last)
+    return tuple(day for day in due_days.absent(schedule.frequency, listed) if first <= day <= last)
 
 
 def _by_month(*days: Iterable[date]) -> tuple[Month, ...]:
@@ -192,7 +192,7 @@ def days_of(run: Unclosed) -> set[date]:
 
 
 def _begins(schedule: Schedule, listed: Sequence[date], first: date) -> date | None:
-    return listed[0] if listed and listed[0] - first >= cadence.step(schedule.frequency) else None
+    return listed[0] if listed and listed[0] - first >= due_days.step(schedule.frequency) else None
 
 
 def _overdue(
