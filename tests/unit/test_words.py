@@ -92,7 +92,8 @@ def described() -> Iterator[Text]:
 
 
 def every_text() -> Iterator[Text]:
-    documents = [REPOSITORY / "README.md", REPOSITORY / "CONTRIBUTING.md", *(REPOSITORY / "docs").glob("**/*.md")]
+    documents = [REPOSITORY / f"{name}.md" for name in ("README", "CONTRIBUTING", "SECURITY")]
+    documents += (REPOSITORY / "docs").glob("**/*.md")
     pages = REPOSITORY / "plugins" / "chartline_airflow" / "web" / "pages"
     for path in sorted([*documents, *pages.glob("static/*.js"), *pages.glob("templates/*.html")]):
         yield from prose(path)
