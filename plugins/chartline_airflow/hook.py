@@ -13,6 +13,7 @@ from requests_toolbelt.adapters.socket_options import TCPKeepAliveAdapter
 
 from chartline.domain import ranges
 from chartline.errors import ChartlineError, CredentialsRefused, NotConfigured, NotInPlan, QuotaSpent, TryLater
+from chartline.operating.conditions.account import REFUSED
 from chartline.settings import Settings, settings
 from chartline.soundcharts.account import CONNECTION, OUR_EXTRAS, ApiAccount
 from chartline.soundcharts.client import SoundchartsClient
@@ -128,7 +129,7 @@ class SoundchartsHook(HttpHook):
 def _plain(error: ChartlineError) -> str:
     """What is wrong, for the person who pressed Test."""
     if isinstance(error, CredentialsRefused):
-        return f"The credentials are refused. {error}"
+        return f"{REFUSED}. {error}"
     if isinstance(error, NotInPlan):
         return f"The credentials are accepted, but not for this. {error}"
     if isinstance(error, QuotaSpent):

@@ -193,7 +193,7 @@ def test_a_good_connection_tests_well_by_a_free_call(connect: Connect, server: S
 @pytest.mark.parametrize(
     ("status", "says"),
     [
-        (401, "The credentials are refused."),
+        (401, "Soundcharts refuses the credentials."),
         (403, "The credentials are accepted, but not for this."),
         (404, "does not know it"),
         (302, "another address"),

@@ -10,15 +10,17 @@ from typing import Any
 
 from chartline.domain.schedule import dag_id
 from chartline.errors import CredentialsRefused, QuotaSpent
-from chartline.operating import drift, quota, standing
-from chartline.operating.quota import Forecast
-from chartline.operating.standing import Followed
+from chartline.operating.conditions import account, answers, followed, quota
+from chartline.operating.conditions.followed import Followed
+from chartline.operating.conditions.quota import Forecast
+from chartline.operating.conditions.verdict import Verdict
 from chartline.settings import Settings
 from chartline.warehouse.alerts import Alert
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.drift import Drift
+from chartline.warehouse.reads import account as rows
 from chartline.warehouse.reads import failing
-from chartline.warehouse.reads import quota as spending
+from chartline.warehouse.reads.account import AccountStanding
 from chartline.warehouse.reads.failing import FailedRun, Pace
 
 FAILED_RUN, OVERDUE, QUOTA, QUARANTINE, CREDENTIALS, SLOW_RUN, FIELD_GONE, APPROVAL = KINDS = (
@@ -27,8 +29,6 @@ FAILED_RUN, OVERDUE, QUOTA, QUARANTINE, CREDENTIALS, SLOW_RUN, FIELD_GONE, APPRO
 NO_REPORT = "Its Airflow run failed before it could report."
 OF_ACCOUNT = {CredentialsRefused.kind: CREDENTIALS, QuotaSpent.kind: QUOTA}
 """By the reason of a run's end: told once, of the account, not of each run."""
-RATE_DAYS = 3
-"""Complete days of calls, below which no need is foreseen: the first ones fill what others will not."""
 ENOUGH_RUNS = 3
 """Earlier runs of a kind, below which nothing is usual."""
 
@@ -76,7 +76,7 @@ Rule = Callable[[Connection, Settings, datetime, Collection[Alert]], Looked]
 
 
 def failed_runs(conn: Connection, settings: Settings, now: datetime, open: Collection[Alert]) -> Looked:
-    """Runs that failed and were not followed by one that went well."""
+    """Runs that failed for a reason of their own, with no run of the same DAG that went well for the chart since."""
     known = {alert.details.get("execution"): alert.subject for alert in open}
     ids = [id for id in known if id is not None]
     found = [failed_run(run) for run in failing.failed_runs(conn, ids)]
@@ -95,8 +95,7 @@ def failed_run(run: FailedRun) -> Found:
         FAILED_RUN,
         f"{run.dag_id}/{run.run_id}",
         f"A run of {run.chart_name or run.chart_slug or run.dag_id} failed",
-        "Open the run and read the log of the task that failed first: its last line says what to mend. Then clear that "
-        "task; what is stored is not fetched again. Days that stay missing are healed by the DAG gap_audit.",
+        followed.FAILING.advice,
         (
             f"Run: {run.run_id} of {run.dag_id}, started {moment(run.started_at)}",
             f"Reason: {reason}",
@@ -149,10 +148,10 @@ def schedules(
 ) -> dict[str, Looked]:
     """Two rules, in three queries whatever the number of schedules: rows that cannot be used (quarantine), and active
     schedules whose ranking should be here by now (overdue)."""
-    followed = standing.followed(conn, settings, now, slugs).values()
+    follows = followed.judge(conn, settings, now, slugs).values()
     return {
-        OVERDUE: Looked([overdue(one) for one in followed if one.overdue]),
-        QUARANTINE: Looked([quarantine(one) for one in followed if one.schedule is None]),
+        OVERDUE: Looked([overdue(one) for one in follows if one.overdue]),
+        QUARANTINE: Looked([quarantine(one) for one in follows if one.schedule is None]),
     }
 
 
@@ -164,13 +163,8 @@ def overdue(of: Followed) -> Found:
         OVERDUE,
         of.slug,
         f"{of.schedule.name} is overdue",
-        "Look at the DAG and its last run: if it is paused, unpause it; if its run waits or failed, its log says for "
-        "what. Trigger the DAG to try now.",
-        (
-            f"Its ranking of {of.overdue.day} should have been here since {moment(of.overdue.due_at)}: "
-            f"{of.overdue.reason}",
-            f"Newest ranking here: {of.standing.here or 'none'}",
-        ),
+        followed.OVERDUE.advice,
+        (of.reason, f"Newest ranking here: {of.standing.here or 'none'}"),
         {
             "chart": of.slug,
             "chart_name": of.schedule.name,
@@ -188,38 +182,31 @@ def quarantine(of: Followed) -> Found:
         QUARANTINE,
         of.slug,
         f"The schedule of {of.slug} cannot be used",
-        f"Mend it on its page, or with: chartline schedules change {of.slug} ... It is taken up again within minutes.",
-        (f"Reason: {of.error}", "Until then the chart is not synced; no other schedule is concerned."),
-        {"chart": of.slug, "dag_id": dag_id(of.slug), "reason": of.error},
-        fingerprint=of.error,
+        followed.QUARANTINED.advice,
+        (f"Reason: {of.reason}",),
+        {"chart": of.slug, "dag_id": dag_id(of.slug), "reason": of.reason},
+        fingerprint=of.reason,
     )
 
 
 def credentials(conn: Connection, settings: Settings, now: datetime, open: Collection[Alert]) -> Looked:
     """The account's credentials were refused, and no call has gone well since. There is one account, that of the
     connection `soundcharts`, so there is one alert: told again when they are refused for another reason."""
-    stopped = failing.stopped_by(conn, CredentialsRefused.kind)
-    if stopped and not stopped.well_since:
-        return Looked([credentials_refused(stopped.at, stopped.error, stopped.runs)])
-    unmended = [
-        alert.subject
-        for alert in open
-        if not failing.went_well_since(conn, datetime.fromisoformat(alert.details["refused_at"]))
-    ]
-    return Looked([], unmended)
+    seen = rows.see(conn)
+    return Looked([credentials_refused(seen.refused_at, seen.refusal, seen.refused_runs)] if seen.refused_at else [])
 
 
-def credentials_refused(at: datetime, error: str, runs: int) -> Found:
-    """The alert."""
+def credentials_refused(at: datetime, why: str | None, runs: int) -> Found:
+    """The alert. why: what the newest run that was ended by it says; None where it was another call."""
+    ended = [f"Runs that it ended in the last {rows.NEWS_DAYS} days: {runs}"] if runs else []
     return Found(
         CREDENTIALS,
         "",
-        "Soundcharts refuses the credentials",
-        "Check login and password of the Airflow connection soundcharts under Admin > Connections (its Test button "
-        "tells), or AIRFLOW_CONN_SOUNDCHARTS; then clear the runs that failed. Nothing is fetched until then.",
-        (f"Refused at {moment(at)}: {error}", f"Runs that it ended in the last {failing.NEWS_DAYS} days: {runs}"),
-        {"refused_at": at.isoformat(), "error": error, "runs": runs},
-        fingerprint=_WHAT_WAS_ASKED.sub(", status ", error),
+        account.REFUSED,
+        account.ADVICE,
+        (f"Refused at {moment(at)}" + (f": {why}" if why else ""), *ended),
+        {"refused_at": at.isoformat(), "error": why, "runs": runs},
+        fingerprint=_WHAT_WAS_ASKED.sub(", status ", why or ""),
     )
 
 
@@ -228,42 +215,38 @@ _WHAT_WAS_ASKED = re.compile(r": .*, status (?=\d)", re.DOTALL)
 
 
 def quota_short(conn: Connection, settings: Settings, now: datetime, open: Collection[Alert]) -> Looked:
-    """The quota is spent, or will not last to the month's end. Once told, it is solved only with a tenth to spare."""
-    known, stopped = spending.left(conn), failing.stopped_by(conn, QuotaSpent.kind)
-    spent_unsaid = stopped is not None and (known is None or known.at < stopped.at)
-    if known is None and not spent_unsaid:
+    """The quota is spent, or will not last to the month's end."""
+    seen = rows.see(conn)
+    if seen.left is None:  # nothing is known, so what was told stays
         return Looked([], [alert.subject for alert in open])
-    left, told = 0 if known is None or spent_unsaid else known.calls, quota.forecast(conn, now)
-    wanted = told.need_regular * (1.1 if open else 1.0)
-    if left > 0 and (told.days < RATE_DAYS or left >= wanted):
-        return Looked([])
-    return Looked([quota_alert(left, told, stopped.runs if stopped and left <= 0 else 0)])
+    forecast = quota.forecast(conn, seen, now)
+    verdict = quota.verdict(seen.left, forecast)
+    return Looked([] if verdict.status == "ok" else [quota_alert(seen, forecast, verdict)])
 
 
-def quota_alert(left: int, told: Forecast, runs: int = 0) -> Found:
-    """The alert of a quota that will not last. left: calls; runs: those that its end has stopped."""
-    spent = left <= 0
-    lasts = "" if spent or not told.regular_a_day else f": enough for {left / told.regular_a_day:.0f} days"
-    stopped = (f"Runs that it stopped in the last {failing.NEWS_DAYS} days: {runs}",) if runs else ()
+def quota_alert(seen: AccountStanding, forecast: Forecast, verdict: Verdict) -> Found:
+    """The alert of a quota that will not last."""
+    left, need = seen.left or 0, forecast.need_regular
+    lasts = f": enough for {left / forecast.regular_a_day:.0f} days" if left and forecast.regular_a_day else ""
+    runs = seen.quota_runs if not left else 0
     return Found(
         QUOTA,
         "",
-        "The quota is spent" if spent else "The quota will not last to the month's end",
-        "Follow fewer charts, sync them less often, or switch off parts of what is fetched (audience costs most; "
-        "chartline estimate tells). Or have the quota raised by Soundcharts. Rankings come before everything else.",
+        "The quota will not last to the month's end" if left else "The quota is spent",
+        verdict.advice,
         (
             f"Left: {left:,} calls{lasts}",
-            f"Needed to {told.until}: about {told.need_regular:,} calls, at {told.regular_a_day:,.0f} a day",
-            *stopped,
+            f"Needed to {forecast.until}: about {need:,} calls, at {forecast.regular_a_day:,.0f} a day",
+            *([f"Runs that it stopped in the last {rows.NEWS_DAYS} days: {runs}"] if runs else []),
         ),
         {
             "left": left,
-            "need": told.need_regular,
-            "per_day": told.regular_a_day,
-            "until": told.until.isoformat(),
+            "need": need,
+            "per_day": forecast.regular_a_day,
+            "until": forecast.until.isoformat(),
             "runs": runs,
         },
-        fingerprint="spent" if spent else "short",
+        fingerprint="short" if left else "spent",
     )
 
 
@@ -325,7 +308,7 @@ def slow_run(pace: Pace) -> Found:
 def fields_gone(conn: Connection, settings: Settings, now: datetime, open: Collection[Alert]) -> Looked:
     """Fields that always came and are missing in most answers of late, an alert for each endpoint."""
     gone: dict[str, list[Drift]] = {}
-    for one in drift.gone(conn, now):
+    for one in answers.gone(conn, now):
         gone.setdefault(one.endpoint, []).append(one)
     return Looked([_field_gone(endpoint, fields) for endpoint, fields in gone.items()])
 
@@ -337,8 +320,7 @@ def _field_gone(endpoint: str, fields: Sequence[Drift]) -> Found:
         FIELD_GONE,
         endpoint,
         f"Soundcharts leaves out what it always gave: {', '.join(paths[:3])}{' and more' if len(paths) > 3 else ''}",
-        "Look at a raw answer and at Soundcharts' change log. What was stored before stays. If the field has another "
-        "name now, the model of the answer needs a change, and the raw answers that are kept can be read again.",
+        answers.ADVICE,
         (f"Endpoint: {endpoint}, since {moment(since)}", *(f"Missing: {path}" for path in paths[:20])),
         {"endpoint": endpoint, "fields": paths, "since": since.isoformat()},
         ",".join(paths),

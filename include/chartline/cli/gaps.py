@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from chartline.cli import common
 from chartline.errors import BadInput
 from chartline.gaps import audit, healing, shown
 from chartline.gaps.audit import ChartGaps, Month
+from chartline.operating.conditions import followed as conditions
 from chartline.settings import settings
 from chartline.wording import counted
 
@@ -44,15 +46,18 @@ def show(
                 )
             failed = done.failed
             typer.echo(f"The calendars are up to date with {counted(done.calls, 'call')}.", err=True)
-        found = audit.audit(conn, followed, now, timedelta(hours=settings().overdue_hours))
+        found = audit.audit(conn, followed, now)
+        owes = conditions.overdue_of(conn, settings(), now, [one.slug for one in followed])
     if only:
         found = [replace(one, months=tuple(month for month in one.months if month.month == only)) for one in found]
     if as_json:
-        typer.echo(json.dumps([one.as_dict() for one in found], ensure_ascii=False, indent=2))
+        typer.echo(
+            json.dumps([one.as_dict() | {"overdue": owes.get(one.slug)} for one in found], ensure_ascii=False, indent=2)
+        )
     elif not followed and not refused:
         typer.echo("No chart is followed. Follow one with: chartline schedules add SLUG")
     else:
-        _tell(found, by_month=bool(chart or only))
+        _tell(found, owes, by_month=bool(chart or only))
     for slug, reason in refused.items():
         typer.echo(f"{slug}: its schedule cannot be used: {common.plain(reason)}", err=True)
     for slug, reason in failed.items():
@@ -70,7 +75,7 @@ def _month(text: str) -> date | None:
         raise BadInput(f"month: {text!r} is not a month, such as 2026-11.", field="month") from None
 
 
-def _tell(found: list[ChartGaps], *, by_month: bool) -> None:
+def _tell(found: list[ChartGaps], owes: Mapping[str, str], *, by_month: bool) -> None:
     if by_month:
         rows = [
             (one.slug, f"{m.month:%Y-%m}", m.listed, m.stored, m.missing, m.short, _share(m))
@@ -81,7 +86,7 @@ def _tell(found: list[ChartGaps], *, by_month: bool) -> None:
     else:
         typer.echo(shown.table(found))
     for one in found:
-        for line in shown.findings(one):
+        for line in shown.findings(one, owes.get(one.slug, "")):
             typer.echo(f"{one.slug}: {common.plain(line)}")
     wanting = [one.slug for one in found if one.open]
     if wanting:

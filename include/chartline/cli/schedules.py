@@ -17,6 +17,7 @@ from chartline.costs.model import Estimate
 from chartline.domain.read_schedule import ReadSchedule
 from chartline.domain.schedule import Schedule, ScheduleSettings
 from chartline.errors import BadInput
+from chartline.gaps.shown import HELD
 from chartline.operating.reparse import ask_reparse
 from chartline.schedules import declare, following, service
 from chartline.settings import settings as settings_of_all
@@ -187,10 +188,7 @@ def _tell_cost(told: Estimate | None, *, dry_run: bool = False) -> None:
         return
     typer.echo(table(told))
     if told.needs_approval(settings_of_all()) and not dry_run:
-        typer.echo(
-            "New days are fetched, the history waits for approval. In Airflow, trigger gap_audit or wait for its "
-            "daily run, then answer under Required actions."
-        )
+        typer.echo(f"New days are fetched; {HELD}.")
 
 
 def _state(schedule: Schedule) -> str:

@@ -7,32 +7,21 @@ the calendar itself lacks is no gap: it is absent, named and left alone.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from chartline.domain import due_days
-from chartline.domain.due_days import Rhythm
+from chartline.domain import cadence
 from chartline.domain.read_schedule import ReadSchedule
-from chartline.domain.run_ids import OF_NO_SCHEDULE
 from chartline.domain.schedule import Schedule
 from chartline.schedules import service
-from chartline.warehouse import charts, rankings, schedules
+from chartline.warehouse import charts, schedules
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.reads import gaps
-from chartline.warehouse.reads.gaps import Ended, Unclosed
+from chartline.warehouse.reads.gaps import Unclosed
 
 DAY = timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class Overdue:
-    """A schedule whose newest ranking should be here: the newest day that is missing, since when, and why."""
-
-    day: date
-    due_at: datetime
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -68,7 +57,6 @@ class ChartGaps:
     busy: frozenset[date] = frozenset()
     failed: frozenset[date] = frozenset()
     begins: date | None = None
-    overdue: Overdue | None = None
     history_held: bool = False
 
     @property
@@ -93,7 +81,6 @@ class ChartGaps:
             "stored": self.stored,
             **{name: [day.isoformat() for day in sorted(getattr(self, name))] for name in DAYS},
             "source_begins": self.begins.isoformat() if self.begins else None,
-            "overdue": self.overdue and f"{self.overdue.day}: {self.overdue.reason}",
             "history_held": self.history_held,
             "months": [vars(month) | {"month": f"{month.month:%Y-%m}"} for month in self.months],
         }
@@ -131,21 +118,16 @@ def wanted(schedule: Schedule, now: datetime) -> tuple[date, date]:
     return max(first, schedule.began_with or first), last
 
 
-def audit(conn: Connection, followed: Iterable[Schedule], now: datetime, slack: timedelta) -> list[ChartGaps]:
-    """What each chart lacks at `now`. Makes no call: the calendar counts as it stands.
-
-    slack: how long after its run time a schedule may go without its ranking before it is overdue.
-    """
+def audit(conn: Connection, followed: Iterable[Schedule], now: datetime) -> list[ChartGaps]:
+    """What each chart lacks at `now`. Makes no call: the calendar counts as it stands."""
     at_work = gaps.unclosed(conn)
     return [
-        _of_chart(conn, schedule, [run for run in at_work if run.chart_slug == schedule.slug], now, slack)
+        _of_chart(conn, schedule, [run for run in at_work if run.chart_slug == schedule.slug], now)
         for schedule in followed
     ]
 
 
-def _of_chart(
-    conn: Connection, schedule: Schedule, at_work: Sequence[Unclosed], now: datetime, slack: timedelta
-) -> ChartGaps:
+def _of_chart(conn: Connection, schedule: Schedule, at_work: Sequence[Unclosed], now: datetime) -> ChartGaps:
     first, last = wanted(schedule, now)
     listed = gaps.listed_days(conn, schedule.chart_id)
     own = [day for day in listed if first <= day <= last]
@@ -169,13 +151,12 @@ def _of_chart(
         busy=frozenset(fetching & {*missing, *short}),
         failed=frozenset(failed & {*missing, *short}),
         begins=_begins(schedule, listed, first),
-        overdue=_overdue(conn, schedule, listed, at_work, now, slack),
         history_held=schedule.history_held,
     )
 
 
 def _absent(schedule: Schedule, listed: Sequence[date], first: date, last: date) -> tuple[date, ...]:
-    return tuple(day for day in due_days.absent(schedule.frequency, listed) if first <= day <= last)
+    return tuple(day for day in cadence.absent(schedule.frequency, listed) if first <= day <= last)
 
 
 def _by_month(*days: Iterable[date]) -> tuple[Month, ...]:
@@ -192,82 +173,4 @@ def days_of(run: Unclosed) -> set[date]:
 
 
 def _begins(schedule: Schedule, listed: Sequence[date], first: date) -> date | None:
-    return listed[0] if listed and listed[0] - first >= due_days.step(schedule.frequency) else None
-
-
-def _overdue(
-    conn: Connection,
-    schedule: Schedule,
-    listed: Sequence[date],
-    at_work: Sequence[Unclosed],
-    now: datetime,
-    slack: timedelta,
-) -> Overdue | None:
-    here = rankings.newest(conn, schedule.chart_id)
-    return overdue(
-        schedule, here, listed, at_work, lambda: gaps.last_execution(conn, schedule.slug), now=now, slack=slack
-    )
-
-
-def overdue(
-    schedule: Schedule,
-    here: date | None,
-    listed: Sequence[date],
-    at_work: Sequence[Unclosed],
-    last: Callable[[], Ended | None],
-    *,
-    now: datetime,
-    slack: timedelta,
-) -> Overdue | None:
-    """The schedule as overdue: the run of its latest interval had its time, and the ranking is neither stored nor being
-    fetched. A chart slower than its schedule is expected only in its own rhythm.
-
-    here: its newest stored day; listed: the calendar's days from then on, in order of time; at_work: its open
-    executions; last: gives how the last run of its DAG went.
-    """
-    grid = schedule.grid
-    end = grid.next(grid.latest_complete(now - slack))
-    run_after = end + grid.publication_delay
-    since = max(run_after, schedule.created_at)
-    asked = schedule.sync_immediately or schedule.created_at <= run_after  # else its time had passed before
-    if not schedule.is_active or not asked or now - since < slack:
-        return None
-    newest = end.date() - DAY
-    if any(run.kind not in OF_NO_SCHEDULE and _may_bring(run, newest) for run in at_work):
-        return None
-    expected = _expected(schedule, here, listed, newest)
-    if expected is None:
-        return None
-    return Overdue(expected, since, _why(last(), since, listed, here))
-
-
-def _may_bring(run: Unclosed, day: date) -> bool:
-    """Whether a run is about the newest ranking, or about that day."""
-    asked = run.settings
-    return bool(asked.get("current")) or not days_of(run) or day in days_of(run)
-
-
-def _expected(schedule: Schedule, here: date | None, listed: Sequence[date], newest: date) -> date | None:
-    """The newest day up to `newest` on which a ranking is expected, None when none is expected after what is stored."""
-    if here is None:
-        return newest
-    owed = [day for day in listed if here < day <= newest]
-    following = _rhythm(schedule, here).later(here)
-    if following and following <= newest:
-        owed.append(following)
-    return max(owed, default=None)
-
-
-def _rhythm(schedule: Schedule, here: date) -> Rhythm:
-    """The chart's own, as its calendar tells it; of one without a calendar, as its newest ranking does."""
-    own = Rhythm(schedule.frequency.strip().lower(), schedule.weekday, schedule.month_day)
-    return own if own.is_known else Rhythm.of(schedule.frequency, [here])
-
-
-def _why(last: Ended | None, since: datetime, listed: Sequence[date], here: date | None) -> str:
-    if last is None or last.started_at < since:
-        return "no run has started since: is its DAG paused, or Airflow's scheduler down?"
-    ran = f"its run of {last.started_at:%Y-%m-%d %H:%M} ended {last.status}"
-    if listed and here and listed[-1] <= here:
-        return f"{ran}; Soundcharts lists nothing newer than {listed[-1]}"
-    return f"{ran}: {' '.join(last.error.split())}" if last.error else ran
+    return listed[0] if listed and listed[0] - first >= cadence.step(schedule.frequency) else None

@@ -8,6 +8,11 @@ from itertools import groupby
 
 from chartline.gaps.audit import ChartGaps
 
+HELD = (
+    "its history waits for approval: trigger gap_audit in Airflow, or wait for its daily run, and answer under "
+    "Required actions"
+)
+
 
 def ranges(days: Iterable[date], most: int = 10) -> str:
     """Days for people: `2026-03-01 to 2026-03-05, 2026-03-09`; of more than `most` stretches the newest."""
@@ -21,8 +26,9 @@ def ranges(days: Iterable[date], most: int = 10) -> str:
     return ", ".join([f"{hidden} earlier"] * bool(hidden) + told)
 
 
-def findings(chart: ChartGaps) -> list[str]:
-    """What is wrong with a chart, a line each; none when it is complete."""
+def findings(chart: ChartGaps, owes: str = "") -> list[str]:
+    """What is wrong with a chart, a line each; none when it is complete. owes: why it is overdue, "" where it is
+    not."""
     told = [
         f"missing {len(chart.missing)}: {ranges(chart.missing)}" if chart.missing else "",
         f"short {len(chart.short)}: {ranges(chart.short)}" if chart.short else "",
@@ -30,10 +36,8 @@ def findings(chart: ChartGaps) -> list[str]:
         f"being fetched now {len(chart.busy)}: {ranges(chart.busy)}" if chart.busy else "",
         f"absent from the calendar {len(chart.absent)}: {ranges(chart.absent)}" if chart.absent else "",
         f"wanted from {chart.first}, but Soundcharts begins on {chart.begins}" if chart.begins else "",
-        f"overdue since {chart.overdue.due_at:%Y-%m-%d %H:%M}: {chart.overdue.day}; {chart.overdue.reason}"
-        if chart.overdue
-        else "",
-        "its history is held: it waits for approval, for what it costs" if chart.history_held else "",
+        owes,
+        HELD if chart.history_held else "",
         "" if chart.is_active else "its schedule is not active",
     ]
     return [line for line in told if line]

@@ -9,11 +9,11 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from chartline.domain import due_days
+from chartline.domain import cadence
 from chartline.errors import BadInput
 from chartline.gaps import audit as gap
-from chartline.operating import standing
-from chartline.operating.standing import Followed, State
+from chartline.operating.conditions import followed
+from chartline.operating.conditions.followed import Followed, State
 from chartline.schedules import service
 from chartline.settings import Settings
 from chartline.warehouse.charts import ChartRow
@@ -86,7 +86,7 @@ def find(
     name = sort.removeprefix("-")
     if name not in charts.SORTS:
         raise BadInput(f"sort: {name!r} is none of {', '.join(charts.SORTS)}", field="sort")
-    follows = standing.followed(conn, settings, now) if state not in (None, "not_followed") else None
+    follows = followed.judge(conn, settings, now) if state not in (None, "not_followed") else None
     return page(conn, narrowed(wanted, state, follows), settings, now, sort, limit, offset, follows)
 
 
@@ -132,7 +132,7 @@ def lines(
     """These charts with their state and completeness. Four queries, however many they are; one where it is known how
     they are followed (`follows`)."""
     if follows is None:
-        follows = standing.followed(conn, settings, now, [one.slug for one in found if one.schedule_id is not None])
+        follows = followed.judge(conn, settings, now, [one.slug for one in found if one.schedule_id is not None])
     covered = coverage(conn, [one.slug for one in found], follows, now)
     return [_line(one, follows.get(one.slug), covered.get(one.slug)) for one in found]
 
@@ -164,7 +164,7 @@ def _line(one: ListedChart, follow: Followed | None, covered: charts.Coverage | 
     return ChartLine(
         **own,
         state=follow.state if follow else "not_followed",
-        reason=reason(follow),
+        reason=follow.reason if follow else "",
         listed=listed,
         missing=missing,
         completeness=share(covered),
@@ -177,15 +177,6 @@ def _line(one: ListedChart, follow: Followed | None, covered: charts.Coverage | 
 def share(covered: charts.Coverage | None) -> float | None:
     """Of the days listed, those that are here; None where none is listed."""
     return round(1 - covered.missing / covered.listed, 4) if covered and covered.listed else None
-
-
-def reason(follow: Followed | None) -> str:
-    """What is to be said of a chart that is overdue or quarantined; empty where all is well."""
-    if follow is None:
-        return ""
-    if follow.overdue:
-        return f"The ranking of {follow.overdue.day} is overdue: {follow.overdue.reason}."
-    return follow.error
 
 
 class Chart(ChartLine):
@@ -405,7 +396,7 @@ def completeness(conn: Connection, slug: str, settings: Settings, now: datetime)
     """What is here of a chart, by month. Raises UnknownChart. Eight queries."""
     chart = known(conn, slug)
     first, last = _ends(charts.span(conn, chart.id))
-    follow = standing.followed(conn, settings, now, [slug]).get(slug)
+    follow = followed.judge(conn, settings, now, [slug]).get(slug)
     days = _days(conn, chart, first, last) if first and last else []
     asked = gap.wanted(follow.schedule, now) if follow and follow.schedule else None
     within = [day for day in days if asked[0] <= day.day <= asked[1]] if asked else days
@@ -442,7 +433,7 @@ def _days(conn: Connection, chart: ChartRow, first: date, last: date) -> list[Da
     offered = [day for day in listed if day not in refused or day in stored]
     found = {day: Day(day=day, state="missing") for day in offered if first <= day <= last}
     found |= {
-        day: Day(day=day, state="absent") for day in due_days.absent(chart.frequency, offered) if first <= day <= last
+        day: Day(day=day, state="absent") for day in cadence.absent(chart.frequency, offered) if first <= day <= last
     }
     found |= {day: Day(day=day, state="absent") for day in refused if first <= day <= last}
     for day, one in stored.items():

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib import metadata
@@ -19,23 +19,28 @@ import requests
 from packaging.requirements import InvalidRequirement, Requirement
 
 from chartline import places, proxies
-from chartline.errors import ChartlineError, CredentialsRefused, NotInPlan, QuotaSpent, TryLater
-from chartline.operating import airflow_work, drift, quota
+from chartline.errors import ChartlineError
+from chartline.operating import airflow_work
 from chartline.operating.airflow import SECONDS, TROUBLES, AirflowServer
 from chartline.operating.airflow_work import ParseWatch
+from chartline.operating.conditions import account, answers, followed, quota
+from chartline.operating.conditions.account import Reached
+from chartline.operating.conditions.verdict import Status, Verdict
 from chartline.sessions import Session
 from chartline.settings import Settings, settings
 from chartline.soundcharts.account import CONNECTION, ENVIRONMENT, ApiAccount
 from chartline.soundcharts.client import SoundchartsClient
-from chartline.soundcharts.endpoints import TEAM_USAGE
 from chartline.soundcharts.limiter import NoLimiter
 from chartline.warehouse import privileges, schema
 from chartline.warehouse.connect import Connection, connect, is_pooled
+from chartline.warehouse.reads import account as rows
+from chartline.warehouse.reads.account import AccountStanding
 
 State = Literal["ok", "warning", "problem"]
 OK: State = "ok"
 WARNING: State = "warning"
 PROBLEM: State = "problem"
+STATES: dict[Status, State] = {"ok": OK, "warning": WARNING, "error": PROBLEM, "unknown": WARNING}
 
 POSTGRES = 15
 """The first version with `nulls not distinct`."""
@@ -69,9 +74,9 @@ def examine(
             yield from _warehouse(conn)
         usable = conn is not None and schema.current(conn) == schema.head()
         if conn is not None and usable:
-            noticed = drift.look(conn, datetime.now(UTC))
-            state: State = WARNING if drift.is_gone(noticed) else OK
-            yield Line("answers", state, drift.summary(noticed), drift.ADVICE if noticed else "")
+            now = datetime.now(UTC)
+            yield from map(_line, followed.verdicts(followed.judge(conn, given, now)))
+            yield _line(answers.judge(conn, now))
         if not os.environ.get(ENVIRONMENT) and _has_connection(airflow):
             yield Line(
                 "connection", WARNING, "It is one of Airflow's own, which only tasks can read.",
@@ -185,47 +190,43 @@ def _warehouse(conn: Connection) -> Iterator[Line]:
     yield _clock("warehouse clock", privileges.clock(conn), "the warehouse's host")
 
 
-def _source(account: Callable[[], ApiAccount], given: Settings, conn: Connection | None) -> Iterator[Line]:
+def _source(configured: Callable[[], ApiAccount], given: Settings, conn: Connection | None) -> Iterator[Line]:
     try:
-        own = account()
+        own = configured()
     except ChartlineError as wrong:
         yield _problem("connection", wrong)
         return
     yield Line("connection", OK, f"soundcharts leads to {own.base_url}, with {own.auth}.")
     dates: list[datetime] = []
     quick = given.model_copy(update={"call_retries": 1})
-    try:
-        with SoundchartsClient(
-            own, limiter=NoLimiter(), session_factory=lambda: _dating(dates), settings=quick
-        ) as client:
-            left = client.get(TEAM_USAGE).calls[-1].quota_left
-    except QuotaSpent as spent:
-        yield Line("credentials", OK, "Soundcharts accepts them.")
-        yield _problem("quota", spent)
-    except ChartlineError as trouble:
-        unknown = isinstance(trouble, TryLater)
-        yield _problem("credentials", trouble, "Nothing is known of them: " if unknown else "")
-        if isinstance(trouble, CredentialsRefused | NotInPlan):
-            yield Line("quota", WARNING, "It was not told.", "Mend the credentials first.")
-    else:
-        yield Line("credentials", OK, "Soundcharts accepts them.")
-        yield _quota(left, conn)
+    reached = account.reach(
+        lambda: SoundchartsClient(own, limiter=NoLimiter(), session_factory=lambda: _dating(dates), settings=quick)
+    )
+    seen = rows.see(conn) if conn else None
+    yield _line(account.api(reached))
+    yield _line(account.credentials(reached, seen))
+    yield _line(_quota(reached, seen, conn))
     if dates:
         yield _clock("API clock", dates[-1], "this machine (Soundcharts' is right)")
 
 
-def _quota(left: int | None, conn: Connection | None) -> Line:
-    if left is None:
-        return Line("quota", WARNING, "Soundcharts does not say what is left.", "Look at the account's page there.")
-    if left <= 0:
-        return Line("quota", PROBLEM, "No call is left.", "Wait for the next billing cycle, or have the quota raised.")
-    told = quota.forecast(conn, datetime.now(UTC)) if conn else None
-    if told and told.need_regular > left:
-        return Line(
-            "quota", WARNING, f"{left:,} calls are left; to {told.until} about {told.need_regular:,} are needed.",
-            "Follow fewer charts, sync them less often, fetch less of them, or have the quota raised.",
-        )  # fmt: skip
-    return Line("quota", OK, f"{left:,} calls are left.")
+def _quota(reached: Reached, seen: AccountStanding | None, conn: Connection | None) -> Verdict:
+    """What the API has just said is newer than what the warehouse knows."""
+    if seen is not None and reached.left is not None:
+        seen = replace(seen, left=reached.left, left_at=reached.at)
+    left = seen.left if seen else reached.left
+    return quota.verdict(left, quota.forecast(conn, seen, reached.at) if conn and seen else None)
+
+
+def _line(verdict: Verdict) -> Line:
+    """What is to be said of a condition, with the first of the charts that it is about."""
+    charts = airflow_work.listed([f"{one.chart}: {one.detail}" for one in verdict.subjects])
+    return Line(
+        verdict.name,
+        STATES[verdict.status],
+        f"{verdict.what} {charts}".strip(),
+        verdict.advice,
+    )
 
 
 def _dating(dates: list[datetime]) -> requests.Session:
@@ -367,9 +368,9 @@ def _dag_files() -> Iterator[Line]:
         yield Line("dag files", OK, "None is of the future.")
 
 
-def _problem(check: str, error: ChartlineError, before: str = "") -> Line:
+def _problem(check: str, error: ChartlineError) -> Line:
     advice = "Check the network, the proxy settings and the address, then try again."
-    return Line(check, PROBLEM, f"{before}{error.what}", error.advice or advice)
+    return Line(check, PROBLEM, error.what, error.advice or advice)
 
 
 def _first(error: psycopg.Error) -> str:

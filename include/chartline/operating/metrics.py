@@ -11,12 +11,12 @@ from typing import Literal, get_args
 
 from chartline.domain.run_status import STATUSES
 from chartline.operating import quota as quotas
-from chartline.operating import standing
-from chartline.operating.standing import State
+from chartline.operating.conditions import followed, quota
+from chartline.operating.conditions.followed import State
 from chartline.settings import Settings
 from chartline.warehouse import usage
 from chartline.warehouse.connect import Connection
-from chartline.warehouse.reads import health, quota
+from chartline.warehouse.reads import account, health
 
 
 @dataclass
@@ -42,22 +42,26 @@ def text(conn: Connection, settings: Settings, now: datetime) -> str:
 
 def collect(conn: Connection, settings: Settings, now: datetime) -> list[Metric]:
     """The metrics with their values."""
-    follows = standing.followed(conn, settings, now)
+    follows = followed.judge(conn, settings, now)
     totals = health.totals(conn)
     stored = health.stored(conn)
     by_status = health.executions_by_status(conn)
     alerts = health.open_alerts(conn)
     today = now.astimezone(UTC).date()
-    left = quota.left(conn)
-    lately = quotas.lately(conn, now)
-    forecast = quotas.forecast_of(lately, usage.first_day(conn), left, now)
-    spent = quotas.sums((one for one in lately if one.day == today), quotas.resource)
+    left = account.see(conn)
+    lately = quota.lately(conn, now)
+    forecast = quota.forecast_of(lately, usage.first_day(conn), left, now)
+    spent = quota.sums((one for one in lately if one.day == today), quotas.resource)
 
     states = Counter(one.state for one in follows.values())
     schedules = Metric("chartline_schedules", "gauge", "Followed charts by state.")
     for state in get_args(State):
         if state != "not_followed":
             schedules.add(states[state], state=state)
+    conditions = Metric("chartline_condition", "gauge", "What is wrong: how many charts, or 1; 0 where it is not.")
+    for verdict in [*followed.verdicts(follows), quota.verdict(left.left, forecast)]:
+        is_wrong = verdict.status in ("warning", "error")
+        conditions.add(max(len(verdict.subjects), 1) if is_wrong else 0, name=verdict.name)
     executions = Metric("chartline_executions", "gauge", "Executions that are kept, by status.")
     for status in STATUSES:
         executions.add(by_status.get(status, 0), status=status)
@@ -70,7 +74,7 @@ def collect(conn: Connection, settings: Settings, now: datetime) -> list[Metric]
     for kind in sorted(alerts):
         open_alerts.add(alerts[kind], kind=kind)
     age = Metric("chartline_chart_ranking_age_days", "gauge", "Days since the day of a chart's newest stored ranking.")
-    streak = Metric("chartline_chart_failures", "gauge", "Runs of a chart that failed since one last went well.")
+    streak = Metric("chartline_chart_failures", "gauge", "Runs of a chart's DAG that broke down since one went well.")
     for slug, follow in sorted(follows.items()):
         here = follow.standing.here
         age.add((today - here) / timedelta(days=1) if here else None, chart=slug)
@@ -79,6 +83,7 @@ def collect(conn: Connection, settings: Settings, now: datetime) -> list[Metric]
     return [
         Metric("chartline_up", "gauge", "1: the warehouse answers.").add(1),
         schedules,
+        conditions,
         Metric("chartline_charts", "gauge", "Charts of the catalogue.").add(totals.charts),
         Metric("chartline_rankings", "gauge", "Stored rankings.").add(stored.rankings),
         Metric("chartline_tracks", "gauge", "Tracks.").add(stored.tracks),
@@ -87,7 +92,7 @@ def collect(conn: Connection, settings: Settings, now: datetime) -> list[Metric]
         Metric("chartline_last_success_timestamp_seconds", "gauge", "When a run last ended well.").add(
             success.timestamp() if success else None
         ),
-        Metric("chartline_quota_left", "gauge", "Calls left, as the API last told.").add(left.calls if left else None),
+        Metric("chartline_quota_left", "gauge", "Calls left, as the API last told.").add(left.left),
         Metric("chartline_quota_spent_today", "gauge", "Calls billed today (UTC).").add(
             sum(one.billed for one in spent.values())
         ),

@@ -12,10 +12,11 @@ from pydantic import BaseModel
 from chartline.domain.read_schedule import ReadSchedule
 from chartline.domain.schedule import ScheduleSettings
 from chartline.errors import BadInput
-from chartline.operating import charts, executions, standing
+from chartline.operating import charts, executions
 from chartline.operating.charts import ChartLine
+from chartline.operating.conditions import followed
+from chartline.operating.conditions.followed import Followed, State
 from chartline.operating.executions import ExecutionLine
-from chartline.operating.standing import Followed, State
 from chartline.schedules import service, version
 from chartline.settings import Settings
 from chartline.warehouse import schedules
@@ -97,7 +98,7 @@ def find(
     if name not in SORTS:
         raise BadInput(f"sort: {name!r} is none of {', '.join(SORTS)}", field="sort")
     if follows is None and (state or name in WORKED_OUT):
-        follows = standing.followed(conn, settings, now)
+        follows = followed.judge(conn, settings, now)
     narrowed = charts.narrowed(wanted, state, follows)
     if name not in WORKED_OUT:
         found, total = charts.page(conn, narrowed, settings, now, sort, limit, offset, follows)

@@ -22,6 +22,7 @@ from chartline.gaps.audit import ChartGaps
 from chartline.gaps.healing import AT_WORK
 from chartline.identifiers import MAX_SLUG, SLUG, in_form
 from chartline.operating import reparse
+from chartline.operating.conditions import followed as conditions
 from chartline.schedules import service
 from chartline.settings import settings
 from chartline.warehouse import schedules, schema
@@ -157,16 +158,19 @@ def _find_gaps(conn: Any, context: Context) -> list[dict[str, Any]]:
     charts, refused = _asked(conn, context)
     lost = healing.find_lost(conn, runtime.run_state(context))
     closed = {run.owner: reason for run, reason in lost} if config["dry_run"] else healing.close_lost(conn, lost)
-    found = audit.audit(conn, charts, now, timedelta(hours=settings().overdue_hours))
+    found = audit.audit(conn, charts, now)
+    owes = conditions.overdue_of(conn, settings(), now, [chart.slug for chart in charts])
     leave = _left_alone(conn, context, found) if config["heal"] else {}
     heals, left = (
         healing.plan(found, settings().heal_days, settings().history_window, leave) if config["heal"] else ([], {})
     )
     told = {
         "charts": len(found),
-        "findings": {chart.slug: lines for chart in found if (lines := gap_shown.findings(chart))},
+        "findings": {
+            chart.slug: lines for chart in found if (lines := gap_shown.findings(chart, owes.get(chart.slug, "")))
+        },
         "counts": {name: sum(len(getattr(chart, name)) for chart in found) for name in audit.DAYS},
-        "overdue": [chart.slug for chart in found if chart.overdue],
+        "overdue": sorted(owes),
         "held": [chart.slug for chart in found if chart.history_held],
         "left_alone": leave,
         "left": left,

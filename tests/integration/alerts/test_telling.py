@@ -248,10 +248,9 @@ def test_runs_that_a_spent_quota_ends_are_told_once_and_not_when_it_is_renewed(
     conn: Connection, channel: Memory, look: Any
 ) -> None:
     called(conn, at=datetime.now(UTC) - timedelta(minutes=5), quota_left=70)
+    called(conn, at=datetime.now(UTC), status=429, error_kind="quota_spent", quota_left=70)  # its header said no 0
     for number in range(3):
-        ran(
-            conn, f"r{number}", error="quota_spent: the quota of the billing cycle is used up"
-        )  # whose answer said no 0
+        ran(conn, f"r{number}", error="quota_spent: the quota of the billing cycle is used up")
     told = telling.run_failed(conn, Settings(), DAG, "r2", "Airflow says: x", channels=["memory"])
     assert [(one.event, one.alert.kind) for one in told] == [("opened", "quota")]
     assert look() == [("opened", "quota", "")]
@@ -265,8 +264,13 @@ def test_runs_that_a_spent_quota_ends_are_told_once_and_not_when_it_is_renewed(
 
 
 def test_a_quota_that_is_spent_before_any_answer_told_it(conn: Connection, look: Any) -> None:
+    called(conn, at=datetime.now(UTC) - timedelta(minutes=1), status=429, error_kind="quota_spent")
     ran(conn, error="quota_spent: x")
     assert look() == [("opened", "quota", "")]
+    called(conn, at=datetime.now(UTC), endpoint="team_usage")
+    assert look() == []  # that call is free
+    called(conn, at=datetime.now(UTC))
+    assert look() == []  # it is not known what is left, nor that nothing is
 
 
 def test_a_schedule_that_cannot_be_used(conn: Connection, channel: Memory, look: Any) -> None:

@@ -78,7 +78,7 @@ def torn(cascade: Cascade, query: Query, holes: Holes) -> Cascade:
 def audit(cascade: Cascade) -> ChartGaps:
     with cascade.connect() as conn:
         schedules, _ = gap_audit.followed(conn, SLUG)
-        (found,) = gap_audit.audit(conn, schedules, datetime.now(UTC), timedelta(hours=2))
+        (found,) = gap_audit.audit(conn, schedules, datetime.now(UTC))
     return found
 
 

@@ -19,6 +19,7 @@ from chartline.domain.asks import CascadeAsk
 from chartline.domain.schedule import Schedule
 from chartline.errors import ServerTrouble, TryLater
 from chartline.gaps import audit
+from chartline.operating.conditions.followed import judge
 from chartline.schedules import following, service
 from chartline.settings import Settings
 from chartline.soundcharts.client import SoundchartsClient
@@ -126,8 +127,9 @@ def test_the_first_run_brings_one_ranking(cascade: Cascade, query: Query, freque
     again = cascade.go(first_run(cascade, slug, "cleared"))
     assert (again["status"], again["calls"]) == ("complete", 0)
     with cascade.connect() as conn:
-        [found] = audit.audit(conn, audit.followed(conn)[0], followed, timedelta(hours=6))
-    assert (found.missing, found.overdue) == ((), None)
+        [found] = audit.audit(conn, audit.followed(conn)[0], followed)
+        assert judge(conn, Settings(overdue_hours=6), followed, [slug])[slug].overdue is None
+    assert found.missing == ()
 
 
 def test_with_its_past_the_rankings_before_the_latest_bring_no_audience(cascade: Cascade, query: Query) -> None:

@@ -130,7 +130,7 @@ def test_a_large_past_is_held_until_it_is_approved(
     assert code == 0
     assert "all calls" in out
     assert held(conn) == {CHART: waits}
-    assert ("New days are fetched, the history waits for approval." in out) is waits
+    assert ("New days are fetched; its history waits for approval" in out) is waits
     assert ("trigger gap_audit" in out) is waits
 
 
@@ -146,7 +146,7 @@ def test_the_past_that_a_change_asks_for_is_held_too(
     assert "all calls" not in say("schedules", "change", CHART, "--history-days", "100")[1]
     assert held(conn) == {CHART: False}
     out = say("schedules", "change", CHART, "--sync-historical-data")[1]
-    assert "New days are fetched, the history waits for approval." in out
+    assert "New days are fetched; its history waits for approval" in out
     assert held(conn) == {CHART: True}
 
 
@@ -165,5 +165,5 @@ def test_what_a_file_asks_for_is_one_work(say: Say, conn: psycopg.Connection[Any
     assert "3 CHARTS" in dry
     assert held(conn) == {}
     out = say("schedules", "apply", str(file))[1]
-    assert "New days are fetched, the history waits for approval." in out
+    assert "New days are fetched; its history waits for approval" in out
     assert held(conn) == dict.fromkeys(slugs, True)

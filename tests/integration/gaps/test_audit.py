@@ -21,7 +21,7 @@ Conn = psycopg.Connection[Any]
 NOW = datetime(2026, 11, 20, 4, 15, tzinfo=UTC)
 FOLLOWED = datetime(2026, 11, 10, 15, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
-SLACK = timedelta(hours=2)
+LEASE = timedelta(hours=2)
 
 
 def follow(conn: Conn, slug: str = "day", at: datetime = FOLLOWED, **settings: Any) -> None:
@@ -57,7 +57,7 @@ def store(conn: Conn, days: Iterable[date], slug: str = "day", entries: int = 0)
 def audited(conn: Conn, now: datetime = NOW) -> ChartGaps:
     schedules, refused = audit.followed(conn)
     assert refused == {}
-    (found,) = audit.audit(conn, schedules, now, SLACK)
+    (found,) = audit.audit(conn, schedules, now)
     return found
 
 
@@ -80,7 +80,6 @@ def test_a_chart_lacks_what_the_calendar_lists_and_nothing_else(conn: Conn) -> N
     assert found.short == (date(2026, 11, 18),)
     assert found.absent == (date(2026, 11, 13), date(2026, 11, 14))
     assert found.begins is None
-    assert found.overdue is None
     assert found.open[0] == date(2026, 11, 18)
 
 
@@ -109,7 +108,7 @@ def test_nothing_is_wanted_before_the_first_regular_time(conn: Conn) -> None:
     list_days(conn, span("2026-11-01", "2026-11-20"))
     found = audited(conn)
     assert found.first > found.last
-    assert (found.missing, found.absent, found.overdue) == ((), (), None)
+    assert (found.missing, found.absent) == ((), ())
 
 
 @pytest.mark.parametrize(
@@ -121,7 +120,7 @@ def test_what_is_being_fetched_is_missing_but_not_open(conn: Conn, asked: dict[s
     list_days(conn, days)
     store(conn, [day for day in days if day.day not in (11, 12)])
     if "leased" in asked:
-        ledger.claim(conn, "ranking", [Want("day", "2026-11-12")], owner="someone", lease=SLACK)
+        ledger.claim(conn, "ranking", [Want("day", "2026-11-12")], owner="someone", lease=LEASE)
     else:
         run_at_work(conn, dag_id="chart_cascade", **asked)
     found = audited(conn)
@@ -148,64 +147,6 @@ def test_what_the_source_refused_is_absent_for_a_while_and_what_failed_is_healed
     assert (found.open[0], found.open[-1]) == (date(2026, 11, 18), date(2026, 11, 19))
 
 
-def test_a_schedule_whose_newest_ranking_is_not_here_is_overdue(conn: Conn) -> None:
-    follow(conn)
-    list_days(conn, span("2026-11-09", "2026-11-18"))
-    store(conn, span("2026-11-09", "2026-11-18"))
-    overdue = audited(conn).overdue
-    assert overdue
-    assert (overdue.day, overdue.due_at) == (date(2026, 11, 19), datetime(2026, 11, 20, tzinfo=UTC))
-    assert "no run has started" in overdue.reason
-
-
-def test_it_is_not_overdue_within_its_slack_nor_while_a_run_is_at_work_nor_when_it_is_off(conn: Conn) -> None:
-    follow(conn)
-    store(conn, span("2026-11-09", "2026-11-18"))
-    assert audited(conn, datetime(2026, 11, 20, 1, 59, tzinfo=UTC)).overdue is None
-    assert audited(conn, datetime(2026, 11, 20, 2, 1, tzinfo=UTC)).overdue
-    execution = run_at_work(conn, interval=["2026-11-19"], current=True)
-    assert audited(conn).overdue is None
-    executions.close(conn, execution.id, "failed", "Failed: fetch_ranking.")
-    overdue = audited(conn).overdue
-    assert overdue
-    assert "ended failed: Failed: fetch_ranking." in overdue.reason
-    service.change(conn, "day", {"is_active": False})
-    assert audited(conn).overdue is None
-
-
-def test_a_run_of_the_past_does_not_excuse_a_schedule(conn: Conn) -> None:
-    follow(conn)
-    store(conn, span("2026-11-09", "2026-11-18"))
-    run_at_work(conn, days=["2026-11-12"])
-    assert audited(conn).overdue
-
-
-def test_a_source_that_has_nothing_newer_is_said_to(conn: Conn) -> None:
-    follow(conn)
-    list_days(conn, span("2026-11-09", "2026-11-18"))
-    store(conn, span("2026-11-09", "2026-11-18"))
-    execution = run_at_work(conn, interval=["2026-11-19"])
-    executions.close(conn, execution.id, "partial", None)
-    overdue = audited(conn).overdue
-    assert overdue
-    assert "Soundcharts lists nothing newer than 2026-11-18" in overdue.reason
-
-
-def test_a_weekly_chart_looked_at_daily_owes_a_ranking_a_week(conn: Conn) -> None:
-    follow(conn, "week", sync_frequency="daily")
-    store(conn, [date(2026, 11, 13)], "week")
-    assert audited(conn).overdue is None
-    overdue = audited(conn, datetime(2026, 11, 21, 4, 15, tzinfo=UTC)).overdue
-    assert overdue
-    assert overdue.day == date(2026, 11, 20)
-
-
-def test_a_chart_followed_a_moment_ago_is_not_overdue(conn: Conn) -> None:
-    follow(conn, at=NOW - timedelta(hours=1))
-    assert audited(conn).overdue is None
-    assert audited(conn, NOW + timedelta(hours=1, minutes=1)).overdue
-
-
 def test_executions_of_runs_that_are_no_more_are_lost(conn: Conn) -> None:
     follow(conn)
     states = {"queued": "queued", "running": "running", "failed": "failed", "gone": None}
@@ -213,7 +154,7 @@ def test_executions_of_runs_that_are_no_more_are_lost(conn: Conn) -> None:
         execution = executions.open_execution(
             conn, dag_id="chart_sync.day", run_id=run_id, chart_slug="day", trigger="scheduled"
         )
-        ledger.claim(conn, "ranking", [Want("day", run_id)], owner=execution.owner, lease=SLACK)
+        ledger.claim(conn, "ranking", [Want("day", run_id)], owner=execution.owner, lease=LEASE)
     lost = healing.find_lost(conn, lambda dag_id, run_id: states[run_id])
     assert {run.run_id for run, _ in lost} == {"failed", "gone"}
     closed = healing.close_lost(conn, lost)
@@ -249,6 +190,6 @@ def test_the_table_has_the_neediest_chart_first(conn: Conn) -> None:
     conn.execute("update chart_sync_schedule set created_at = %s, history_asked_at = %s", [FOLLOWED, FOLLOWED])
     list_days(conn, [date(2026, 11, 13)], "week")
     schedules, _ = audit.followed(conn)
-    lines = shown.table(audit.audit(conn, schedules, NOW + DAY, SLACK)).splitlines()
+    lines = shown.table(audit.audit(conn, schedules, NOW + DAY)).splitlines()
     assert [line.split()[0] for line in lines] == ["CHART", "week", "day"]
     assert lines[1].split()[3:] == ["1", "0", "1", "0", "0"]

@@ -28,7 +28,8 @@ def test_the_catalogue_holds_what_is_followed_and_what_is_not(story: Any) -> Non
     due = (story.now - timedelta(hours=settings().overdue_hours)).date() - timedelta(days=1)
     day, week = find(story)[0]
     assert (day.slug, day.state, week.slug, week.state) == ("day", "overdue", "week", "not_followed")
-    assert f"The ranking of {due} is overdue: no run has started" in day.reason
+    assert f"The ranking of {due} is overdue since " in day.reason
+    assert "UTC: no run has started" in day.reason
     assert (week.schedule_id, week.next_sync, week.completeness) == (None, None, None)
     assert day.next_sync is not None
     assert day.next_sync > story.now

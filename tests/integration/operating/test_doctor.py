@@ -123,6 +123,7 @@ def test_all_is_well(ask: Any, monkeypatch: pytest.MonkeyPatch, say: Say) -> Non
     assert set(found) == {
         "python", "settings", "warehouse", "schema", "permissions", "warehouse clock", "connection", "credentials",
         "quota", "API clock", "proxy", "airflow", "pools", "runs", "parsing", "dag files", "alerts", "answers",
+        "quarantined", "overdue", "failing", "api",
     }  # fmt: skip
     code, out, _ = say("doctor")
     assert code == 0
@@ -164,7 +165,9 @@ def test_refused_credentials(ask: Any, simulator: Any, monkeypatch: pytest.Monke
 def test_an_api_that_is_away_is_not_called_refused(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     away = {"conn_type": "soundcharts", "host": "http://127.0.0.1:1", "login": "app", "password": "key-12345"}
     monkeypatch.setenv("AIRFLOW_CONN_SOUNDCHARTS", json.dumps(away))
-    assert ask()["credentials"]["what"].startswith("Nothing is known of them")
+    found = ask()
+    assert (found["api"]["state"], found["credentials"]["state"]) == ("problem", "warning")
+    assert "nothing is known of them" in found["credentials"]["what"]
 
 
 @pytest.mark.usefixtures("account", "airflow")

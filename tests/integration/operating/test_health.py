@@ -11,7 +11,8 @@ import pytest
 
 from chartline.errors import CredentialsRefused, NetworkTrouble, SchemaMismatch, WarehouseUnavailable
 from chartline.operating import health, metrics
-from chartline.operating.health import Check, Health, Reached
+from chartline.operating.conditions.account import Reached
+from chartline.operating.health import Check, Health
 from chartline.settings import settings
 from chartline.soundcharts.account import ApiAccount
 from chartline.soundcharts.client import SoundchartsClient

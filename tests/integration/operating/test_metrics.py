@@ -116,7 +116,7 @@ TRUTH: dict[str, Callable[[Conn], Samples]] = {
            group by 1""",
     ),
 }
-"""By metric. `chartline_schedules` and `chartline_quota_needed` are judged, not counted: below."""
+"""By metric. The others are judged, not counted: below."""
 
 
 def collected(conn: Conn) -> dict[str, Samples]:
@@ -132,7 +132,7 @@ def near(told: Samples) -> Samples:
 
 def check(conn: Conn) -> dict[str, Samples]:
     told = collected(conn)
-    judged = {name: told.pop(name) for name in ("chartline_schedules", "chartline_quota_needed")}
+    judged = {name: told.pop(name) for name in ("chartline_schedules", "chartline_condition", "chartline_quota_needed")}
     assert told.keys() == TRUTH.keys(), "each metric stands beside its truth"
     assert {name: near(samples) for name, samples in told.items()} == {
         name: near(of(conn)) for name, of in TRUTH.items()
@@ -141,6 +141,10 @@ def check(conn: Conn) -> dict[str, Samples]:
     schedules = judged["chartline_schedules"]
     assert schedules[(("state", "quarantined"),)] == states.get((("state", "quarantined"),), 0)
     assert sum(schedules.values()) == sum(states.values())
+    conditions = {labels[0][1]: value for labels, value in judged["chartline_condition"].items()}
+    assert conditions.keys() == {"quarantined", "overdue", "failing", "quota"}
+    for state in ("quarantined", "overdue"):
+        assert conditions[state] == schedules[(("state", state),)]
     return judged
 
 

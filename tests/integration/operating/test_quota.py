@@ -51,7 +51,7 @@ def test_by_day_resource_and_chart(spent: Any) -> None:
 
 
 def test_the_forecast_reaches_to_the_months_end(spent: Any) -> None:
-    found = quota.forecast(spent.conn, NOON)
+    found = quota.look(spent.conn, NOON).forecast
     assert (found.until.isoformat(), found.days) == ("2026-11-30", 7)
     assert (found.regular_a_day, found.all_a_day) == (25, 35)
     assert (found.need_regular, found.need_all) == (263, 368)  # ten days and a half
@@ -60,7 +60,7 @@ def test_the_forecast_reaches_to_the_months_end(spent: Any) -> None:
 
 def test_what_is_left_may_be_too_little(spent: Any) -> None:
     spent.call(at(20, 11), left=100)
-    found = quota.forecast(spent.conn, NOON)
+    found = quota.look(spent.conn, NOON).forecast
     assert (found.enough, found.left_regular) == (False, -163)
     assert found.runs_out is not None
     assert found.runs_out.isoformat() == "2026-11-23"
@@ -68,7 +68,7 @@ def test_what_is_left_may_be_too_little(spent: Any) -> None:
 
 def test_the_first_day_says_something_already(story: Any) -> None:
     story.call(at(20, 1), times=10)
-    found = quota.forecast(story.conn, NOON)
+    found = quota.look(story.conn, NOON).forecast
     assert (found.days, found.regular_a_day, found.enough) == (1, 10, None)
 
 

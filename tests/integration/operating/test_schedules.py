@@ -11,7 +11,7 @@ import pytest
 
 from chartline.errors import BadInput, NotFollowed, UnknownChart
 from chartline.operating import schedules as views
-from chartline.operating import standing
+from chartline.operating.conditions import followed
 from chartline.schedules import service
 from chartline.settings import Settings
 from chartline.soundcharts.models import ChartLight
@@ -54,7 +54,7 @@ def test_a_chart_without_its_ranking_is_overdue_in_time(conn: Connection) -> Non
     assert (later["late"].state, later["off"].state) == ("overdue", "paused")
     assert "no run has started" in later["late"].reason
     assert later["off"].next_sync is None
-    assert views.totals(standing.followed(conn, OWN, now + timedelta(days=3))) == {
+    assert views.totals(followed.judge(conn, OWN, now + timedelta(days=3))) == {
         "all": 2,
         "active": 0,
         "overdue": 1,
@@ -97,7 +97,7 @@ def test_a_list_takes_as_many_queries_for_many_as_for_few(
 
     def ask() -> None:
         views.find(conn, FOLLOWED, OWN, datetime.now(UTC), sort=sort)
-        views.totals(standing.followed(conn, OWN, datetime.now(UTC)))
+        views.totals(followed.judge(conn, OWN, datetime.now(UTC)))
 
     follow(conn, "one")
     few = queries(ask)

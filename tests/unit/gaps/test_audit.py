@@ -101,10 +101,10 @@ def test_findings_say_all_that_is_wrong_and_nothing_of_a_complete_chart() -> Non
                 absent=(FIRST + 2 * DAY,),
                 busy=frozenset({FIRST}),
                 begins=FIRST + 9 * DAY,
-                overdue=audit.Overdue(FIRST, datetime(2026, 1, 2, 4, 15, tzinfo=UTC), "its run ended failed"),
                 history_held=True,
                 is_active=False,
-            )
+            ),
+            "The ranking of 2026-01-01 is overdue.",
         )
     )
     assert "missing 1: 2026-01-01" in told
@@ -112,8 +112,8 @@ def test_findings_say_all_that_is_wrong_and_nothing_of_a_complete_chart() -> Non
     assert "being fetched now 1: 2026-01-01" in told
     assert "absent from the calendar 1: 2026-01-03" in told
     assert "Soundcharts begins on 2026-01-10" in told
-    assert "overdue since 2026-01-02 04:15: 2026-01-01; its run ended failed" in told
-    assert "held" in told
+    assert "The ranking of 2026-01-01 is overdue." in told
+    assert "waits for approval" in told
     assert "not active" in told
 
 

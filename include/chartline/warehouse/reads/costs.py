@@ -15,6 +15,7 @@ from psycopg.rows import class_row
 from chartline.warehouse import ledger
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.ledger import Item, Want
+from chartline.warehouse.reads import account
 
 
 @dataclass(frozen=True)
@@ -182,11 +183,8 @@ def artist_sample(conn: Connection) -> ArtistSample:
 
 
 def quota_left(conn: Connection) -> int | None:
-    """As the newest answer that told it; None when none did."""
-    found = conn.execute(
-        "select quota_left from chartline.api_call where quota_left is not null order by at desc, id desc limit 1"
-    ).fetchone()
-    return max(int(found[0]), 0) if found else None
+    """As the newest answer said; None when none did."""
+    return account.see(conn).left
 
 
 def pages(conn: Connection, resource: str) -> tuple[int, int]:

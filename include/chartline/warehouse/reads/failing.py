@@ -100,45 +100,6 @@ def well_since(conn: Connection, asked: Collection[tuple[str, datetime]]) -> set
 
 
 @dataclass(frozen=True)
-class Stopped:
-    """The newest run that one trouble of the account has ended, how many it ended lately, and whether a call went well
-    after it."""
-
-    at: datetime
-    error: str
-    runs: int
-    well_since: bool
-
-
-def stopped_by(conn: Connection, trouble: str) -> Stopped | None:
-    """What a trouble of the account (the kind of its error) has ended in the last `NEWS_DAYS`; None: nothing."""
-    with conn.cursor(row_factory=class_row(Stopped)) as cursor:
-        return cursor.execute(
-            """with stopped as (
-                   select coalesce(finished_at, started_at) as at, error from chartline.chart_sync_execution
-                   where starts_with(error, %(trouble)s || ':') and (
-                       finished_at > now() - make_interval(days => %(days)s)
-                       or status = 'running' and started_at > now() - make_interval(days => %(days)s))
-               ), newest as (
-                   select * from stopped order by at desc limit 1
-               )
-               select newest.at, newest.error, (select count(*) from stopped)::int as runs,
-                      exists (select from chartline.api_call as call
-                              where call.at > newest.at and call.status between 200 and 299) as well_since
-               from newest""",
-            {"trouble": trouble, "days": NEWS_DAYS},
-        ).fetchone()
-
-
-def went_well_since(conn: Connection, moment: datetime) -> bool:
-    """Whether the API has answered a call after then."""
-    found = conn.execute(
-        "select 1 from chartline.api_call where at > %s and status between 200 and 299 limit 1", [moment]
-    )
-    return found.fetchone() is not None
-
-
-@dataclass(frozen=True)
 class Pace:
     """How long a run has taken for its calls, and what its chart's last runs of the same kind took: medians of
     `earlier` runs. Times are in seconds, from when its first ranking was there: waiting for it is not working."""

@@ -11,7 +11,6 @@ from psycopg.rows import class_row
 
 from chartline.domain.run_ids import Kind
 from chartline.warehouse.connect import Connection
-from chartline.warehouse.executions import OWN
 
 
 @dataclass(frozen=True)
@@ -103,13 +102,3 @@ def unclosed(conn: Connection) -> list[Unclosed]:
             """select id, chart_slug, dag_id, run_id, kind, started_at, settings, data_interval_start, data_interval_end
                from chartline.chart_sync_execution where status = 'running' order by id"""
         ).fetchall()
-
-
-def last_execution(conn: Connection, slug: str) -> Ended | None:
-    """The execution of a chart's own DAG that was opened last."""
-    with conn.cursor(row_factory=class_row(Ended)) as cursor:
-        return cursor.execute(
-            f"""select status, started_at, error from chartline.chart_sync_execution x
-               where chart_slug = %s and {OWN} order by started_at desc, id desc limit 1""",
-            [slug],
-        ).fetchone()

@@ -88,22 +88,6 @@ def by_chart(
     return [ChartSpent(*row[:-1]) for row in rows if row[0] is not None], rows[0][-1]
 
 
-@dataclass(frozen=True)
-class Left:
-    """What is left of the quota, as an answer of the API told it, and when."""
-
-    calls: int
-    at: datetime
-
-
-def left(conn: Connection) -> Left | None:
-    """By the newest answer that told it; None when none did."""
-    row = conn.execute(
-        "select quota_left, at from chartline.api_call where quota_left is not null order by at desc, id desc limit 1"
-    ).fetchone()
-    return Left(max(int(row[0]), 0), row[1]) if row else None
-
-
 def by_execution(conn: Connection, execution_id: int, first: datetime, last: datetime) -> Sequence[tuple[Any, ...]]:
     """Calls of an execution by endpoint: (endpoint, calls, failed, bytes, mean ms), most calls first.
 

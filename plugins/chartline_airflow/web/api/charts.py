@@ -13,10 +13,11 @@ from chartline.domain.asks import MAX_DAYS, Step
 from chartline.domain.schedule import MAX_HISTORY_DAYS, ScheduleSettings
 from chartline.errors import UnknownChart
 from chartline.operating import charts as views
-from chartline.operating import progress, schedules, standing
+from chartline.operating import progress, schedules
 from chartline.operating.charts import Calendar, Chart, ChartLine, Completeness, LastRun, Ranking
+from chartline.operating.conditions import followed
+from chartline.operating.conditions.followed import State
 from chartline.operating.progress import Progress
-from chartline.operating.standing import State
 from chartline.schedules import following, service
 from chartline.settings import settings
 from chartline.warehouse import schedules as rows
@@ -249,12 +250,12 @@ def trigger_cascade(
 def get_chart_status(chart: Key, conn: Warehouse, _: Reader) -> ChartStatus:
     """The state of the chart, and the progress of its run: in percent, and by step."""
     slug, own = schedules.slug_of(conn, chart), settings()
-    follow = standing.followed(conn, own, datetime.now(UTC), [slug]).get(slug)
+    follow = followed.judge(conn, own, datetime.now(UTC), [slug]).get(slug)
     row = executions.newest(conn, slug)
     return ChartStatus(
         chart=slug,
         state=follow.state if follow else "not_followed",
-        reason=views.reason(follow),
+        reason=follow.reason if follow else "",
         running=row is not None and row.status == "running",
         run=LastRun(**{name: getattr(row, name) for name in LastRun.model_fields}) if row else None,
         dag_id=row.dag_id if row else None,

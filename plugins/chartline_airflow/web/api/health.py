@@ -9,7 +9,8 @@ from fastapi import APIRouter
 
 from chartline.errors import NotConfigured
 from chartline.operating import health as views
-from chartline.operating.health import AirflowProbe, ApiProbe, Check, Health, Reached
+from chartline.operating.conditions.account import Reached
+from chartline.operating.health import AirflowProbe, ApiProbe, Check, Health
 from chartline.settings import settings
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.soundcharts.limiter import NoLimiter

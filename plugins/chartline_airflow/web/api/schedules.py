@@ -12,8 +12,10 @@ from pydantic.fields import FieldInfo
 from chartline.costs.model import Estimate
 from chartline.domain.schedule import Schedule, ScheduleSettings, default_frequency
 from chartline.errors import ChartlineError, UnknownChart
-from chartline.operating import reparse, standing
+from chartline.gaps.shown import HELD
+from chartline.operating import reparse
 from chartline.operating import schedules as views
+from chartline.operating.conditions import followed
 from chartline.operating.schedules import FollowedState, ScheduleDetail, ScheduleLine
 from chartline.schedules import following, service
 from chartline.settings import settings
@@ -145,7 +147,7 @@ def list_followed_charts(query: Annotated[ScheduleQuery, Query()], conn: Warehou
         text=query.text, platform=query.platform, country=query.country, frequency=query.frequency, followed=True
     )
     now = datetime.now(UTC)
-    follows = standing.followed(conn, settings(), now)
+    follows = followed.judge(conn, settings(), now)
     found, total = views.find(
         conn,
         wanted,
@@ -346,10 +348,7 @@ def _changed(conn: Connection, schedule: Schedule, cost: Estimate | None, shown:
     held = schedule.history_held
     message = f"{schedule.slug} is followed: {schedule.grid.text()}. {shown}".strip()
     if held:
-        message += (
-            " New days are fetched; its history waits for approval: trigger gap_audit in Airflow, or wait for its "
-            "daily run, and answer under Required actions."
-        )
+        message += f" New days are fetched; {HELD}."
     line = views.line(conn, schedule.slug, settings(), datetime.now(UTC))
     return Changed(schedule=line, estimate=cost, history_held=held, message=message)
 

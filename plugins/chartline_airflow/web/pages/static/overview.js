@@ -63,16 +63,14 @@ const quota = () =>
   load("quota", async () => {
     const told = await get("quota/", { days: 31 });
     const { left, forecast } = told;
-    const known = left !== null;
+    const tone = { ok: "ok", warning: "overdue", error: "failed" }[told.status] ?? "unknown";
     return [
-      known
-        ? gauge(told.this_month, left, forecast)
-        : empty("Not known yet: no answer of the API has said how many calls are left."),
+      left === null ? empty(told.detail) : gauge(told.this_month, left, forecast),
+      left !== null && h("p", {}, badge(tone, told.status), " ", told.detail),
+      told.advice && h("p.soft", {}, told.advice),
       h(
         "p",
         {},
-        known && (forecast.enough ? badge("ok", "lasts") : badge("failed", "does not last")),
-        " ",
         `About ${counted(forecast.need_regular, "call")} will be needed until ${forecast.until} (${number(forecast.regular_a_day)} a day)`,
         forecast.need_all > forecast.need_regular
           ? `, ${number(forecast.need_all)} if history and runs by hand go on at the same pace.`
@@ -127,7 +125,7 @@ function gauge(spent, left, { need_regular: need, enough }) {
     "div",
     {},
     h(
-      `div.progress.gauge${enough ? "" : ".bad"}`,
+      `div.progress.gauge${enough === false ? ".bad" : ""}`,
       { role: "img", ariaLabel: text },
       h("div", { style: { width: share(spent) } }),
       h("div.need", { style: { width: share(need) } }),

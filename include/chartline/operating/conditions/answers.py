@@ -1,10 +1,11 @@
-"""How the API's answers differ from what they were and from what was agreed, for people."""
+"""Whether the API's answers are as they were and as was agreed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from chartline.operating.conditions.verdict import Verdict
 from chartline.warehouse import drift
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.drift import Drift, DriftStanding, Kind
@@ -20,23 +21,24 @@ MEANING: Mapping[Kind, str] = {
     "in_part": "dates told in part",
     "refused": "odd so that an item was refused",
 }
-ADVICE = "See them with: chartline drift. What became of a field can be read in docs/howto/drift.md."
+ADVICE = (
+    "See them with: chartline drift. Look at a raw answer and at Soundcharts' change log: if the field has another "
+    "name now, the model of the answer needs a change, and the raw answers that are kept can be read again. What was "
+    "stored before stays. More in docs/howto/drift.md."
+)
 
 
-def look(conn: Connection, now: datetime) -> list[DriftStanding]:
-    """What was noticed lately, by kind. One query."""
-    return drift.standing(conn, now - RECENT, now - LONG)
+def judge(conn: Connection, now: datetime) -> Verdict:
+    """Of what was noticed lately. One query."""
+    found = drift.standing(conn, now - RECENT, now - LONG)
+    gone = any(one.kind == "gone" for one in found)
+    return Verdict("answers", "warning", summary(found), ADVICE) if gone else Verdict("answers", "ok", summary(found))
 
 
 def gone(conn: Connection, now: datetime) -> list[Drift]:
     """The fields that always came and went missing within `LONG`."""
     differences, _ = drift.listed(conn, kind=["gone"], limit=200)
     return [one for one in differences if one.first_seen_at > now - LONG]
-
-
-def is_gone(differences: Sequence[DriftStanding]) -> bool:
-    """Whether a field that always came is missing: that is worth a warning."""
-    return any(one.kind == "gone" for one in differences)
 
 
 def summary(differences: Sequence[DriftStanding]) -> str:
