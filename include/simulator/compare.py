@@ -113,22 +113,22 @@ class Refreshed:
         return list(usual) if named is None else [platform for platform in named if platform in served]
 
 
-def compare(world: World, dsn: str) -> list[Part]:
-    """Every part of the warehouse against the world.
+def compare(world: World, dsn: str, window_days: int = WINDOW_DAYS) -> list[Part]:
+    """Every part of the warehouse against the world. window_days: of a series, as one call brings them.
 
     Items recorded as failed and not fetched since are left out on both sides.
     """
     with psycopg.connect(dsn) as conn:
         conn.execute("set local search_path = chartline")
         conn.execute("set local timezone = 'UTC'")
-        return Comparison(world, conn).parts()
+        return Comparison(world, conn, window_days).parts()
 
 
 class Comparison:
     """One comparison; holds what several parts need."""
 
-    def __init__(self, world: World, conn: psycopg.Connection[Any]) -> None:
-        self._world, self._conn = world, conn
+    def __init__(self, world: World, conn: psycopg.Connection[Any], window_days: int) -> None:
+        self._world, self._conn, self._window_days = world, conn, window_days
         self._failed: dict[str, set[tuple[str, str]]] = defaultdict(set)
         rows = self._rows(
             """select resource, entity, facet
@@ -382,9 +382,8 @@ class Comparison:
                 continue
             for uuid in uuids:
                 for platform in platforms:
-                    asked[uuid, platform] = max(
-                        asked.get((uuid, platform), WINDOW_DAYS), one.settings["audience_days"] or WINDOW_DAYS
-                    )
+                    before = asked.get((uuid, platform), self._window_days)
+                    asked[uuid, platform] = max(before, one.settings["audience_days"] or 0)
         return asked
 
     def _tracks_on(self, rankings: Iterable[tuple[str, date]]) -> set[str]:

@@ -11,6 +11,7 @@ import typer
 from chartline.cli import common
 from chartline.errors import NetworkTrouble, NotConfigured
 from chartline.sessions import Session
+from chartline.settings import settings
 from chartline.soundcharts.account import ApiAccount
 
 
@@ -34,7 +35,7 @@ def verify(
     url = simulator or ApiAccount.from_environment().base_url
     world = World(**_asked(url, "world"))
     world.odd = OddAnswers(world.seed, _asked(url, "settings")["odd_answers"])
-    parts = compare(world, common.warehouse_url())
+    parts = compare(world, common.warehouse_url(), settings().audience_window_days)
     rows = [(p.name, f"{p.expected:,}", f"{p.found:,}", "equal" if p.equal else f"{p.differences:,}") for p in parts]
     typer.echo(common.columns(("PART", "EXPECTED", "STORED", "DIFFERENCES"), rows))
     for part in parts:

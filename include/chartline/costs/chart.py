@@ -119,12 +119,12 @@ def past(
         return
     low, high = _tracks_of(tally, seen, missing, here, force=force) if TRACK_METADATA.step in steps else (0, 0)
     if TRACK_METADATA.step in steps:
-        due = costs.due_tracks_of_chart(conn, seen.chart.id, seen.newest_id) if seen.chart else 0
+        due = costs.due_tracks_of_chart(conn, TRACK_METADATA.name, seen.chart.id, seen.newest_id) if seen.chart else 0
         _shared_out(tally, TRACK_METADATA, low, high + due, runs)
     if ARTIST_METADATA.step in steps:
         sample = costs.artist_sample(conn)
         few, many = turnover.artists(sample, low, high)
-        due = sample.artists if force else costs.due_artists(conn)
+        due = sample.artists if force else costs.due_artists(conn, ARTIST_METADATA.name)
         _shared_out(tally, ARTIST_METADATA, few, many + due, runs)
 
 

@@ -14,6 +14,7 @@ from chartline.cascade.report import RunFailed
 from chartline.cascade.run import Run
 from chartline.errors import BadInput
 from chartline.schedules import service
+from chartline.settings import Settings
 from chartline.warehouse import executions
 from chartline.warehouse.connect import connect
 from simulator.compare import Part, compare
@@ -23,7 +24,9 @@ DAYS = 12
 
 
 def differences(cascade: Cascade) -> dict[str, Part]:
-    return {part.name: part for part in compare(cascade.server.service.world, cascade.warehouse_url) if not part.equal}
+    window_days = cascade.settings.audience_window_days
+    parts = compare(cascade.server.service.world, cascade.warehouse_url, window_days)
+    return {part.name: part for part in parts if not part.equal}
 
 
 def newest(cascade: Cascade) -> list[date]:
@@ -138,3 +141,11 @@ def test_a_refresh_that_was_refused_promised_nothing(filled: Cascade) -> None:
     with pytest.raises(BadInput):
         refresh(filled, "refused", tracks=["00000000-0000-4000-8000-000000000000"])
     assert differences(filled) == {}
+
+
+def test_a_series_goes_as_far_back_as_one_call_brings(cascade: Cascade) -> None:
+    cascade.settings = Settings(connections=4, call_retries=1, pool_fetch=2, audience_window_days=30)
+    cascade.run(CHART, track_platforms=["spotify", "airplay"], artist_platforms=["spotify"])
+    assert differences(cascade) == {}
+    with cascade.connect() as conn:
+        assert conn.execute("select current_date - min(day) <= 30 from chartline.track_audience").fetchone() == (True,)

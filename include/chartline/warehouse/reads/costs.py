@@ -95,8 +95,8 @@ def due(
     return [Item(entity, facet, first, last, fetched_on=day) for entity, facet, first, last, day in found]
 
 
-def due_tracks_of_chart(conn: Connection, chart_id: int, except_ranking: int | None) -> int:
-    """How many tracks of the chart's stored rankings are due for metadata, those of one ranking left out."""
+def due_tracks_of_chart(conn: Connection, resource: str, chart_id: int, except_ranking: int | None) -> int:
+    """How many tracks of the chart's stored rankings are due for a resource, those of one ranking left out."""
     return _count(
         conn,
         """select count(*) from (
@@ -105,21 +105,21 @@ def due_tracks_of_chart(conn: Connection, chart_id: int, except_ranking: int | N
                except select track from chartline.chart_ranking_entry where ranking_id = %(ranking)s
            ) as t
            left join chartline.fetch_ledger as l
-             on l.resource = 'track_metadata' and l.entity = t.track::text and l.facet = ''
+             on l.resource = %(resource)s and l.entity = t.track::text and l.facet = ''
            where l.due_at is null or l.due_at <= now()""",
-        {"chart": chart_id, "ranking": except_ranking},
+        {"resource": resource, "chart": chart_id, "ranking": except_ranking},
     )
 
 
-def due_artists(conn: Connection) -> int:
-    """How many artists of the warehouse are due for metadata."""
+def due_artists(conn: Connection, resource: str) -> int:
+    """How many artists of the warehouse are due for a resource."""
     return _count(
         conn,
         """select count(*) from chartline.artist as a
            left join chartline.fetch_ledger as l
-             on l.resource = 'artist_metadata' and l.entity = a.uuid::text and l.facet = ''
+             on l.resource = %(resource)s and l.entity = a.uuid::text and l.facet = ''
            where l.due_at is null or l.due_at <= now()""",
-        {},
+        {"resource": resource},
     )
 
 
