@@ -74,7 +74,7 @@ def examples(execution: int) -> dict[str, tuple[str, ...]]:
             "status=failed&status=lost",
             f"chart={CHART}",
             "text=chart-7",
-            "trigger=scheduled&dag_id=chart_sync.chart-7",
+            "trigger=scheduled&dag_id=chartline.chart_sync.chart-7",
             "offset=90000",
         ),
         "/api/executions/activity/": ("/api/executions/activity/", "/api/executions/activity/?days=366"),

@@ -23,7 +23,7 @@ from chartline.local.stack import Stack
 from chartline.settings import settings
 from chartline.warehouse.connect import connect
 
-CASCADE = "chart_cascade"
+CASCADE = "chartline.chart_cascade"
 MAPPED = ("track_metadata", "artist_metadata", "track_audience", "artist_audience")
 TASK_OF = {  # whose calls these are
     "ranking_latest": "fetch_ranking",

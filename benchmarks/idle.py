@@ -17,7 +17,7 @@ import psutil
 from benchmarks.common import cpu_seconds, machine, parser, report, table, tree, work_folder
 from benchmarks.runs import processes, wait_for_dags
 
-from chartline.domain.schedule import dag_id
+from chartline.domain.dag_ids import of_chart
 from chartline.local.stack import Stack
 from chartline.local.up import DEMO_CHARTS
 
@@ -29,7 +29,7 @@ def measure(folder: Path, charts: list[str], seconds: float) -> dict[str, Any]:
     with Stack(folder / "home", say=lambda text: print(text, file=sys.stderr, flush=True)) as stack:
         for chart in charts:
             stack.chartline("schedules", "add", chart, "--no-sync-immediately")
-        wait_for_dags(stack, *(dag_id(chart) for chart in charts), timeout=400)
+        wait_for_dags(stack, *(of_chart(chart) for chart in charts), timeout=400)
         time.sleep(20)  # the last parse, and what starts late
         _require_no_runs(stack)
         pids = processes(stack)

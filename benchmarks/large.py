@@ -253,7 +253,8 @@ THINGS: dict[str, LiteralString] = {
         select resource, uuid::text, facet, case when n %% 100 = 0 then 'failed' else 'ok' end,
                now() - n %% 10 * interval '1 day',
                now() + case when n = 2 then -1 else 7 - n %% 10 end * interval '1 day', %(last)s::date,
-               case when n = 2 then 'audience_refresh/other' end, case when n = 2 then now() + interval '30 days' end
+               case when n = 2 then 'chartline.audience_refresh/other' end,
+               case when n = 2 then now() + interval '30 days' end
         from (
             select n, 'track_metadata' as resource, lpad(to_hex(n), 32, '0')::uuid as uuid, '' as facet
             from generate_series(1, %(tracks)s) as n
@@ -275,7 +276,7 @@ THINGS: dict[str, LiteralString] = {
         insert into chartline.chart_sync_execution
             (schedule_id, chart_id, chart_slug, dag_id, run_id, trigger, status, settings, started_at, finished_at,
              rankings_created, entries_stored, calls, failures, error)
-        select s.id, c.id, c.slug, 'chart_sync.' || c.slug, 'scheduled__' || n, 'scheduled', outcome.status,
+        select s.id, c.id, c.slug, 'chartline.chart_sync.' || c.slug, 'scheduled__' || n, 'scheduled', outcome.status,
                jsonb_build_object('chart', c.slug, 'day', null, 'days', null, 'interval', null, 'current', false,
                    'steps', array['track_metadata', 'artist_metadata', 'track_audience', 'artist_audience'],
                    'track_platforms', %(default_track_platforms)s::text[],

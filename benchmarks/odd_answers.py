@@ -38,7 +38,7 @@ from simulator.needed import AIRPLAY, BATCH, ChartAsk, needed_calls, ranking_pag
 from simulator.odd_answers import SHAPES, OddAnswers
 from simulator.world import World
 
-CASCADE = "chart_cascade"
+CASCADE = "chartline.chart_cascade"
 BEFORE, DAILY, OTHER = "demo-shazam-daily", "demo-global-daily", "demo-france-daily"
 IN_PARTS = ("song", "artist")
 """Batches of ten: how many there are depends on how the runs share them out, and on redirects."""

@@ -21,7 +21,7 @@ from typing import Any
 
 from benchmarks.common import REPOSITORY, machine, parser, report, table, work_folder
 
-from chartline.domain.schedule import dag_id
+from chartline.domain.dag_ids import of_chart
 from chartline.schedules import snapshot
 
 COLUMNS = ("parse", "parse_cpu", "parse_ms_each", "serialise_ms_each", "serialise_cpu_ms_each", "bytes_each")
@@ -110,7 +110,7 @@ def measure(folder: Path, counts: list[int], repeats: int) -> list[dict[str, Any
     for _ in range(repeats):
         for count, home in homes.items():
             whole[count].append(once(home, ""))
-            one[count].append(once(home, dag_id(f"benchmark-chart-{count - 1:05}")))  # the last line of the list
+            one[count].append(once(home, of_chart(f"benchmark-chart-{count - 1:05}")))  # the last line of the list
     found = []
     for count in counts:
         if any(m["dags"] != count for m in whole[count]) or any(m["dags"] != 1 for m in one[count]):

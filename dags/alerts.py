@@ -1,4 +1,4 @@
-"""What is wrong, told to people: the Airflow DAG alerts."""
+"""What is wrong, told to people: the Airflow DAG chartline.alerts."""
 
 from __future__ import annotations
 

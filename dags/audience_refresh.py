@@ -1,7 +1,9 @@
-"""The audience of given tracks, artists and charts, on demand: the Airflow DAG audience_refresh."""
+"""The audience of given tracks, artists and charts, on demand: the Airflow DAG chartline.audience_refresh."""
 
 from __future__ import annotations
 
+from chartline.domain import dag_ids
 from chartline_airflow.dagbuild.audience_refresh import build
+from chartline_airflow.dagbuild.former import with_former
 
-dag = build()
+globals().update(with_former(dag_ids.AUDIENCE_REFRESH, build))

@@ -1,7 +1,9 @@
-"""Any chart on demand: the Airflow DAG chart_cascade."""
+"""Any chart on demand: the Airflow DAG chartline.chart_cascade."""
 
 from __future__ import annotations
 
+from chartline.domain import dag_ids
 from chartline_airflow.dagbuild.chart_cascade import build
+from chartline_airflow.dagbuild.former import with_former
 
-dag = build()
+globals().update(with_former(dag_ids.CHART_CASCADE, build))

@@ -1,4 +1,4 @@
-"""What the API offers: the Airflow DAG chart_catalog."""
+"""What the API offers: the Airflow DAG chartline.chart_catalog."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What keeps the warehouse in shape: the Airflow DAG housekeeping."""
+"""What keeps the warehouse in shape: the Airflow DAG chartline.housekeeping."""
 
 from __future__ import annotations
 

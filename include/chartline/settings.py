@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     api_hosts: str = Field(
         "", description="hosts beside Soundcharts' own and this machine that credentials may go to, commas between"
     )
+    paused_at_first: str = Field(
+        "",
+        description="DAGs, by their former ids, without `chartline.`, that are paused when Airflow first reads them "
+        "under the new ids; commas between",
+    )
     pool_rankings: int = Field(2, ge=1, description="slots of the Airflow pool chartline_rankings")
     pool_fetch: int = Field(4, ge=1, description="slots of the Airflow pool chartline_fetch")
     connect_timeout: float = Field(

@@ -30,7 +30,7 @@ class ChartlineNotifier(BaseNotifier):
     """For a DAG's `on_failure_callback`, or with `well=True` its `on_success_callback`.
 
     The alert is opened in the warehouse and told on every channel of the settings; what cannot be told now the DAG
-    `alerts` tries again. With the warehouse away it is told at once, at most once an hour.
+    `chartline.alerts` tries again. With the warehouse away it is told at once, at most once an hour.
     """
 
     template_fields = ()

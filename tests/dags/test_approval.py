@@ -187,7 +187,7 @@ def test_text_from_elsewhere_stays_text() -> None:
 def test_the_cascade_has_a_dry_run_that_is_no_part_of_its_ask(parse: Callable[..., dict[str, Any]]) -> None:
     from chartline_airflow.dagbuild.chart_cascade import PARAMS
 
-    dag = parse("chart_cascade.py")["chart_cascade"]
+    dag = parse("chart_cascade.py")["chartline.chart_cascade"]
     param = dag.params.get_param("dry_run")
     assert (param.value, param.schema["type"]) == (False, "boolean")
     assert set(PARAMS) - {"dry_run"} <= set(CascadeAsk.model_fields)

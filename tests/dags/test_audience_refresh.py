@@ -15,7 +15,7 @@ UUID = "0b8cd290-92d7-4e2e-9f3d-4b3c1d9e0a11"
 
 @pytest.fixture
 def dag(parse: Callable[..., dict[str, Any]]) -> Any:
-    return parse("audience_refresh.py")["audience_refresh"]
+    return parse("audience_refresh.py")["chartline.audience_refresh"]
 
 
 def test_its_tasks_follow_each_other(dag: Any) -> None:

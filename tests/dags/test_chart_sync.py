@@ -43,9 +43,9 @@ Parse = Callable[..., dict[str, Any]]
 
 def test_a_chart_has_the_whole_chain(follow: Follow, parse: Parse) -> None:
     follow(row("one"))
-    dag = parse("chart_sync.py")["chart_sync.one"]
+    dag = parse("chart_sync.py")["chartline.chart_sync.one"]
     assert {name: task.upstream_task_ids for name, task in dag.task_dict.items()} == CHAIN
-    assert dag.tags == {"chartline", "spotify", "FR", "daily"}
+    assert dag.tags == {"chartline", "chart_sync", "spotify", "FR", "daily"}
     assert dag.timetable.summary == "daily"
 
 
@@ -55,7 +55,7 @@ def test_a_chart_with_history_fills_its_past(follow: Follow, parse: Parse) -> No
     past = {"sync_historical_data": True, "history_days": 100}
     follow(row("one"), row("past", **past), row("held", history_held=True, **past))
     dags = parse("chart_sync.py")
-    one, filled, held = (dags[f"chart_sync.{slug}"] for slug in ("one", "past", "held"))
+    one, filled, held = (dags[f"chartline.chart_sync.{slug}"] for slug in ("one", "past", "held"))
     assert (one.catchup, filled.catchup, held.catchup) == (False, True, False)
     assert filled.timetable.start == datetime(2026, 7, 24, tzinfo=UTC)
     assert filled.max_active_runs >= 8
@@ -88,7 +88,7 @@ def test_the_form_takes_a_day_or_days(follow: Follow, parse: Parse) -> None:
     from airflow.sdk.exceptions import ParamValidationError
 
     follow(row("one"))
-    params = parse("chart_sync.py")["chart_sync.one"].params
+    params = parse("chart_sync.py")["chartline.chart_sync.one"].params
     assert list(params) == ["day", "days", "force"]
     params["days"] = ["2026-11-01", "2026-11-03"]
     with pytest.raises(ParamValidationError):
@@ -96,7 +96,7 @@ def test_the_form_takes_a_day_or_days(follow: Follow, parse: Parse) -> None:
 
 
 def test_the_cascade_on_demand_is_the_same_chain_after_an_estimate(parse: Parse) -> None:
-    dag = parse("chart_cascade.py")["chart_cascade"]
+    dag = parse("chart_cascade.py")["chartline.chart_cascade"]
     estimated = CHAIN | {"estimate": set(), "fetch_ranking": {"estimate"}}
     assert {name: task.upstream_task_ids for name, task in dag.task_dict.items()} == estimated
 
@@ -113,7 +113,7 @@ def test_two_parses_give_identical_dags(follow: Follow, parse: Parse) -> None:
 
 def test_an_inactive_schedule_keeps_its_dag_without_a_timetable(follow: Follow, parse: Parse) -> None:
     follow(row("off", is_active=False))
-    dag = parse("chart_sync.py")["chart_sync.off"]
+    dag = parse("chart_sync.py")["chartline.chart_sync.off"]
     assert dag.timetable.can_be_scheduled is False
     assert "inactive" in dag.tags
 
@@ -121,8 +121,10 @@ def test_an_inactive_schedule_keeps_its_dag_without_a_timetable(follow: Follow, 
 def test_a_bad_row_is_quarantined_and_the_others_are_unharmed(follow: Follow, parse: Parse) -> None:
     follow(row("one"), row("bad", cron="every now and then", sync_frequency="custom"), row("two"))
     dags = parse("chart_sync.py")
-    assert set(dags["chart_sync.one"].task_dict) == set(dags["chart_sync.two"].task_dict) == set(CHAIN)
-    bad = dags["chart_sync.bad"]
+    assert (
+        set(dags["chartline.chart_sync.one"].task_dict) == set(dags["chartline.chart_sync.two"].task_dict) == set(CHAIN)
+    )
+    bad = dags["chartline.chart_sync.bad"]
     assert "config-error" in bad.tags
     assert "cron" in bad.doc_md
     with pytest.raises(AirflowFailException, match="every now and then"):
@@ -134,16 +136,22 @@ def test_a_task_process_builds_only_its_own_dag(follow: Follow, parse: Parse, mo
     from airflow.sdk.definitions.context import AirflowParsingContext
 
     follow(row("one"), row("two"))
-    for wanted, built in (("chart_sync.two", {"chart_sync.two"}), ("chart_cascade", set()), (None, None)):
+    for wanted, built in (
+        ("chartline.chart_sync.two", {"chartline.chart_sync.two"}),
+        ("chartline.chart_cascade", set()),
+        (None, None),
+    ):
         monkeypatch.setattr(
             chart_sync, "get_parsing_context", lambda wanted=wanted: AirflowParsingContext(wanted, None)
         )
-        assert set(chart_sync.build_all()) == (built if built is not None else {"chart_sync.one", "chart_sync.two"})
+        assert set(chart_sync.build_all()) == (
+            built if built is not None else {"chartline.chart_sync.one", "chartline.chart_sync.two"}
+        )
 
 
 def test_text_from_the_api_cannot_become_markup(follow: Follow, parse: Parse) -> None:
     follow(row("one", name="<script>alert(1)</script> [x](javascript:alert(2)) | *"))
-    doc = parse("chart_sync.py")["chart_sync.one"].doc_md
+    doc = parse("chart_sync.py")["chartline.chart_sync.one"].doc_md
     assert "<script" not in doc
     assert "[x](" not in doc
 
@@ -157,7 +165,7 @@ def test_the_last_list_stands_while_the_warehouse_is_away(
 
     follow(row("one"))
     os.utime(snapshot.default_path(), (0, 0))
-    assert set(parse("chart_sync.py")) == {"chart_sync.one"}
+    assert set(parse("chart_sync.py")) == {"chartline.chart_sync.one"}
     assert "could not be renewed" in caplog.text
 
 
@@ -168,7 +176,7 @@ def test_a_run_that_never_opened_does_not_end_green(
     from chartline_airflow.dagbuild import runtime
 
     follow(row("one"))
-    report = parse("chart_sync.py")["chart_sync.one"].get_task("report_run")
+    report = parse("chart_sync.py")["chartline.chart_sync.one"].get_task("report_run")
     monkeypatch.setattr(runtime, "found_run", lambda context: nullcontext(None))
     monkeypatch.setattr("chartline_airflow.dagbuild.cascade.get_current_context", dict)
     with pytest.raises(AirflowFailException, match="first task"):
@@ -181,7 +189,9 @@ def test_a_run_by_hand_of_any_logical_date_has_its_tasks(follow: Follow, parse: 
     dags = parse("chart_sync.py")
     for dag in dags.values():
         assert {task.start_date for task in dag.tasks} == {datetime(1970, 1, 1, tzinfo=UTC)}
-    assert dags["chart_sync.one"].timetable.start == datetime(2025, 11, 1, tzinfo=UTC)  # where its past begins
+    assert dags["chartline.chart_sync.one"].timetable.start == datetime(
+        2025, 11, 1, tzinfo=UTC
+    )  # where its past begins
 
 
 def test_a_change_during_a_parse_is_in_it(
@@ -189,10 +199,10 @@ def test_a_change_during_a_parse_is_in_it(
 ) -> None:
     """Whoever asks for a parse while one is under way is not heard by Airflow."""
     seen = [[row("one")], [row("one"), row("two")], [row("one"), row("two")]]
-    monkeypatch.setattr(schedules, "snapshot_rows", lambda url: seen.pop(0))
+    monkeypatch.setattr(schedules, "snapshot_rows", lambda url: (seen.pop(0), []))
     monkeypatch.setenv("CHARTLINE_HOME", str(tmp_path))
     monkeypatch.setenv("CHARTLINE_WAREHOUSE_URL", warehouse_url)
-    assert set(parse("chart_sync.py")) == {"chart_sync.one", "chart_sync.two"}
+    assert set(parse("chart_sync.py")) == {"chartline.chart_sync.one", "chartline.chart_sync.two"}
     assert seen == []
 
 
@@ -203,11 +213,14 @@ def test_a_chart_that_is_not_followed_any_more_has_a_dag_that_ends_its_runs(
     with connect(warehouse_url) as conn:
         conn.autocommit = True
         for name in ("r1", "r2"):
-            executions.open_execution(conn, dag_id=f"chart_sync.{slug}", run_id=name, chart_slug=slug, trigger="manual")
-    lines = [ReadSchedule.of(row) for row in schedules.snapshot_rows(warehouse_url)]
+            executions.open_execution(
+                conn, dag_id=f"chartline.chart_sync.{slug}", run_id=name, chart_slug=slug, trigger="manual"
+            )
+    lines = [ReadSchedule.of(row) for row in schedules.snapshot_rows(warehouse_url)[0]]
     [dag] = [chart_sync.build_or_quarantine(line) for line in lines]
     schedule: object = dag.schedule  # Airflow's type does not say that there may be none
-    assert (dag.dag_id, schedule, dag.tags) == (f"chart_sync.{slug}", None, {"chartline", "removed"})
+    assert (dag.dag_id, schedule) == (f"chartline.chart_sync.{slug}", None)
+    assert dag.tags == {"chartline", "chart_sync", "removed"}
     monkeypatch.setattr(runtime, "warehouse_dsn", lambda: warehouse_url)
     context = {"dag_run": SimpleNamespace(dag_id=dag.dag_id, run_id="r1")}
     monkeypatch.setattr(chart_sync, "get_current_context", lambda: context)

@@ -13,6 +13,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError, AirflowSkipException, ErrorType
 from airflow.sdk.execution_time.comms import ErrorResponse
 
+from chartline.domain import dag_ids
 from chartline.errors import BadInput
 from chartline.schedules import service
 from chartline.soundcharts.models import ChartLight
@@ -33,7 +34,7 @@ class TaskInstance:
 
     def __init__(self) -> None:
         self.xcoms: dict[tuple[str, str], Any] = {}
-        self.paused: dict[str, bool] = {f"chart_sync.{slug}": False for slug in SLUGS}
+        self.paused: dict[str, bool] = {f"chartline.chart_sync.{slug}": False for slug in SLUGS}
         self.runs: dict[str, int] = {}
         self.run_states: dict[str, str] = {}
         self.states: dict[str, str] = {}
@@ -60,7 +61,7 @@ class TaskInstance:
         return self.run_states[run_id]
 
     def get_ti_count(self, dag_id: str, task_ids: list[str], states: list[str]) -> int:
-        assert (dag_id, states) == ("gap_audit", ["awaiting_input"])
+        assert (dag_id, states) == ("chartline.gap_audit", ["awaiting_input"])
         return self.questions
 
     def get_task_states(self, dag_id: str, run_ids: list[str]) -> dict[str, dict[str, str]]:
@@ -99,7 +100,7 @@ def context() -> Any:
     return {
         "params": {"chart": None, "heal": True, "dry_run": False},
         "ti": TaskInstance(),
-        "dag_run": SimpleNamespace(run_id=RUN),
+        "dag_run": SimpleNamespace(dag_id=dag_ids.GAP_AUDIT, run_id=RUN),
     }
 
 
@@ -114,7 +115,7 @@ def told(context: Any) -> dict[str, Any]:
 
 
 def test_its_tasks_follow_each_other(parse: Callable[..., dict[str, Any]]) -> None:
-    dag = parse("gap_audit.py")["gap_audit"]
+    dag = parse("gap_audit.py")["chartline.gap_audit"]
     assert {name: task.upstream_task_ids for name, task in dag.task_dict.items()} == {
         "refresh_calendars": set(),
         "find_gaps": {"refresh_calendars"},
@@ -134,12 +135,12 @@ def test_its_form_refuses_wrong_values(parse: Callable[..., dict[str, Any]], key
     from airflow.sdk.exceptions import ParamValidationError
 
     with pytest.raises(ParamValidationError):
-        parse("gap_audit.py")["gap_audit"].params.get_param(key).resolve(value)
+        parse("gap_audit.py")["chartline.gap_audit"].params.get_param(key).resolve(value)
 
 
 def test_it_plans_runs_of_exactly_the_missing_days(conn: Any, context: Any) -> None:
     runs = find(conn, context)
-    assert [run["trigger_dag_id"] for run in runs] == ["chart_sync.two", "chart_sync.one"]
+    assert [run["trigger_dag_id"] for run in runs] == ["chartline.chart_sync.two", "chartline.chart_sync.one"]
     days = [(datetime.now(UTC).date() - timedelta(days=n)).isoformat() for n in range(1, 11)]
     assert all(run["conf"] == {"days": days} for run in runs)
     assert runs[0]["trigger_run_id"].startswith(f"heal__two_{days[-1]}_")
@@ -148,7 +149,7 @@ def test_it_plans_runs_of_exactly_the_missing_days(conn: Any, context: Any) -> N
 
 def test_one_chart_is_audited_when_it_is_named(conn: Any, context: Any) -> None:
     context["params"]["chart"] = "one"
-    assert [run["trigger_dag_id"] for run in find(conn, context)] == ["chart_sync.one"]
+    assert [run["trigger_dag_id"] for run in find(conn, context)] == ["chartline.chart_sync.one"]
     assert told(context)["charts"] == 1
 
 
@@ -156,30 +157,33 @@ def test_what_is_paused_missing_off_or_about_to_run_is_named_and_left_alone(
     conn: Any, context: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ti = context["ti"]
-    ti.paused = {"chart_sync.one": True}
+    ti.paused = {"chartline.chart_sync.one": True}
     assert find(conn, context) == []
     assert "is paused" in told(context)["left_alone"]["one"]
-    assert "no DAG chart_sync.two" in told(context)["left_alone"]["two"]
-    held = {"chart_sync.one": 0}
+    assert "no DAG chartline.chart_sync.two" in told(context)["left_alone"]["two"]
+    held = {"chartline.chart_sync.one": 0}
     monkeypatch.setattr(runtime, "runs_held", lambda dag_id, now: held[dag_id])
-    ti.paused, ti.runs = dict.fromkeys(("chart_sync.one", "chart_sync.two"), False), {"chart_sync.one": 3}
+    ti.paused, ti.runs = (
+        dict.fromkeys(("chartline.chart_sync.one", "chartline.chart_sync.two"), False),
+        {"chartline.chart_sync.one": 3},
+    )
     service.change(conn, "two", {"is_active": False})
     assert find(conn, context) == []
     assert "3 of its runs have yet to begin" in told(context)["left_alone"]["one"]
     assert "not active" in told(context)["left_alone"]["two"]
-    held["chart_sync.one"] = 3  # for a logical date to come: they bring nothing
-    assert [run["trigger_dag_id"] for run in find(conn, context)] == ["chart_sync.one"]
+    held["chartline.chart_sync.one"] = 3  # for a logical date to come: they bring nothing
+    assert [run["trigger_dag_id"] for run in find(conn, context)] == ["chartline.chart_sync.one"]
     context["params"]["chart"] = "two"
-    assert [run["trigger_dag_id"] for run in find(conn, context)] == ["chart_sync.two"]
+    assert [run["trigger_dag_id"] for run in find(conn, context)] == ["chartline.chart_sync.two"]
 
 
 def test_runs_that_have_begun_keep_only_their_own_days_from_healing(conn: Any, context: Any) -> None:
     busy = (datetime.now(UTC).date() - timedelta(days=2)).isoformat()
     execution = executions.open_execution(
-        conn, dag_id="chart_sync.one", run_id="heal__one", chart_slug="one", trigger="manual"
+        conn, dag_id="chartline.chart_sync.one", run_id="heal__one", chart_slug="one", trigger="manual"
     )
     executions.fix_settings(conn, execution, {"days": [busy]})
-    context["ti"].runs = {"chart_sync.one": 1}
+    context["ti"].runs = {"chartline.chart_sync.one": 1}
     context["ti"].run_states = {"heal__one": "running"}
     context["params"]["chart"] = "one"
     (run,) = find(conn, context)
@@ -191,15 +195,17 @@ def test_a_row_that_cannot_be_used_is_named(conn: Any, context: Any) -> None:
     conn.execute(
         "update chart_sync_schedule s set history_days = 0 from chart c where c.id = chart_id and slug = 'two'"
     )
-    assert [run["trigger_dag_id"] for run in find(conn, context)] == ["chart_sync.one"]
+    assert [run["trigger_dag_id"] for run in find(conn, context)] == ["chartline.chart_sync.one"]
     assert "history_days" in told(context)["refused"]["two"]
 
 
 def test_an_execution_whose_run_is_gone_is_closed_unless_it_is_a_dry_run(conn: Any, context: Any) -> None:
-    executions.open_execution(conn, dag_id="chart_sync.one", run_id="gone", chart_slug="one", trigger="scheduled")
+    executions.open_execution(
+        conn, dag_id="chartline.chart_sync.one", run_id="gone", chart_slug="one", trigger="scheduled"
+    )
     context["params"]["dry_run"] = True
     find(conn, context)
-    assert list(told(context)["lost"]) == ["chart_sync.one/gone"]
+    assert list(told(context)["lost"]) == ["chartline.chart_sync.one/gone"]
     assert conn.execute("select status from chart_sync_execution").fetchone() == ("running",)
     context["params"]["dry_run"] = False
     find(conn, context)

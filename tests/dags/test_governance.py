@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from chartline.domain import dag_ids
+
 from .conftest import REPOSITORY, row
 
-STANDING = {"alerts", "audience_refresh", "chart_cascade", "chart_catalog", "gap_audit", "housekeeping"}
 KNOWN_TAGS = {
-    "chartline", "on demand", "catalogue", "gaps", "housekeeping", "alerts", "config-error", "inactive",
+    "chartline", "chart_sync", *(dag_ids.former(one) for one in dag_ids.STANDING), "config-error", "inactive",
     "daily", "weekly", "monthly", "custom", "worldwide", "spotify", "FR",
 }  # fmt: skip
 POOLS = {"chartline_rankings", "chartline_fetch", "default_pool"}
@@ -30,7 +31,7 @@ def dags(follow: Callable[..., None], parse: Callable[..., dict[str, Any]]) -> d
 
 def _runs_at_once(dag_id: str) -> int:
     """A chart may have all windows of its past at once, which pools bound; runs by hand may wait for an answer."""
-    return 100 if dag_id.startswith("chart_sync.") else 16 if dag_id in ("chart_cascade", "audience_refresh") else 4
+    return 100 if dag_ids.slug(dag_id) else 16 if dag_id in (dag_ids.CHART_CASCADE, dag_ids.AUDIENCE_REFRESH) else 4
 
 
 def violations(dag: Any) -> list[str]:
@@ -57,11 +58,13 @@ def violations(dag: Any) -> list[str]:
 
 
 def test_the_dags_are_exactly_these(dags: dict[str, Any]) -> None:
-    assert set(dags) == STANDING | {"chart_sync.one", "chart_sync.two", "chart_sync.bad"}
+    assert set(dags) == dag_ids.STANDING | {dag_ids.of_chart(slug) for slug in ("one", "two", "bad")}
 
 
 def test_every_dag_file_is_known() -> None:
-    assert {path.stem for path in (REPOSITORY / "dags").glob("*.py")} == STANDING | {"chart_sync"}
+    assert {path.stem for path in (REPOSITORY / "dags").glob("*.py")} == {
+        dag_ids.former(one) for one in dag_ids.STANDING
+    } | {"chart_sync"}
 
 
 def test_every_dag_keeps_the_rules(dags: dict[str, Any]) -> None:
@@ -102,15 +105,18 @@ def test_every_form_takes_a_name_whole(dags: dict[str, Any]) -> None:
                     with pytest.raises(ParamValidationError):
                         param.resolve(value)
             matched.append(f"{dag.dag_id}.{name}")
-    assert {"chart_cascade.chart", "gap_audit.chart", "audience_refresh.tracks", "chart_catalog.platforms"} <= set(
-        matched
-    )
+    assert {
+        "chartline.chart_cascade.chart",
+        "chartline.gap_audit.chart",
+        "chartline.audience_refresh.tracks",
+        "chartline.chart_catalog.platforms",
+    } <= set(matched)
 
 
 def test_the_triage_table_names_every_error_that_stops_a_run(dags: dict[str, Any]) -> None:
     from chartline import errors
 
-    told = dags["chart_sync.one"].doc_md
+    told = dags["chartline.chart_sync.one"].doc_md
     bases = (errors.TryLater, errors.StopRun, errors.AskPerson)
     named = [e for e in vars(errors).values() if isinstance(e, type) and issubclass(e, bases) and e not in bases]
     assert len(named) > 10

@@ -38,7 +38,7 @@ ENTRIES = 30
 WORLD = {"entries": ENTRIES, "charts": 10, "album_charts": 0, "artists": 60}
 DEMO = ("demo-global-daily", "demo-france-daily", "demo-shazam-daily")
 APP_ID = "e2e-app"
-ON_DEMAND = "chart_cascade"
+ON_DEMAND = "chartline.chart_cascade"
 PARSE_ON_REQUEST = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "86400"}  # no run starts before a test asks
 IMPATIENT = {"CHARTLINE_CALL_RETRIES": "2"}  # a cut answer is not asked for again as often as in real life
 WINDOW = 10
@@ -97,7 +97,7 @@ class Chartline:
             if fill["completed_at"] is None:
                 self.stack.airflow.api("PUT", f"backfills/{fill['id']}/cancel")
         for slug in self.chart_dags():  # else the scheduler makes the next windows of the past meanwhile
-            self.stack.airflow.api("PATCH", f"dags/chart_sync.{slug}", {"is_paused": True})
+            self.stack.airflow.api("PATCH", f"dags/chartline.chart_sync.{slug}", {"is_paused": True})
         until("the end of all runs", self._stopped)
         until("the end of what still writes", self._emptied)
         until("the end of the charts' DAGs", self._no_chart_dags)
@@ -145,7 +145,7 @@ class Chartline:
     def _no_chart_dags(self) -> bool:
         """Delete the DAGs of charts. A parse that had read the schedules before may bring them back: look twice."""
         for slug in self.chart_dags():
-            self.stack.airflow.api("DELETE", f"dags/chart_sync.{slug}")
+            self.stack.airflow.api("DELETE", f"dags/chartline.chart_sync.{slug}")
         time.sleep(1)
         return not self.chart_dags()
 
@@ -256,7 +256,11 @@ class Chartline:
     def chart_dags(self) -> dict[str, dict[str, Any]]:
         """Slug -> the DAG of each followed chart."""
         found = self.dags().items()
-        return {name.removeprefix("chart_sync."): dag for name, dag in found if name.startswith("chart_sync.")}
+        return {
+            name.removeprefix("chartline.chart_sync."): dag
+            for name, dag in found
+            if name.startswith("chartline.chart_sync.")
+        }
 
     def run_of(self, dag_id: str) -> str:
         """The run that the DAG's own timetable has started."""

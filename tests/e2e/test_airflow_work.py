@@ -10,7 +10,7 @@ from pathlib import Path
 from .conftest import DEMO, Chartline, until
 
 CHART = DEMO[0]
-DAG = f"chart_sync.{CHART}"
+DAG = f"chartline.chart_sync.{CHART}"
 
 
 def follow(chartline: Chartline) -> None:

@@ -91,7 +91,7 @@ def test_a_failed_run_is_told_and_told_when_it_is_solved(
     until("the receiver's being asked", lambda: heard(receiver, "opened", subject), TOLD_SECONDS)
     receiver.status = 200
     chartline.change("update chartline.alert_outbox set due_at = now()")
-    chartline.succeed_plainly("alerts")
+    chartline.succeed_plainly("chartline.alerts")
     assert len(heard(receiver, "opened", subject)) == 2
     assert chartline.query(
         "select status from chartline.alert_delivery d join chartline.alert a on a.id = d.alert_id "
@@ -99,12 +99,12 @@ def test_a_failed_run_is_told_and_told_when_it_is_solved(
         subject,
     ) == [(503,), (200,)]
 
-    chartline.succeed_plainly("alerts")  # nothing has changed: nothing is told
+    chartline.succeed_plainly("chartline.alerts")  # nothing has changed: nothing is told
     assert len(heard(receiver, "opened", subject)) == 2
     assert len(of_run()) == 1
 
     chartline.change("update chartline.chart_sync_execution set status = 'complete' where run_id = %s", run_id)
-    chartline.succeed_plainly("alerts")
+    chartline.succeed_plainly("chartline.alerts")
     assert len(heard(receiver, "solved", subject)) == 1
     assert len(of_run()) == 2
     assert "Solved" in html_of(of_run()[1])

@@ -13,7 +13,7 @@ import httpx
 from .conftest import Chartline
 
 CHART = "demo-global-daily"
-DAG_ID = "audience_refresh"
+DAG_ID = "chartline.audience_refresh"
 ASKERS = 50
 
 

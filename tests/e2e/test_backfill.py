@@ -13,7 +13,7 @@ from .conftest import WINDOW, Chartline, until
 from .test_web_pages import Person, person  # noqa: F401  (a fixture)
 
 CHART = "demo-france-daily"
-DAG = f"chart_sync.{CHART}"
+DAG = f"chartline.chart_sync.{CHART}"
 ALONE = {f"fetch_{kind}_{what}": False for kind in ("track", "artist") for what in ("metadata", "audience")}
 LACKING = 3  # the day that the source does not have, counted from the first one asked for
 TODAY = datetime.now(UTC).date()

@@ -16,7 +16,7 @@ LOOK_UPS = "select endpoint, count(*) from chartline.api_call where execution_id
 
 
 def dag_of(slug: str) -> str:
-    return f"chart_sync.{slug}"
+    return f"chartline.chart_sync.{slug}"
 
 
 def payer(chartline: Chartline, endpoint: str) -> dict[str, str]:

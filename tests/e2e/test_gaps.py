@@ -14,8 +14,8 @@ from .conftest import ENTRIES, Chartline, until
 from .test_approval import waiting
 
 SLUG = "demo-global-daily"
-DAG = f"chart_sync.{SLUG}"
-AUDIT = "gap_audit"
+DAG = f"chartline.chart_sync.{SLUG}"
+AUDIT = "chartline.gap_audit"
 PAST = 25
 
 
@@ -72,7 +72,7 @@ def test_the_audit_heals_exactly_what_was_removed(chartline: Chartline) -> None:
     assert (made["available_rankings"], made["ranking_latest"]) == (0, 0)
     assert set(stored(chartline)) >= {day for day in past if day != lacking}
     assert chartline.query("select count(*) from chart_ranking_entry") == [(len(stored(chartline)) * ENTRIES,)]
-    assert "gap_audit" not in chartline.stack.chartline("gaps", SLUG)
+    assert "chartline.gap_audit" not in chartline.stack.chartline("gaps", SLUG)
 
     audit(chartline)
     assert len(healing(chartline)) == 1

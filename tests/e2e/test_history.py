@@ -12,7 +12,7 @@ from simulator.needed import ChartAsk, HistoryNeeds, needed_history
 from .conftest import WINDOW, Chartline, until
 
 CHART = "demo-global-daily"
-DAG = f"chart_sync.{CHART}"
+DAG = f"chartline.chart_sync.{CHART}"
 DAYS = 3 * WINDOW + 4
 SLOTS = settings().pool_rankings + settings().pool_fetch
 YOUNG = {"first_day": "2026-01-01"}  # a short calendar

@@ -20,7 +20,7 @@ def test_a_chart_that_nobody_follows_only_with_the_steps_asked_for(chartline: Ch
     assert set(chartline.made()) == {"ranking_latest", "song", "song_audience"}
     assert {call["facet"] for call in chartline.calls() if call["endpoint"] == "song_audience"} == {"shazam"}
     assert chartline.differences() == {}
-    assert chartline.dags().keys() == {dag for dag in chartline.dags() if not dag.startswith("chart_sync.")}
+    assert chartline.dags().keys() == {dag for dag in chartline.dags() if not dag.startswith("chartline.chart_sync.")}
 
 
 def test_a_day_of_the_past(chartline: Chartline) -> None:

@@ -167,7 +167,7 @@ def test_a_chart_is_followed_watched_and_healed(chartline: Chartline, person: Pe
     now = datetime.now(UTC)
     past = [day for day in chartline.world.days(CHART, now) if day >= now.date() - timedelta(days=DAYS_OF_PAST)]
     until("the past", lambda: stored(chartline) >= len(past), 200)
-    chartline.filled(f"chart_sync.{CHART}")
+    chartline.filled(f"chartline.chart_sync.{CHART}")
 
     visitor.visit(f"charts/{CHART}/", "streamcount", f"{ENTRIES} entries")
     visitor.pictures("page-chart")
@@ -265,7 +265,7 @@ def test_every_button_does_what_it_says_and_viewers_have_none(chartline: Chartli
 
     visitor.visit("charts/", "1 followed")
     for_all_of_the_list(visitor, "Sync now")
-    until("the end of the run", lambda: runs_ended(chartline, f"chart_sync.{CHART}") == 3, 150)
+    until("the end of the run", lambda: runs_ended(chartline, f"chartline.chart_sync.{CHART}") == 3, 150)
     for_all_of_the_list(visitor, "Activate")
     person.see("1 active")
     for_all_of_the_list(visitor, "Deactivate")

@@ -35,7 +35,7 @@ from chartline.places import REPOSITORY
 
 pytestmark = pytest.mark.timeout(900)
 
-BACKFILLED = "chart_sync.spotify-fr-weekly"
+BACKFILLED = "chartline.chart_sync.spotify-fr-weekly"
 ODD = "R&D (100%) $x é"
 BLOCK = re.compile(r"^## (.*?)$|^```(sh|sql)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_HERE = ("With Docker", "Use your Soundcharts account")
@@ -181,7 +181,8 @@ def script() -> str:
         lines.append(f"echo {heading!r}")
         if "backfill" in text:  # README: the DAG appears in a few seconds
             lines.append(
-                "until bin/airflow dags details chart_sync.spotify-fr-weekly >/dev/null 2>&1; do sleep 1; done"
+                "until bin/airflow dags details chartline.chart_sync.spotify-fr-weekly >/dev/null 2>&1; "
+                "do sleep 1; done"
             )
         query = f"bin/chartline psql -v ON_ERROR_STOP=1 <<'SQL'\n{text}SQL"
         lines.append(text if language == "sh" else query)

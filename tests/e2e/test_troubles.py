@@ -128,15 +128,15 @@ def test_a_row_made_wrong_by_hand_gives_a_dag_that_says_so(chartline: Chartline)
     assert not [slug for slug in others if not tags(slug) or "config-error" in tags(slug)]
     assert chartline.stack.airflow.api("GET", "importErrors")["import_errors"] == []
 
-    run_id = chartline.trigger(f"chart_sync.{wrong}")
-    assert chartline.end_of(f"chart_sync.{wrong}", run_id) == "failed"
-    assert list(chartline.failed(f"chart_sync.{wrong}", run_id).values()) == [1]
-    log = chartline.logs(f"chart_sync.{wrong}", run_id)
+    run_id = chartline.trigger(f"chartline.chart_sync.{wrong}")
+    assert chartline.end_of(f"chartline.chart_sync.{wrong}", run_id) == "failed"
+    assert list(chartline.failed(f"chartline.chart_sync.{wrong}", run_id).values()) == [1]
+    log = chartline.logs(f"chartline.chart_sync.{wrong}", run_id)
     assert "sync_frequency" in log
     assert "hourly" in log
 
-    run_id = chartline.trigger(f"chart_sync.{others[0]}")
-    assert chartline.succeed(f"chart_sync.{others[0]}", run_id)["status"] == "complete"
+    run_id = chartline.trigger(f"chartline.chart_sync.{others[0]}")
+    assert chartline.succeed(f"chartline.chart_sync.{others[0]}", run_id)["status"] == "complete"
 
     chartline.stack.chartline("schedules", "change", wrong, "--sync-frequency", "daily")
     until("the schedule's own DAG", lambda: "daily" in tags(wrong))
@@ -168,7 +168,10 @@ def test_dags_stay_while_the_warehouse_is_away(chartline: Chartline) -> None:
         until("a parse without the warehouse", lambda: "could not be renewed" in dag_file_logs(chartline))
         [(now,)] = chartline.airflow_rows("select clock_timestamp()")
         chartline.ask_parse()
-        parsed = "select dag_id from dag where dag_id like 'chart_sync.%%' and not is_stale and last_parsed_time > %s"
+        parsed = (
+            "select dag_id from dag where dag_id like 'chartline.chart_sync.%%' and not is_stale"
+            " and last_parsed_time > %s"
+        )
         until("the next parse", lambda: len(chartline.airflow_rows(parsed, now)) == len(DEMO))
         assert set(DEMO) == chartline.chart_dags().keys()
         assert chartline.stack.airflow.api("GET", "importErrors")["import_errors"] == []

@@ -109,7 +109,7 @@ def test_a_chart_is_fetched_with_the_form(chartline: Chartline, person: Person) 
     before = {run["dag_run_id"] for run in runs(chartline)}
 
     person.open("/dags")
-    person.see(ON_DEMAND, f"chart_sync.{CHART}", "on demand")
+    person.see(ON_DEMAND, f"chartline.chart_sync.{CHART}", "on demand")
     person.picture("dag-list")
 
     person.open(f"/dags/{ON_DEMAND}")
@@ -142,7 +142,7 @@ def test_a_chart_is_fetched_with_the_form(chartline: Chartline, person: Person) 
     person.see("airplay 1/2 · ", "airplay 2/2 · ")
     person.picture("map-labels")
 
-    person.open(f"/dags/chart_sync.{CHART}")
+    person.open(f"/dags/chartline.chart_sync.{CHART}")
     person.see_element("[aria-label='Dag Docs']").click()
     person.see("Demo Daily 200", "When it is red")
     person.picture("docs")

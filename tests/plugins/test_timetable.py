@@ -483,3 +483,10 @@ def test_airflow_loads_exactly_one_file_and_knows_the_timetable_by_one_path(tmp_
     assert found["bare"] == ["chartline_plugin"]
     assert found["preloaded"]
     assert found["weights"] == [1007, 107, 107, 1007]
+
+
+def test_a_dag_that_goes_on_under_another_id_makes_no_run_of_what_was_run() -> None:
+    """Neither of the past nor of the latest interval: the first run is of the one that follows."""
+    first = (at(2026, 11, 19), at(2026, 11, 20))
+    scheduler = Scheduler(ChartTimetable(DAILY, first, at(2026, 1, 1, 10), 31, first[0]), at(1970, 1, 1))
+    assert words(scheduler.until(at(2026, 11, 22, 12))) == ["11-19 11-20", "11-20 11-21", "11-21 11-22"]

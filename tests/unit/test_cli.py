@@ -148,8 +148,8 @@ def test_the_list_on_disk_is_shown_without_a_warehouse(capsys: pytest.CaptureFix
     assert cli.main(["snapshot", "show"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "2 schedules" in lines[0]
-    assert lines[2].split() == ["chart_sync.a", "good"]
-    assert lines[3].startswith("chart_sync.b  cron: 'x' is not")
+    assert lines[2].split() == ["chartline.chart_sync.a", "good"]
+    assert lines[3].startswith("chartline.chart_sync.b  cron: 'x' is not")
 
 
 def test_generated_pages_are_written_then_up_to_date_then_stale(

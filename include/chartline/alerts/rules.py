@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from chartline.domain.schedule import dag_id
+from chartline.domain import dag_ids
 from chartline.errors import CredentialsRefused, QuotaSpent
 from chartline.operating.conditions import account, answers, followed, quota
 from chartline.operating.conditions.followed import Followed
@@ -184,7 +184,7 @@ def quarantine(of: Followed) -> Found:
         f"The schedule of {of.slug} cannot be used",
         followed.QUARANTINED.advice,
         (f"Reason: {of.reason}",),
-        {"chart": of.slug, "dag_id": dag_id(of.slug), "reason": of.reason},
+        {"chart": of.slug, "dag_id": dag_ids.of_chart(of.slug), "reason": of.reason},
         fingerprint=of.reason,
     )
 

@@ -16,7 +16,7 @@ from chartline.alerts import rules
 from chartline.alerts.message import Event, a_test, message
 from chartline.alerts.rules import Found, Looked, Rule
 from chartline.alerts.webhooks import Outcome
-from chartline.domain.schedule import DAG_PREFIX
+from chartline.domain import dag_ids
 from chartline.settings import Settings
 from chartline.soundcharts.redaction import redact
 from chartline.warehouse import alerts
@@ -123,15 +123,16 @@ def run_succeeded(conn: Connection, dag_id: str, *, channels: Collection[str], b
         known = {
             key: alert
             for key, alert in alerts.of_kinds(conn, [rules.FAILED_RUN]).items()
-            if alert.details.get("dag_id") == dag_id and alert.details.get("execution") is None
+            if dag_ids.today(alert.details.get("dag_id", "")) == dag_ids.today(dag_id)
+            and alert.details.get("execution") is None
         }
         return _settle(conn, {rules.FAILED_RUN: Looked([])}, known, channels, base_url) if known else []
 
 
 def _quarantined(conn: Connection, settings: Settings, dag_id: str) -> Found | None:
     """The alert of the DAG's schedule, when that is what makes it fail."""
-    slugs = [dag_id.removeprefix(DAG_PREFIX)] if dag_id.startswith(DAG_PREFIX) else []
-    return rules.schedules(conn, settings, datetime.now(UTC), slugs)[rules.QUARANTINE].first if slugs else None
+    slug = dag_ids.slug(dag_id)
+    return rules.schedules(conn, settings, datetime.now(UTC), [slug])[rules.QUARANTINE].first if slug else None
 
 
 def _settle(

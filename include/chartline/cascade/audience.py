@@ -133,7 +133,7 @@ def check(conn: Connection, ask: RefreshAsk) -> list[int]:
         raise BadInput(
             f"charts: {_some(bare)} {'has' if len(bare) == 1 else 'have'} no ranking here.",
             field="charts",
-            advice="Fetch one with the DAG chart_cascade, which brings the audience too.",
+            advice="Fetch one with the DAG chartline.chart_cascade, which brings the audience too.",
         )
     return [found for slug in ask.charts if (found := newest[slug]) is not None]
 

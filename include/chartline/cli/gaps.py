@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from chartline.cli import common
+from chartline.domain.dag_ids import GAP_AUDIT
 from chartline.errors import BadInput
 from chartline.gaps import audit, healing, shown
 from chartline.gaps.audit import ChartGaps, Month
@@ -91,7 +92,8 @@ def _tell(found: list[ChartGaps], owes: Mapping[str, str], *, by_month: bool) ->
     wanting = [one.slug for one in found if one.open]
     if wanting:
         only = f""" --conf '{{"chart": "{wanting[0]}"}}'""" if len(found) == 1 else ""
-        typer.echo(f"Heal them now with gap_audit (it also runs daily): chartline airflow dags trigger gap_audit{only}")
+        command = f"chartline airflow dags trigger {GAP_AUDIT}{only}"
+        typer.echo(f"Heal them now with {GAP_AUDIT} (it also runs daily): {command}")
 
 
 def _share(month: Month) -> str:

@@ -56,7 +56,7 @@ def psql(
 
 
 def airflow(context: typer.Context) -> None:
-    """Run Airflow's own command: chartline airflow dags trigger chart_cascade."""
+    """Run Airflow's own command: chartline airflow dags trigger chartline.chart_cascade."""
     if not {"AIRFLOW_HOME", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"} & os.environ.keys():
         raise NotConfigured(
             "No Airflow installation is known here.", advice="Use bin/airflow after bin/up, or set AIRFLOW_HOME."

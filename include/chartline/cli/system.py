@@ -47,7 +47,7 @@ def simulate(context: typer.Context) -> None:
 def write() -> None:
     """Write the snapshot from the warehouse now."""
     path = snapshot.default_path()
-    changed = snapshot.write(path, schedules.snapshot_rows(common.warehouse_url()))
+    changed = snapshot.write(path, *schedules.snapshot_rows(common.warehouse_url()))
     typer.echo(f"{path} {'is written' if changed else 'was up to date'}.")
 
 

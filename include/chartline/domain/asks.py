@@ -102,7 +102,7 @@ class CascadeAsk(BaseModel):
             raise BadInput(
                 f"config: unknown key {', '.join(unknown)}.",
                 field=unknown[0],
-                advice="A scheduled chart takes only day, days and force; use chart_cascade for anything else.",
+                advice="A scheduled chart takes only day, days and force; chartline.chart_cascade takes anything else.",
             )
         asked: dict[str, Any] = {
             "chart": schedule.slug,

@@ -1,18 +1,19 @@
-"""The ids of Chartline's DAGs in Airflow."""
+"""The ids of Chartline's DAGs in Airflow, which may hold other teams' DAGs too: all begin with the product's name."""
 
 from __future__ import annotations
 
 import re
 from zlib import crc32
 
-CHART_SYNC = "chart_sync."
+PRODUCT = "chartline."
+CHART_SYNC = f"{PRODUCT}chart_sync."
 """Before the slug of a followed chart."""
-CHART_CASCADE = "chart_cascade"
-CHART_CATALOG = "chart_catalog"
-AUDIENCE_REFRESH = "audience_refresh"
-GAP_AUDIT = "gap_audit"
-ALERTS = "alerts"
-HOUSEKEEPING = "housekeeping"
+CHART_CASCADE = f"{PRODUCT}chart_cascade"
+CHART_CATALOG = f"{PRODUCT}chart_catalog"
+AUDIENCE_REFRESH = f"{PRODUCT}audience_refresh"
+GAP_AUDIT = f"{PRODUCT}gap_audit"
+ALERTS = f"{PRODUCT}alerts"
+HOUSEKEEPING = f"{PRODUCT}housekeeping"
 
 STANDING = frozenset({CHART_CASCADE, CHART_CATALOG, AUDIENCE_REFRESH, GAP_AUDIT, ALERTS, HOUSEKEEPING})
 """The DAGs that are of no schedule."""
@@ -33,3 +34,13 @@ def of_chart(slug: str) -> str:
 def slug(dag_id: str) -> str | None:
     """The slug, as its DAG id holds it, of the chart whose own DAG that is; None for any other DAG."""
     return dag_id.removeprefix(CHART_SYNC) if dag_id.startswith(CHART_SYNC) else None
+
+
+def former(dag_id: str) -> str:
+    """The id that a DAG had before all began with the product's name: its runs of then still have it."""
+    return dag_id.removeprefix(PRODUCT)
+
+
+def today(dag_id: str) -> str:
+    """The id that a DAG has now, be that one of now or a former one."""
+    return PRODUCT + former(dag_id)

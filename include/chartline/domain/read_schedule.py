@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from chartline.domain.schedule import Schedule, dag_id
+from chartline.domain import dag_ids
+from chartline.domain.schedule import Schedule
 from chartline.errors import BadInput
 
 
@@ -26,7 +27,7 @@ class ReadSchedule:
     @property
     def dag_id(self) -> str:
         """The DAG that is made of this line, be it the schedule's or the one that says what is wrong."""
-        return dag_id(self.slug)
+        return dag_ids.of_chart(self.slug)
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> ReadSchedule:

@@ -33,7 +33,7 @@ _OF_DAG: dict[str, Kind] = {dag_ids.CHART_CASCADE: "on_demand", dag_ids.AUDIENCE
 def kind(dag_id: str, run_type: str, run_id: str) -> Kind:
     """What kind of run an Airflow run is, by its DAG, its type (`scheduled`, `manual`, …) and its id. Ids that only
     look like one of ours are told by the type: anybody may name a run by hand."""
-    if of_dag := _OF_DAG.get(dag_id):
+    if of_dag := _OF_DAG.get(dag_ids.today(dag_id)):
         return of_dag
     if run_type == SCHEDULED:
         return "window" if _is_window(run_id) else "scheduled"

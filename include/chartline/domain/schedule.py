@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Self
-from zlib import crc32
 
 from pydantic import (
     AwareDatetime,
@@ -20,12 +18,11 @@ from pydantic import (
     model_validator,
 )
 
-from chartline.domain import platforms
+from chartline.domain import dag_ids, platforms
 from chartline.domain.grid import FREQUENCIES, FRIDAY, MAX_HOURS, Frequency, Grid, check_cron
 from chartline.errors import BadInput
 from chartline.identifiers import MAX_SLUG, SLUG
 
-DAG_PREFIX = "chart_sync."
 MAX_HISTORY_DAYS = 3650
 
 Hours = Annotated[StrictInt, Field(ge=1, le=MAX_HOURS)]
@@ -83,7 +80,8 @@ class Schedule(ScheduleSettings):
     """A followed chart: the chart (`frequency` is its own, as the API words it), its settings and what is known of it.
 
     `history_asked_at`: the history lies before it; None: before the chart was followed. `history_held`: the history
-    waits for a person's approval. `began_with`: day of the oldest ranking that is stored. `weekday` (0 is Monday),
+    waits for a person's approval. `resumes_at`: where its DAG begins, as the intervals before were run under a former
+    id. `began_with`: day of the oldest ranking that is stored. `weekday` (0 is Monday),
     `month_day`: the chart's own day, where it has one. `publication_delay`: learned, how long after an interval's end
     its ranking can be had.
     """
@@ -98,6 +96,7 @@ class Schedule(ScheduleSettings):
     created_at: AwareDatetime
     history_asked_at: AwareDatetime | None = None
     history_held: StrictBool = False
+    resumes_at: AwareDatetime | None = None
     began_with: date | None = None
     weekday: Annotated[StrictInt, Field(ge=0, le=6)] | None = None
     month_day: Annotated[StrictInt, Field(ge=1, le=31)] | None = None
@@ -113,8 +112,8 @@ class Schedule(ScheduleSettings):
 
     @property
     def dag_id(self) -> str:
-        """`chart_sync.<slug>`."""
-        return dag_id(self.slug)
+        """`chartline.chart_sync.<slug>`."""
+        return dag_ids.of_chart(self.slug)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -162,28 +161,19 @@ class Schedule(ScheduleSettings):
             return first
         return min(first, self.grid.floor(self.created_at - timedelta(days=self.history_days)))
 
+    @property
+    def begins(self) -> tuple[tuple[datetime, datetime], datetime]:
+        """For its DAG: the interval that runs first, and where the past begins."""
+        if self.resumes_at is None:
+            return self.first_interval, self.start_date
+        return (self.resumes_at, self.grid.next(self.resumes_at)), self.resumes_at
+
     def max_active_runs(self, window: int) -> int:
         """Room for all windows (of `window` periods) of the history at once and again, were it asked for twice, and for
         runs by hand, so that a new day's run is created without waiting for the history."""
         first, _ = self.first_interval
         widest = max(first - self.grid.back(first, window), timedelta(days=window))
         return 2 * -((self.start_date - first) // widest) + 8
-
-
-STANDING_DAGS = frozenset({"alerts", "audience_refresh", "chart_cascade", "chart_catalog", "gap_audit", "housekeeping"})
-"""The DAGs that are of no schedule."""
-
-
-def is_ours(dag_id: str) -> bool:
-    """Whether a DAG is Chartline's, by its id."""
-    return dag_id in STANDING_DAGS or dag_id.startswith(DAG_PREFIX)
-
-
-def dag_id(slug: str) -> str:
-    """The DAG id of a chart's schedule. A slug that a DAG id cannot hold is made fit, so that even a row with a wrong
-    slug has a DAG of its own that can say so."""
-    fit = re.sub(r"[^A-Za-z0-9_.-]", "_", slug)[:200]
-    return f"{DAG_PREFIX}{fit if fit == slug else f'{fit}_{crc32(slug.encode()):08x}'}"
 
 
 def default_frequency(frequency: str) -> str:

@@ -9,8 +9,8 @@ from itertools import groupby
 from chartline.gaps.audit import ChartGaps
 
 HELD = (
-    "its history waits for approval: trigger gap_audit in Airflow, or wait for its daily run, and answer under "
-    "Required actions"
+    "its history waits for approval: trigger chartline.gap_audit in Airflow, or wait for its daily run, and answer "
+    "under Required actions"
 )
 
 

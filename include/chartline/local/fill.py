@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 from typing import Any
 
-from chartline.domain.schedule import dag_id
+from chartline.domain import dag_ids
 from chartline.local.airflow import AirflowSilent
 from chartline.local.screen import Screen
 from chartline.local.stack import Stack
@@ -56,7 +56,7 @@ def _reasons(stack: Stack, conn: Connection) -> list[str] | None:
     for chart in progress.charts(conn):  # read after Airflow: a run that ended meanwhile has left its account
         if chart.is_filled:
             continue
-        reason = _why(chart) if chart.is_settled else _in_vain(stack, chart, dags.get(dag_id(chart.slug)))
+        reason = _why(chart) if chart.is_settled else _in_vain(stack, chart, dags.get(dag_ids.of_chart(chart.slug)))
         if reason is None:
             return None
         reasons.append(reason)
@@ -105,6 +105,6 @@ def _has_work(stack: Stack, dag: dict[str, Any]) -> bool:
 
 def _dags(stack: Stack) -> list[dict[str, Any]]:
     runs: list[dict[str, Any]] = stack.airflow.api(
-        "GET", "dags", params={"dag_id_pattern": "chart_sync.%", "exclude_stale": True, "limit": 100}
+        "GET", "dags", params={"dag_id_prefix_pattern": dag_ids.CHART_SYNC, "exclude_stale": True, "limit": 100}
     )["dags"]
     return runs

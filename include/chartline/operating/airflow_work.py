@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from chartline.domain.schedule import DAG_PREFIX, is_ours
+from chartline.domain import dag_ids
 from chartline.operating import reparse
 
 AT_WORK = ("queued", "running")
@@ -59,9 +59,9 @@ def see(ask: reparse.AskApi, now: datetime) -> Seen:
     """Two questions. Raises as `ask`."""
     later = {"state": list(AT_WORK), "logical_date_gt": now.isoformat(), "limit": 100}
     runs = ask("GET", "dags/~/dagRuns", params=later)["dag_runs"]
-    newest = {"dag_id_prefix_pattern": DAG_PREFIX, "limit": 1}
+    newest = {"dag_id_prefix_pattern": dag_ids.CHART_SYNC, "limit": 1}
     dags = ask("GET", "dags", params=newest)["dags"]
-    ours = [run for run in runs if is_ours(run["dag_id"])]
+    ours = [run for run in runs if dag_ids.is_ours(run["dag_id"])]
     waiting = [Waiting(run["dag_id"], run["dag_run_id"], _moment(run["logical_date"])) for run in ours]
     parsed = dags[0].get("last_parsed_time") if dags else None
     return Seen(waiting, _moment(parsed) if parsed else None)

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from chartline import places
-from chartline.domain.schedule import DAG_PREFIX
+from chartline.domain import dag_ids
 from chartline.errors import ChartlineError
 from chartline.operating import airflow_work
 from chartline.operating.airflow_work import ParseWatch, Seen
@@ -197,7 +197,7 @@ class AirflowProbe:
 
 def of_airflow(seen: Seen, watch: ParseWatch, now: datetime) -> list[Check]:
     """What is to be said of what Airflow does."""
-    waiting = [Subject(chart=run.dag_id.removeprefix(DAG_PREFIX), detail=run.text) for run in seen.waiting]
+    waiting = [Subject(chart=dag_ids.slug(run.dag_id) or run.dag_id, detail=run.text) for run in seen.waiting]
     again, late = watch.saw(seen.parsed_at, now), airflow_work.ahead(places.dags_folder(), now)
     files = Check(name="dag_files", status="ok", detail="The DAG files are parsed now and then.")
     if late:

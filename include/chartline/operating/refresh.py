@@ -20,7 +20,7 @@ from chartline.cascade.audience import RefreshAsk
 from chartline.cascade.resources import Subject, series_for
 from chartline.costs.estimate import estimate_refresh
 from chartline.costs.model import Estimate, Range
-from chartline.domain import platforms
+from chartline.domain import dag_ids, platforms
 from chartline.domain.run_ids import refresh_run_id
 from chartline.errors import BadInput, NotAllowed
 from chartline.settings import Settings
@@ -30,7 +30,6 @@ from chartline.warehouse.reads import series
 from chartline.warehouse.reads.entities import Kind
 from chartline.warehouse.reads.series import Known
 
-DAG_ID = "audience_refresh"
 State = Literal["not_needed", "offered", "not_allowed", "running", "started", "put_off"]
 
 
@@ -92,7 +91,7 @@ class Start:
     @property
     def owner(self) -> str:
         """The name under which it is claimed, and under which its run works."""
-        return f"{DAG_ID}/{self.run_id}"
+        return f"{dag_ids.AUDIENCE_REFRESH}/{self.run_id}"
 
 
 def chosen(kind: Kind, codes: Iterable[str]) -> tuple[str, ...]:
@@ -180,7 +179,7 @@ def ask(
             conn,
             uuid,
             free,
-            owner=f"{DAG_ID}/{run_id}",
+            owner=f"{dag_ids.AUDIENCE_REFRESH}/{run_id}",
             lease=timedelta(minutes=settings.refresh_minutes),
             at_once=settings.refresh_at_once,
         )
@@ -195,7 +194,7 @@ def ask(
             config = {kind: [uuid], "platforms": taken} | ({"force": True} if force else {})
             told = Refresh(
                 state="started",
-                dag_id=DAG_ID,
+                dag_id=dag_ids.AUDIENCE_REFRESH,
                 run_id=run_id,
                 platforms=taken,
                 calls=cost.total,

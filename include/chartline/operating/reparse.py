@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from chartline.domain.schedule import DAG_PREFIX
+from chartline.domain.dag_ids import CHART_SYNC
 from chartline.operating.airflow import TROUBLES, AirflowServer
 from chartline.places import dags_folder
 
@@ -35,7 +35,7 @@ AskApi = Callable[..., Any]
 
 def ask_by(api: AskApi) -> bool:
     """Have the schedules' DAG file parsed, by Airflow's API. False: Airflow knows no DAG of it yet. Raises as `api`."""
-    params = {"dag_id_prefix_pattern": DAG_PREFIX, "limit": 1, "exclude_stale": False}
+    params = {"dag_id_prefix_pattern": CHART_SYNC, "limit": 1, "exclude_stale": False}
     dags = api("GET", "dags", params=params)["dags"]
     if not dags:
         return False

@@ -102,12 +102,12 @@ def past_asked(before: Mapping[str, Any], after: Mapping[str, Any], *, held: boo
     days = before["history_days"] if before["sync_historical_data"] else 0
     if after["history_days"] <= days:
         return {}
-    return {"history_asked_at": datetime.now(UTC), "history_held": held}
+    return {"history_asked_at": datetime.now(UTC), "history_held": held, "resumes_at": None}
 
 
 def release_history(conn: Connection, slug: str, *, by: str = "") -> Schedule:
     """Let the history that was held come, from the interval that is the latest complete one now. Raises BadInput."""
-    released = {"history_held": False, "history_asked_at": datetime.now(UTC)}
+    released = {"history_held": False, "history_asked_at": datetime.now(UTC), "resumes_at": None}
     with conn.transaction():
         schedules.lock(conn)
         rows = schedules.rows(conn, [slug])

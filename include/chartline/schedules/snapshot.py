@@ -10,7 +10,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from uuid import uuid4
 
 import psycopg
 
+from chartline.domain import dag_ids
 from chartline.domain.read_schedule import ReadSchedule
-from chartline.domain.schedule import DAG_PREFIX
 from chartline.errors import ChartlineError, NotConfigured
 from chartline.files import private
 from chartline.places import state_folder
@@ -48,7 +48,7 @@ def refresh(path: Path, url: str, max_age: float = MAX_AGE) -> str | None:
     try:
         if not url:
             raise NotConfigured("CHARTLINE_WAREHOUSE_URL is not set.")
-        write(path, schedules.snapshot_rows(url))
+        write(path, *schedules.snapshot_rows(url))
     except (ChartlineError, psycopg.Error, OSError) as trouble:
         reason = str(trouble).splitlines()[0] if str(trouble) else type(trouble).__name__
         stands = "There is no earlier list." if age is None else f"The list of {age:.0f} s ago stands."
@@ -56,14 +56,18 @@ def refresh(path: Path, url: str, max_age: float = MAX_AGE) -> str | None:
     return None
 
 
-def write(path: Path, rows: Iterable[Mapping[str, Any]]) -> bool:
-    """Make the file say `rows`; whether that changed it. Unchanged, it is only marked as new. Raises OSError."""
+def write(path: Path, rows: Iterable[Mapping[str, Any]], former: Sequence[str] = ()) -> bool:
+    """Make the file say `rows`; whether that changed it. Unchanged, it is only marked as new. Raises OSError.
+
+    former: ids of before, of DAGs whose runs are open.
+    """
     body = "".join(sorted(_encode(ReadSchedule.of(row)) for row in rows)).encode()
-    if _body(path) == body:
+    if _body(path) == body and load_former(path) == list(former):
         path.chmod(0o600)
         os.utime(path)
         return False
-    header = json.dumps({"snapshot": VERSION, "written_at": datetime.now(UTC).isoformat(timespec="seconds")})
+    written_at = datetime.now(UTC).isoformat(timespec="seconds")
+    header = json.dumps({"snapshot": VERSION, "written_at": written_at, "former": list(former)})
     _replace(path, header.encode() + b"\n" + body)
     return True
 
@@ -73,13 +77,23 @@ def load(path: Path) -> list[ReadSchedule]:
     return [line for text in _lines(path) if (line := _decode(text))]
 
 
+def load_former(path: Path) -> list[str]:
+    """Ids of before, of DAGs whose runs are open."""
+    try:
+        with path.open("rb") as file:
+            header = json.loads(file.readline() or b"{}")
+    except (FileNotFoundError, ValueError):
+        return []  # the next renewal writes one
+    return list(header.get("former", ()))
+
+
 def load_one(path: Path, slug: str) -> ReadSchedule | None:
-    """The line of `slug` (or of the DAG `chart_sync.<slug>`); only that one is parsed, however many there are."""
+    """The line of `slug` (or as its DAG's id holds it); only that one is parsed, however many there are."""
     start = _start(slug).encode()
     for text in _lines(path):
         if text.startswith(start):
             return _decode(text)
-    wanted = DAG_PREFIX + slug  # the slug was made fit for a DAG id
+    wanted = dag_ids.CHART_SYNC + slug  # the slug was made fit for a DAG id
     return next((line for line in load(path) if line.dag_id == wanted), None)
 
 

@@ -11,6 +11,7 @@ from typing import Any, LiteralString
 from psycopg import sql
 from psycopg.rows import dict_row
 
+from chartline.domain.dag_ids import PRODUCT
 from chartline.domain.delay import NEWEST, learned_delay
 from chartline.domain.grid import FRIDAY, Grid, own_month_day, own_weekday
 from chartline.domain.schedule import Schedule
@@ -25,6 +26,7 @@ _ROWS: LiteralString = """
            s.sync_historical_data, s.history_days, s.fetch_track_metadata, s.fetch_artist_metadata,
            s.fetch_track_audience, s.fetch_artist_audience, s.track_platforms, s.artist_platforms,
            s.created_by, s.created_at, s.history_asked_at, s.history_held,
+           s.resumes_at,
            (select min(day) from chartline.chart_ranking where chart_id = s.chart_id) as began_with,
            seen.days, seen.first_seen, seen.not_yet
     from chartline.chart_sync_schedule s join chartline.chart c on c.id = s.chart_id
@@ -58,17 +60,36 @@ def get(conn: Connection, slug: str) -> Schedule | None:
 
 
 LEAVING_MINUTES = 30
-"""For so long the DAG of a removed chart stays, to end its runs."""
+"""For so long the DAG of a removed chart, or of a former id, stays, to end its runs."""
 
 
-def snapshot_rows(dsn: str) -> list[dict[str, Any]]:
-    """All rows, for those who cannot wait: seconds, not minutes, on a warehouse in trouble.
+def snapshot_rows(dsn: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """All rows, and the former ids of DAGs whose runs are open, for those who cannot wait: seconds, not minutes, on a
+    warehouse in trouble.
 
     Raises WarehouseUnavailable, NotConfigured, psycopg.Error (the statement was refused or took too long).
     """
     with connect(dsn, seconds=SNAPSHOT_SECONDS) as conn:
         conn.execute(f"set local statement_timeout = '{SNAPSHOT_SECONDS}s'")
-        return [*rows(conn), *({"slug": slug, "left": True} for slug in left(conn))]
+        return [*rows(conn), *({"slug": slug, "left": True} for slug in left(conn))], former_dag_ids(conn)
+
+
+def former_dag_ids(conn: Connection) -> list[str]:
+    """DAG ids of before all began with the product's name, under which runs are at work, have lately ended, or wait for
+    an approval."""
+    found = conn.execute(
+        """select dag_id from chartline.chart_sync_execution
+           where status = 'running' and not starts_with(dag_id, %(product)s)
+           union
+           select dag_id from chartline.chart_sync_execution
+           where finished_at > now() - make_interval(mins => %(minutes)s) and not starts_with(dag_id, %(product)s)
+           union
+           select details ->> 'dag_id' from chartline.alert
+           where kind = 'approval' and state = 'open' and not starts_with(details ->> 'dag_id', %(product)s)
+           order by 1""",
+        {"product": PRODUCT, "minutes": LEAVING_MINUTES},
+    )
+    return [dag_id for (dag_id,) in found]
 
 
 def left(conn: Connection) -> list[str]:

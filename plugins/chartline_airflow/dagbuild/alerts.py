@@ -1,4 +1,4 @@
-"""`alerts`: finds every five minutes what is wrong, from the warehouse alone, and sends alerts."""
+"""`chartline.alerts`: finds every five minutes what is wrong, from the warehouse alone, and sends alerts."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from airflow.sdk import DAG, CronTriggerTimetable, PokeReturnValue, get_current_
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from chartline.alerts import telling
+from chartline.domain import dag_ids
 from chartline.gaps import healing
 from chartline.settings import settings
 from chartline.warehouse import alerts, schema
 from chartline_airflow.channels import base_url, channels
-from chartline_airflow.dagbuild import docs, runtime
+from chartline_airflow.dagbuild import docs, former, runtime
 from chartline_airflow.dagbuild.cascade import DEFAULT_ARGS
 from chartline_airflow.notifier import ChartlineNotifier
 
 log = logging.getLogger(__name__)
 
-DAG_ID = "alerts"
 EVERY = timedelta(minutes=5)
 KEPT_DAYS = 90
 
@@ -27,7 +27,7 @@ KEPT_DAYS = 90
 def build() -> DAG:
     """The DAG."""
     dag = DAG(
-        DAG_ID,
+        dag_ids.ALERTS,
         schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC", run_immediately=False),
         description="Finds what is wrong and sends alerts",
         doc_md=docs.ALERTS,
@@ -35,7 +35,7 @@ def build() -> DAG:
         default_args=DEFAULT_ARGS | {"retries": 1, "execution_timeout": timedelta(minutes=4)},
         catchup=False,
         max_active_runs=1,
-        is_paused_upon_creation=False,
+        is_paused_upon_creation=former.comes_paused(dag_ids.ALERTS),
         on_failure_callback=ChartlineNotifier(),
     )
     with dag:
@@ -53,7 +53,7 @@ def build() -> DAG:
                     conn, settings(), channels=ways, base_url=base_url(), awaited=runtime.awaited(context)
                 ):
                     log.info("%s: %s", event.event, event.alert.title)
-                telling.run_succeeded(conn, DAG_ID, channels=ways, base_url=base_url())
+                telling.run_succeeded(conn, dag_ids.ALERTS, channels=ways, base_url=base_url())
                 done = telling.deliver(conn, ways)
                 alerts.prune(conn, KEPT_DAYS)
             log.info("%d sent, %d to be tried again, %d given up", done.told, done.failed, done.given_up)

@@ -1,4 +1,4 @@
-"""`audience_refresh`: the audience of given tracks, artists and charts, by hand or from a page."""
+"""`chartline.audience_refresh`: the audience of given tracks, artists and charts, by hand or from a page."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from chartline.cascade import audience, report
 from chartline.cascade.audience import MAX_CHARTS, MAX_THINGS, RefreshAsk
 from chartline.costs.estimate import estimate_refresh
 from chartline.costs.model import Estimate
-from chartline.domain import platforms
+from chartline.domain import dag_ids, platforms
 from chartline.domain.schedule import MAX_HISTORY_DAYS
 from chartline.identifiers import SLUG, UUID, in_form
 from chartline.operating import refresh
-from chartline.operating.refresh import DAG_ID
 from chartline.settings import settings
 from chartline.warehouse.connect import Connection
-from chartline_airflow.dagbuild import docs, runtime
+from chartline_airflow.dagbuild import docs, former, runtime
 from chartline_airflow.dagbuild.approval import XCOM, EstimateGate, by_config, config
 from chartline_airflow.dagbuild.cascade import DEFAULT_ARGS, add_form, failed_tasks, fetch_task, handles
 from chartline_airflow.notifier import ChartlineNotifier
@@ -114,18 +113,18 @@ def _approved(context: Context) -> None:
             refresh.approved(conn, context["run_id"], Estimate.model_validate(estimated).total.high, datetime.now(UTC))
 
 
-def build() -> DAG:
+def build(dag_id: str = dag_ids.AUDIENCE_REFRESH) -> DAG:
     """The DAG."""
     dag = DAG(
-        DAG_ID,
+        dag_id,
         schedule=None,
         description="The audience of tracks, artists or a chart's tracks and artists, on demand",
         doc_md=docs.AUDIENCE_REFRESH,
-        tags={"chartline", "on demand"},
+        tags={"chartline", "audience_refresh"},
         default_args=DEFAULT_ARGS,
         catchup=False,
         max_active_runs=16,  # some of them may wait for a person's approval
-        is_paused_upon_creation=False,
+        is_paused_upon_creation=former.comes_paused(dag_ids.AUDIENCE_REFRESH),
         on_failure_callback=ChartlineNotifier(),
     )
     with dag:

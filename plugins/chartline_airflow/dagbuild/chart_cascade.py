@@ -1,4 +1,4 @@
-"""`chart_cascade`: the same chain for any chart, on demand, with a form."""
+"""`chartline.chart_cascade`: the same chain for any chart, on demand, with a form."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ from airflow.sdk import DAG, AssetAlias, Context, Param
 from chartline.cascade.run import Run
 from chartline.costs.estimate import estimate_cascade
 from chartline.costs.model import Estimate
-from chartline.domain import platforms
+from chartline.domain import dag_ids, platforms
 from chartline.domain.asks import STEPS, CascadeAsk
 from chartline.domain.schedule import MAX_HISTORY_DAYS
 from chartline.identifiers import MAX_SLUG, SLUG, in_form
 from chartline.settings import settings
 from chartline.warehouse.connect import Connection
-from chartline_airflow.dagbuild import docs, runtime
+from chartline_airflow.dagbuild import docs, former, runtime
 from chartline_airflow.dagbuild.approval import EstimateGate, by_config, config
 from chartline_airflow.dagbuild.cascade import DAY_PARAMS, DEFAULT_ARGS, add_cascade, add_form
 from chartline_airflow.notifier import ChartlineNotifier
 
-DAG_ID = "chart_cascade"
 RANKINGS = AssetAlias("chartline/rankings")
 
 
@@ -104,18 +103,18 @@ def _cost(conn: Connection, ask: CascadeAsk) -> Estimate:
     return estimate_cascade(conn, ask, settings(), look=runtime.api_client, per_minute=runtime.per_minute())
 
 
-def build() -> DAG:
+def build(dag_id: str = dag_ids.CHART_CASCADE) -> DAG:
     """The DAG."""
     dag = DAG(
-        DAG_ID,
+        dag_id,
         schedule=None,
         description="Any chart's ranking with its tracks, artists and audience, on demand",
         doc_md=docs.ON_DEMAND,
-        tags={"chartline", "on demand"},
+        tags={"chartline", "chart_cascade"},
         default_args=DEFAULT_ARGS,
         catchup=False,
         max_active_runs=16,  # some of them may wait for a person's approval
-        is_paused_upon_creation=False,
+        is_paused_upon_creation=former.comes_paused(dag_ids.CHART_CASCADE),
         on_failure_callback=ChartlineNotifier(),
     )
     add_cascade(dag, open_run, RANKINGS)

@@ -1,4 +1,4 @@
-"""`chart_catalog`: the API's platforms and charts into the warehouse, weekly and on demand."""
+"""`chartline.chart_catalog`: the API's platforms and charts into the warehouse, weekly and on demand."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import logging
 from airflow.sdk import DAG, CronTriggerTimetable, Param, get_current_context, task
 
 from chartline.cascade import catalogue
+from chartline.domain import dag_ids
 from chartline.errors import BadInput
 from chartline.identifiers import MAX_PLATFORM, PLATFORM, in_form
 from chartline.warehouse import schema
-from chartline_airflow.dagbuild import docs, runtime
+from chartline_airflow.dagbuild import docs, former, runtime
 from chartline_airflow.dagbuild.cascade import DEFAULT_ARGS, POOL_FETCH
 from chartline_airflow.notifier import ChartlineNotifier
 
 log = logging.getLogger(__name__)
 
-DAG_ID = "chart_catalog"
 
 PARAMS = {
     "platforms": Param(
@@ -39,16 +39,16 @@ PARAMS = {
 def build() -> DAG:
     """The DAG. It waits for its first Monday: a full catalogue costs calls that nobody asked for yet."""
     dag = DAG(
-        DAG_ID,
+        dag_ids.CHART_CATALOG,
         schedule=CronTriggerTimetable("0 4 * * 1", timezone="UTC", run_immediately=False),
         description="Platforms and charts that the API offers",
         doc_md=docs.CATALOGUE,
-        tags={"chartline", "catalogue"},
+        tags={"chartline", "chart_catalog"},
         default_args=DEFAULT_ARGS,
         params=PARAMS,
         catchup=False,
         max_active_runs=1,
-        is_paused_upon_creation=False,
+        is_paused_upon_creation=former.comes_paused(dag_ids.CHART_CATALOG),
         on_failure_callback=ChartlineNotifier(),
         on_success_callback=ChartlineNotifier(well=True),
     )
@@ -69,7 +69,7 @@ def build() -> DAG:
                     config["platforms"] or None,
                     lambda platform, stored, total: log.info("%s: %d of %d charts", platform, stored, total),
                     force=config["force"],
-                    owner=f"{DAG_ID}/{context['dag_run'].run_id}",
+                    owner=f"{context['dag_run'].dag_id}/{context['dag_run'].run_id}",
                 )
             log.info("%d charts stored, %d calls, fresh: %s", report.charts, report.calls, report.skipped or "none")
             for what, reason in report.failed.items():

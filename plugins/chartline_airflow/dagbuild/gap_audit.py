@@ -1,4 +1,4 @@
-"""`gap_audit`: finds the gaps of followed charts and has exactly these days fetched, daily and by hand."""
+"""`chartline.gap_audit`: finds the gaps of followed charts and has exactly these days fetched, daily and by hand."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from chartline.costs.estimate import estimate_days, estimate_schedule
 from chartline.costs.model import Estimate
+from chartline.domain import dag_ids
 from chartline.domain.run_ids import heal_run_id
-from chartline.domain.schedule import DAG_PREFIX, Schedule
+from chartline.domain.schedule import Schedule
 from chartline.errors import BadInput
 from chartline.gaps import audit, healing
 from chartline.gaps import shown as gap_shown
@@ -27,7 +28,7 @@ from chartline.schedules import service
 from chartline.settings import settings
 from chartline.warehouse import schedules, schema
 from chartline.wording import counted
-from chartline_airflow.dagbuild import docs, runtime
+from chartline_airflow.dagbuild import docs, former, runtime
 from chartline_airflow.dagbuild.approval import EstimateGate, approved_by
 from chartline_airflow.dagbuild.cascade import DEFAULT_ARGS, POOL_RANKINGS, add_form
 from chartline_airflow.notifier import ChartlineNotifier
@@ -36,7 +37,6 @@ log = logging.getLogger(__name__)
 
 Value = TypeVar("Value")
 
-DAG_ID = "gap_audit"
 HISTORIES = "approve_histories"
 FOUND = "found"
 """XCom of `find_gaps` beside the runs to trigger: what the report tells."""
@@ -65,18 +65,20 @@ PARAMS = {
 }
 
 
-def build() -> DAG:
+def build(dag_id: str = dag_ids.GAP_AUDIT) -> DAG:
     """The DAG. It waits for its first quarter past four: the calendars cost calls that nobody asked for yet."""
     dag = DAG(
-        DAG_ID,
-        schedule=CronTriggerTimetable("15 4 * * *", timezone="UTC", run_immediately=False),
+        dag_id,
+        schedule=None
+        if former.is_former(dag_id)
+        else CronTriggerTimetable("15 4 * * *", timezone="UTC", run_immediately=False),
         description="Finds the gaps of followed charts and has them fetched",
         doc_md=docs.GAP_AUDIT,
-        tags={"chartline", "gaps"},
+        tags={"chartline", "gap_audit"},
         default_args=DEFAULT_ARGS,
         catchup=False,
         max_active_runs=4,  # one that waits for a person's answer must not hold up tomorrow's
-        is_paused_upon_creation=False,
+        is_paused_upon_creation=former.comes_paused(dag_ids.GAP_AUDIT),
         on_failure_callback=ChartlineNotifier(),
         on_success_callback=ChartlineNotifier(well=True),
     )
@@ -109,7 +111,7 @@ def build() -> DAG:
             if not held:
                 raise AirflowSkipException("No history is held.")
             with runtime.warehouse() as conn:
-                return _release(conn, held, approved_by(context, HISTORIES) or DAG_ID)
+                return _release(conn, held, approved_by(context, HISTORIES) or dag_ids.GAP_AUDIT)
 
         @task(trigger_rule=TriggerRule.ALL_DONE)
         def report() -> dict[str, Any]:
@@ -140,7 +142,7 @@ def build() -> DAG:
 
 
 def _owner(context: Context) -> str:
-    return f"{DAG_ID}/{context['dag_run'].run_id}"
+    return f"{context['dag_run'].dag_id}/{context['dag_run'].run_id}"
 
 
 def _asked(conn: Any, context: Context) -> tuple[list[Schedule], dict[str, str]]:
@@ -242,7 +244,7 @@ def _cost_of_healing(context: Context) -> Estimate | None:
     """What the planned runs would cost; None when there are none. Raises AirflowSkipException."""
     days_of: dict[str, list[date]] = {}
     for run in _plan(context):
-        slug = run["trigger_dag_id"].removeprefix(DAG_PREFIX)
+        slug = dag_ids.slug(run["trigger_dag_id"]) or ""
         days_of.setdefault(slug, []).extend(map(date.fromisoformat, run["conf"]["days"]))
     if not days_of:
         return None
@@ -271,7 +273,7 @@ def _cost_of_histories(context: Context) -> Estimate | None:
 def _ask_once(context: Context, gate: str) -> None:
     """Leave it be while a person has yet to answer an earlier audit: the same is not asked, nor done, twice."""
     ti: Any = context["ti"]
-    if ti.get_ti_count(dag_id=DAG_ID, task_ids=[gate], states=["awaiting_input"]):
+    if ti.get_ti_count(dag_id=dag_ids.GAP_AUDIT, task_ids=[gate], states=["awaiting_input"]):
         raise AirflowSkipException("An earlier audit still waits for an answer: see Required actions.")
 
 
@@ -283,7 +285,7 @@ def _plan(context: Context) -> list[dict[str, Any]]:
 def _report(context: Context) -> dict[str, Any]:
     """The audit's outcome, in the log and as XCom. Raises AirflowFailException when a task of the audit failed."""
     ti, dag_run = context["ti"], context["dag_run"]
-    states = ti.get_task_states(dag_id=DAG_ID, run_ids=[dag_run.run_id]).get(dag_run.run_id, {})
+    states = ti.get_task_states(dag_id=dag_run.dag_id, run_ids=[dag_run.run_id]).get(dag_run.run_id, {})
     told = _findings(context)
     plan = _plan(context)
     triggered = {

@@ -1,4 +1,4 @@
-"""`housekeeping`: removes what is old and prepares what is coming, daily."""
+"""`chartline.housekeeping`: removes what is old and prepares what is coming, daily."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ from datetime import UTC, datetime
 
 from airflow.sdk import DAG, CronTriggerTimetable, task
 
+from chartline.domain import dag_ids
 from chartline.settings import settings
 from chartline.warehouse import partitions, raw, schema, usage
-from chartline_airflow.dagbuild import docs, runtime
+from chartline_airflow.dagbuild import docs, former, runtime
 from chartline_airflow.dagbuild.cascade import DEFAULT_ARGS
 from chartline_airflow.notifier import ChartlineNotifier
 
 log = logging.getLogger(__name__)
 
-DAG_ID = "housekeeping"
-
 
 def build() -> DAG:
     """The DAG."""
     dag = DAG(
-        DAG_ID,
+        dag_ids.HOUSEKEEPING,
         schedule=CronTriggerTimetable("30 3 * * *", timezone="UTC", run_immediately=False),
         description="Removes old raw answers, makes the coming months' partitions, sums up past calls",
         doc_md=docs.HOUSEKEEPING,
@@ -29,7 +28,7 @@ def build() -> DAG:
         default_args=DEFAULT_ARGS,
         catchup=False,
         max_active_runs=1,
-        is_paused_upon_creation=False,
+        is_paused_upon_creation=former.comes_paused(dag_ids.HOUSEKEEPING),
         on_failure_callback=ChartlineNotifier(),
         on_success_callback=ChartlineNotifier(well=True),
     )

@@ -2,7 +2,7 @@
 
 @router.post("/things/")
 def start(airflow: AirflowApi) -> ...:
-    run = airflow.trigger("chart_cascade", {"chart": "global-28"})
+    run = airflow.trigger("chartline.chart_cascade", {"chart": "global-28"})
 """
 
 from __future__ import annotations

@@ -7,9 +7,9 @@ from typing import Any
 from pydantic import BaseModel
 
 from chartline.domain.asks import CascadeAsk
+from chartline.domain.dag_ids import CHART_CASCADE, GAP_AUDIT, of_chart
 from chartline.domain.read_schedule import ReadSchedule
 from chartline.domain.run_ids import OF_NO_SCHEDULE, Kind
-from chartline.domain.schedule import dag_id
 from chartline.schedules import service
 from chartline.warehouse import changes, schedules
 from chartline.warehouse.connect import Connection
@@ -21,8 +21,6 @@ from chartline_airflow.web.airflow_api import Airflow
 from chartline_airflow.web.problems import Problem
 from chartline_airflow.web.starting import TRIGGER, StartedRun
 
-ON_DEMAND = "chart_cascade"
-GAP_AUDIT = "gap_audit"
 HEAL = "run.heal"
 RETRY = "run.retry"
 
@@ -67,8 +65,8 @@ def fill(
         schedules.lock_triggers(conn, slug)
         _none_on_demand(airflow, slug)
         if rows:
-            starting.must_be_idle(airflow, slug, dag_id(slug))
-        run = _start(conn, airflow, ON_DEMAND, asked, TRIGGER, slug, person)
+            starting.must_be_idle(airflow, slug, of_chart(slug))
+        run = _start(conn, airflow, CHART_CASCADE, asked, TRIGGER, slug, person)
     return _started(conn, chart_id, run, "on demand")
 
 
@@ -108,10 +106,10 @@ def _start(
 
 
 def _none_on_demand(airflow: Airflow, slug: str) -> None:
-    for run in starting.at_work(airflow, ON_DEMAND):
+    for run in starting.at_work(airflow, CHART_CASCADE):
         conf = run.get("conf") or {}
         if conf.get("chart") == slug and not conf.get("dry_run"):
-            raise starting.under_way(slug, ON_DEMAND, run)
+            raise starting.under_way(slug, CHART_CASCADE, run)
 
 
 def _started(conn: Connection, chart_id: int, run: StartedRun, how: str) -> Started:

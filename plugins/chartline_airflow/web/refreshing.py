@@ -15,8 +15,9 @@ from airflow.utils.types import DagRunTriggeredByType
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 from sqlalchemy.exc import SQLAlchemyError
 
+from chartline.domain.dag_ids import AUDIENCE_REFRESH
 from chartline.operating import refresh, series
-from chartline.operating.refresh import DAG_ID, Asker, Refresh, Start
+from chartline.operating.refresh import Asker, Refresh, Start
 from chartline.operating.series import Resolution, Span
 from chartline.settings import settings
 from chartline.warehouse import changes
@@ -110,7 +111,7 @@ def start(conn: Connection, airflow: Airflow, kind: Kind, uuid: UUID, body: Refr
         raise Problem(403, "Only a person who may edit DAGs can fetch again what is still fresh.", kind="may_not_edit")
     codes = refresh.chosen(kind, _split(body.platforms))
     known(conn, kind, uuid)
-    starting.must_be_ready(airflow, DAG_ID)
+    starting.must_be_ready(airflow, AUDIENCE_REFRESH)
     now = datetime.now(UTC)
     ages = refresh.ages(conn, kind, str(uuid), codes, settings())
     told, begun = refresh.ask(conn, kind, str(uuid), ages, _asker(person), now, settings(), force=body.force)
@@ -134,11 +135,11 @@ def start(conn: Connection, airflow: Airflow, kind: Kind, uuid: UUID, body: Refr
 def _trigger(airflow: Airflow, begun: Start, person: Person) -> None:
     """As the person; who may spend calls but trigger nothing has it done by Chartline, in the person's name."""
     if person.may_edit:
-        airflow.trigger(DAG_ID, begun.config, run_id=begun.run_id)
+        airflow.trigger(AUDIENCE_REFRESH, begun.config, run_id=begun.run_id)
         return
     try:
         trigger_dag(
-            DAG_ID,
+            AUDIENCE_REFRESH,
             triggered_by=DagRunTriggeredByType.REST_API,
             triggering_user_name=person.name,
             run_id=begun.run_id,

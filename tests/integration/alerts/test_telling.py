@@ -22,7 +22,7 @@ from chartline.warehouse.connect import connect
 
 Connection = psycopg.Connection[Any]
 NAME = 'Top <script>alert("x")</script>'
-DAG = "chart_sync.day"
+DAG = "chartline.chart_sync.day"
 
 
 class Memory:
@@ -140,7 +140,7 @@ def test_a_failed_run_is_told_once_with_counts_and_reasons_and_when_it_is_solved
     told = channel.messages[0]
     assert told["alert"]["details"]["failures"] == {"server_trouble": 7}
     assert len(told["alert"]["details"]["reasons"]) == 5
-    assert told["link"] == "https://airflow.example/dags/chart_sync.day/runs/r1"
+    assert told["link"] == "https://airflow.example/dags/chartline.chart_sync.day/runs/r1"
     assert "What to do" in alert_message.as_text(told)
     assert "7 server_trouble of 20 calls" in alert_message.as_text(told)
     assert look() == []
@@ -199,7 +199,7 @@ def test_a_run_without_execution_is_told_once_for_its_dag_until_one_succeeds(con
         telling.run_failed(conn, Settings(), "housekeeping", run, "Airflow says: x", channels=["memory"])
     assert look() == [("opened", "failed_run", "housekeeping")]
     assert look() == []
-    telling.run_succeeded(conn, "gap_audit", channels=["memory"])
+    telling.run_succeeded(conn, "chartline.gap_audit", channels=["memory"])
     assert look() == []
     telling.run_succeeded(conn, "housekeeping", channels=["memory"])
     assert look() == [("solved", "failed_run", "housekeeping")]

@@ -106,7 +106,7 @@ class Cascade:
             ask = ask.model_copy(update={"interval": tuple(sorted(interval[0])), "current": interval[1], "due": due})
         with self.connect() as conn:
             execution = executions.open_execution(
-                conn, dag_id="chart_cascade", run_id=run_id, chart_slug=chart, trigger="manual"
+                conn, dag_id="chartline.chart_cascade", run_id=run_id, chart_slug=chart, trigger="manual"
             )
             execution = executions.fix_settings(conn, execution, ask.model_dump(mode="json"))
         return Run(execution, self.connect, self.client, self.settings, self.server.service.clock.now)

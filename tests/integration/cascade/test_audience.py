@@ -28,7 +28,7 @@ def open_run(cascade: Cascade, run_id: str, config: dict[str, Any]) -> Run:
     ask = RefreshAsk.from_config(config)
     with cascade.connect() as conn:
         execution = executions.open_execution(
-            conn, dag_id="audience_refresh", run_id=run_id, chart_slug="", trigger="manual"
+            conn, dag_id="chartline.audience_refresh", run_id=run_id, chart_slug="", trigger="manual"
         )
         execution = executions.fix_settings(conn, execution, ask.model_dump(mode="json"))
     return Run(execution, cascade.connect, cascade.client, cascade.settings, cascade.server.service.clock.now)
@@ -144,7 +144,9 @@ def test_a_chart_means_the_tracks_and_artists_of_its_newest_ranking(
         ("artist_listening", "spotify"): len(artists),
     }
     assert row["status"] == "complete"
-    assert query("select chart_id from chartline.chart_sync_execution where dag_id = 'audience_refresh'") == [(None,)]
+    assert query("select chart_id from chartline.chart_sync_execution where dag_id = 'chartline.audience_refresh'") == [
+        (None,)
+    ]
 
 
 def test_the_estimate_is_what_it_costs(refresh: Refresh, things: tuple[list[str], list[str]], cascade: Cascade) -> None:

@@ -112,7 +112,7 @@ def refresh(cascade: Cascade, run_id: str, **config: Any) -> None:
     """The audience of named things, as `audience_refresh` fetches it: an execution without a chart."""
     with cascade.connect() as conn:
         execution = executions.open_execution(
-            conn, dag_id="audience_refresh", run_id=run_id, chart_slug="", trigger="manual"
+            conn, dag_id="chartline.audience_refresh", run_id=run_id, chart_slug="", trigger="manual"
         )
         ask = audience.RefreshAsk.from_config(config).model_dump(mode="json")
         execution = executions.fix_settings(conn, execution, ask)

@@ -194,7 +194,7 @@ def test_a_run_without_a_ranking_is_closed_as_failed(cascade: Cascade) -> None:
     with pytest.raises(RunFailed):
         report_run(run, ["fetch_ranking"])
     with cascade.connect() as conn:
-        row = executions.find(conn, "chart_cascade", "r1")
+        row = executions.find(conn, "chartline.chart_cascade", "r1")
     assert row is not None
     assert row.status == "failed"
 

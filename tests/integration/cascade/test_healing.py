@@ -147,7 +147,9 @@ def test_calendars_are_brought_up_to_date_with_few_calls_and_one_failing_chart_d
 
     def refresh() -> healing.Refreshed:
         with cascade.client() as client:
-            return healing.refresh_calendars(cascade.connect, client, followed, cascade.settings, "gap_audit/r")
+            return healing.refresh_calendars(
+                cascade.connect, client, followed, cascade.settings, "chartline.gap_audit/r"
+            )
 
     first = refresh()
     assert list(first.failed) == ["no-such-chart"]

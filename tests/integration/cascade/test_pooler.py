@@ -69,7 +69,7 @@ def test_charts_are_followed_and_looked_at_behind_a_pooler(pooler: Pooler, simul
     with cascade.connect() as conn:
         service.add(conn, CHART, client=cascade.client)
         telling.look(conn, Settings(), channels=["pager"])
-    assert [row["slug"] for row in schedules.snapshot_rows(pooler.url)] == [CHART]
+    assert [row["slug"] for row in schedules.snapshot_rows(pooler.url)[0]] == [CHART]
     pool = Pool(pooler.url)
     with pool.connection() as conn:
         told = health.look(lambda: conn, None, Settings(), now)

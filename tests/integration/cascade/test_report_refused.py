@@ -14,7 +14,7 @@ from .conftest import Cascade
 def test_a_refused_run_is_closed_by_name(cascade: Cascade) -> None:
     with cascade.connect() as conn:
         execution = executions.open_execution(
-            conn, dag_id="chart_cascade", run_id="r", chart_slug="one", trigger="manual"
+            conn, dag_id="chartline.chart_cascade", run_id="r", chart_slug="one", trigger="manual"
         )
     run = Run(execution, cascade.connect, cascade.client, cascade.settings)
     with pytest.raises(report.RunFailed, match="fetch_ranking"):

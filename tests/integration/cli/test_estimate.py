@@ -131,7 +131,7 @@ def test_a_large_past_is_held_until_it_is_approved(
     assert "all calls" in out
     assert held(conn) == {CHART: waits}
     assert ("New days are fetched; its history waits for approval" in out) is waits
-    assert ("trigger gap_audit" in out) is waits
+    assert ("trigger chartline.gap_audit" in out) is waits
 
 
 @pytest.mark.usefixtures("account")

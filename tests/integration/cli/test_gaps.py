@@ -45,8 +45,8 @@ def test_all_charts_are_a_line_each_with_what_they_lack_below(say: Say, holes: D
     assert f"day: missing 4: {holes[3]} to {holes[0]}" in told
     assert f"day: short 1: {holes[9]}" in told
     assert told[-1] == (
-        "Heal them now with gap_audit (it also runs daily): "
-        """chartline airflow dags trigger gap_audit --conf '{"chart": "day"}'"""
+        "Heal them now with chartline.gap_audit (it also runs daily): "
+        """chartline airflow dags trigger chartline.gap_audit --conf '{"chart": "day"}'"""
     )
 
 

@@ -16,10 +16,13 @@ from ..conftest import Say
 
 def test_the_life_of_a_schedule(say: Say, tmp_path: Path) -> None:
     code, out, _ = say("schedules", "add", "day", "--track-platforms", "spotify, airplay", "--by", "ada")
-    assert (code, out) == (0, "day is followed: daily; DAG chart_sync.day. Airflow shows it in a few seconds.\n")
+    assert (code, out) == (
+        0,
+        "day is followed: daily; DAG chartline.chart_sync.day. Airflow shows it in a few seconds.\n",
+    )
     assert say("schedules", "add", "week", "--no-fetch-artist-audience")[1].startswith("week is followed: weekly, ")
     assert say("schedules", "change", "day", "--cron", "0 9 * * 1", "--no-is-active")[1] == (
-        "day is changed: cron 0 9 * * 1, not active; DAG chart_sync.day. Airflow shows it in a few seconds.\n"
+        "day is changed: cron 0 9 * * 1, not active; DAG chartline.chart_sync.day. Airflow shows it in a few seconds.\n"
     )
     _, out, _ = say("schedules", "list")
     head, day, week = out.splitlines()
@@ -29,7 +32,7 @@ def test_the_life_of_a_schedule(say: Say, tmp_path: Path) -> None:
     assert week.endswith("tracks spotify,youtube,shazam,airplay")
     listed = json.loads(say("schedules", "list", "--json")[1])
     assert [one["slug"] for one in listed] == ["day", "week"]
-    assert (listed[0]["dag_id"], listed[0]["created_by"]) == ("chart_sync.day", "ada")
+    assert (listed[0]["dag_id"], listed[0]["created_by"]) == ("chartline.chart_sync.day", "ada")
     assert say("snapshot", "write")[1].endswith("is written.\n")
     assert say("snapshot", "write")[1].endswith("was up to date.\n")
     assert [line.slug for line in snapshot.load(tmp_path / "schedules.jsonl")] == ["day", "week"]

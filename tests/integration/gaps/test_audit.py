@@ -61,7 +61,7 @@ def audited(conn: Conn, now: datetime = NOW) -> ChartGaps:
     return found
 
 
-def run_at_work(conn: Conn, *, started: datetime = NOW, dag_id: str = "chart_sync.day", **asked: Any) -> Any:
+def run_at_work(conn: Conn, *, started: datetime = NOW, dag_id: str = "chartline.chart_sync.day", **asked: Any) -> Any:
     execution = executions.open_execution(conn, dag_id=dag_id, run_id="r", chart_slug="day", trigger="manual")
     conn.execute("update chart_sync_execution set started_at = %s", [started])
     return executions.fix_settings(conn, execution, asked)
@@ -122,7 +122,7 @@ def test_what_is_being_fetched_is_missing_but_not_open(conn: Conn, asked: dict[s
     if "leased" in asked:
         ledger.claim(conn, "ranking", [Want("day", "2026-11-12")], owner="someone", lease=LEASE)
     else:
-        run_at_work(conn, dag_id="chart_cascade", **asked)
+        run_at_work(conn, dag_id="chartline.chart_cascade", **asked)
     found = audited(conn)
     assert found.missing == (date(2026, 11, 11), date(2026, 11, 12))
     assert found.busy == {date(2026, 11, 12)}
@@ -152,14 +152,14 @@ def test_executions_of_runs_that_are_no_more_are_lost(conn: Conn) -> None:
     states = {"queued": "queued", "running": "running", "failed": "failed", "gone": None}
     for run_id in states:
         execution = executions.open_execution(
-            conn, dag_id="chart_sync.day", run_id=run_id, chart_slug="day", trigger="scheduled"
+            conn, dag_id="chartline.chart_sync.day", run_id=run_id, chart_slug="day", trigger="scheduled"
         )
         ledger.claim(conn, "ranking", [Want("day", run_id)], owner=execution.owner, lease=LEASE)
     lost = healing.find_lost(conn, lambda dag_id, run_id: states[run_id])
     assert {run.run_id for run, _ in lost} == {"failed", "gone"}
     closed = healing.close_lost(conn, lost)
-    assert set(closed) == {"chart_sync.day/failed", "chart_sync.day/gone"}
-    assert "ended as failed" in closed["chart_sync.day/failed"]
+    assert set(closed) == {"chartline.chart_sync.day/failed", "chartline.chart_sync.day/gone"}
+    assert "ended as failed" in closed["chartline.chart_sync.day/failed"]
     rows = conn.execute("select run_id, status from chart_sync_execution order by run_id").fetchall()
     assert rows == [("failed", "lost"), ("gone", "lost"), ("queued", "running"), ("running", "running")]
     held = conn.execute("select facet from fetch_ledger where lease_until > now() order by 1").fetchall()

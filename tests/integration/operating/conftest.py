@@ -97,7 +97,7 @@ class Story:
         row: dict[str, Any] = {
             "chart_id": self.ids.get(slug),
             "chart_slug": slug,
-            "dag_id": f"chart_sync.{slug}",
+            "dag_id": f"chartline.chart_sync.{slug}",
             "run_id": f"scheduled__{uuid.uuid4().hex}",
             "trigger": "scheduled",
             "status": status,

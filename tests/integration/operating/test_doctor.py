@@ -54,7 +54,7 @@ class Answers(BaseHTTPRequestHandler):
             self.answer(200, {"dag_runs": self.server.runs})
         elif self.path.startswith("/api/v2/dags?"):
             parsed = datetime.now(UTC) - timedelta(0 if self.server.parses else 1)
-            self.answer(200, {"dags": [{"dag_id": "chart_sync.one", "last_parsed_time": parsed.isoformat()}]})
+            self.answer(200, {"dags": [{"dag_id": "chartline.chart_sync.one", "last_parsed_time": parsed.isoformat()}]})
         else:
             self.answer(200, {"pools": [{"name": name, "slots": n} for name, n in self.server.pools.items()]})
 
@@ -277,7 +277,9 @@ def test_runs_held_for_a_date_to_come_and_parses_without_end(
     os.utime(late, (datetime.now(UTC).timestamp() + 9e6,) * 2)
     monkeypatch.setenv("AIRFLOW__CORE__DAGS_FOLDER", str(folder))
     monkeypatch.setattr("chartline.operating.airflow_work.APART", 0.01)
-    airflow.runs = [{"dag_id": "chart_sync.one", "dag_run_id": "by_hand", "logical_date": "2099-01-01T00:00:00Z"}]
+    airflow.runs = [
+        {"dag_id": "chartline.chart_sync.one", "dag_run_id": "by_hand", "logical_date": "2099-01-01T00:00:00Z"}
+    ]
     airflow.parses = True
     found = ask()
     assert {name: found[name]["state"] for name in ("runs", "parsing", "dag files")} == {
@@ -285,6 +287,6 @@ def test_runs_held_for_a_date_to_come_and_parses_without_end(
         "parsing": "warning",
         "dag files": "warning",
     }
-    assert "chart_sync.one by_hand waits for 2099-01-01 00:00 UTC" in found["runs"]["what"]
+    assert "chartline.chart_sync.one by_hand waits for 2099-01-01 00:00 UTC" in found["runs"]["what"]
     assert "logical date" in found["runs"]["advice"]
     assert "chart_sync.py" in found["dag files"]["what"]

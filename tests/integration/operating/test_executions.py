@@ -31,9 +31,9 @@ def retry(story: Any, execution: int, *, followed: bool = True) -> Retry:
     row = executions_read.get(story.conn, execution)
     assert row is not None
     asked = executions.retry(story.conn, row, followed=followed)
-    if asked.dag_id == "chart_cascade":
+    if asked.dag_id == "chartline.chart_cascade":
         CascadeAsk.from_config(asked.config)
-    if asked.dag_id == "audience_refresh":
+    if asked.dag_id == "chartline.audience_refresh":
         RefreshAsk.from_config(asked.config)
     return asked
 
@@ -45,7 +45,7 @@ def test_the_newest_come_first_and_can_be_narrowed(story: Any) -> None:
     assert ids(story, chart="day") == ids(story, statuses=["failed", "lost"]) == ids(story, trigger="manual") == [old]
     assert ids(story, since=story.now - timedelta(days=1)) == ids(story, text="WEE") == [new]
     assert ids(story, until=story.now - timedelta(days=1)) == [old]
-    assert ids(story, dag_id="chart_sync.week") == [new]
+    assert ids(story, dag_id="chartline.chart_sync.week") == [new]
     assert ids(story, text="%") == []
     found, total = executions.find(story.conn, ExecutionFilter(), story.now, limit=1, offset=1)
     assert ([line.id for line in found], total) == ([old], 2)
@@ -89,7 +89,7 @@ def test_a_retry_asks_only_for_steps_and_platforms_that_failed(story: Any) -> No
     story.fail(execution, "artist_metadata", uid(100))
     story.fail(execution, "track_airplay", uid(2), "airplay", "not_found")
     assert retry(story, execution) == Retry(
-        "chart_cascade",
+        "chartline.chart_cascade",
         {
             "chart": "day",
             "steps": ["artist_metadata", "track_audience"],
@@ -124,9 +124,9 @@ def test_the_past_is_asked_for_by_its_days(story: Any) -> None:
     story.fail(execution, "artist_metadata", uid(100))
     story.fail(execution, "ranking", "day", days[0].isoformat())
     wanted = [day.isoformat() for day in days]
-    assert retry(story, execution) == Retry("chart_sync.day", {"days": wanted}, 3)
+    assert retry(story, execution) == Retry("chartline.chart_sync.day", {"days": wanted}, 3)
     assert retry(story, execution, followed=False) == Retry(
-        "chart_cascade", {"chart": "day", "steps": ["track_metadata"], "days": wanted}, 3
+        "chartline.chart_cascade", {"chart": "day", "steps": ["track_metadata"], "days": wanted}, 3
     )
 
 
@@ -141,11 +141,11 @@ def test_the_fewest_days_that_hold_what_failed(story: Any) -> None:
 @pytest.mark.parametrize("status", ["failed", "lost", "deferred"])
 def test_a_run_that_did_not_end_well_is_asked_for_as_it_was(story: Any, status: str) -> None:
     execution = story.run("day", status, settings={"interval": [story.ago(1).isoformat()], "current": True})
-    assert retry(story, execution) == Retry("chart_sync.day", {}, 0)
-    by_hand = story.run("week", status, dag_id="chart_cascade", settings={"day": story.ago(9).isoformat()})
+    assert retry(story, execution) == Retry("chartline.chart_sync.day", {}, 0)
+    by_hand = story.run("week", status, dag_id="chartline.chart_cascade", settings={"day": story.ago(9).isoformat()})
     asked = retry(story, by_hand)
     assert (asked.dag_id, asked.config["chart"], asked.config["day"]) == (
-        "chart_cascade",
+        "chartline.chart_cascade",
         "week",
         story.ago(9).isoformat(),
     )
@@ -153,7 +153,7 @@ def test_a_run_that_did_not_end_well_is_asked_for_as_it_was(story: Any, status: 
 
 def refreshed(story: Any, status: str, **asked: Any) -> int:
     """The refresh of the audience of track 1."""
-    execution: int = story.run("", status, dag_id="audience_refresh")
+    execution: int = story.run("", status, dag_id="chartline.audience_refresh")
     ask = RefreshAsk(tracks=(uid(1),), **asked).model_dump(mode="json") if asked else {}
     story.conn.execute("update chart_sync_execution set settings = %s", [Jsonb(ask)])
     return execution
@@ -163,14 +163,14 @@ def test_the_refresh_of_an_audience_is_asked_for_by_its_own_dag(story: Any) -> N
     own = {"tracks": [uid(1)], "audience_days": 30}
     asked = {"platforms": ("spotify", "youtube"), "audience_days": 30}
     failed = refreshed(story, "failed", **asked)
-    assert retry(story, failed) == Retry("audience_refresh", own | {"platforms": ["spotify", "youtube"]}, 0)
+    assert retry(story, failed) == Retry("chartline.audience_refresh", own | {"platforms": ["spotify", "youtube"]}, 0)
     forced = refreshed(story, "lost", audience_days=30, force=True)
     assert retry(story, forced).config == own | {"stale_only": False}
     partly = refreshed(story, "partial", **asked)
     with pytest.raises(NothingToRetry):
         retry(story, partly)
     story.fail(partly, "track_audience", uid(1), "youtube")
-    assert retry(story, partly) == Retry("audience_refresh", own | {"platforms": ["youtube"]}, 1)
+    assert retry(story, partly) == Retry("chartline.audience_refresh", own | {"platforms": ["youtube"]}, 1)
 
 
 def test_a_refresh_that_was_refused_cannot_be_asked_for_again(story: Any) -> None:

@@ -108,7 +108,7 @@ TRUTH: dict[str, Callable[[Conn], Samples]] = {
     "chartline_chart_failures": by(
         "chart",
         """select c.slug, count(x.id) from chartline.chart_sync_schedule s join chartline.chart c on c.id = s.chart_id
-           left join chartline.chart_sync_execution x on x.dag_id = 'chart_sync.' || c.slug
+           left join chartline.chart_sync_execution x on x.dag_id = 'chartline.chart_sync.' || c.slug
                and x.status in ('failed', 'lost')
                and x.started_at > coalesce(
                    (select max(started_at) from chartline.chart_sync_execution

@@ -54,7 +54,7 @@ def test_a_run_whose_first_task_has_not_said_what_it_is_asked(story: Any) -> Non
 
 
 def test_the_refresh_of_an_audience_is_done_when_it_has_ended(story: Any) -> None:
-    execution = story.run("", "running", dag_id="audience_refresh")
+    execution = story.run("", "running", dag_id="chartline.audience_refresh")
     story.conn.execute("update chart_sync_execution set settings = %s", [Jsonb({"tracks": [uid(1)]})])
     assert of(story, execution) == Progress(percent=0, step=None, steps=[])
     story.conn.execute("update chart_sync_execution set status = 'complete', finished_at = now()")

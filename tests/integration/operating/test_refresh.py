@@ -117,7 +117,7 @@ def test_the_first_to_ask_starts_it_and_the_next_is_told(conn: Conn) -> None:
     fetched(conn, "track_audience", TRACK, "spotify", 9)
     told, start = asked(conn, TRACK, "spotify", "youtube")
     assert start is not None
-    assert (told.state, told.dag_id, told.run_id) == ("started", "audience_refresh", start.run_id)
+    assert (told.state, told.dag_id, told.run_id) == ("started", "chartline.audience_refresh", start.run_id)
     assert start.config == {"tracks": [TRACK], "platforms": ["spotify", "youtube"]}
     again, none = asked(conn, TRACK, "spotify", "youtube")
     assert (again.state, again.run_id, none) == ("running", start.run_id, None)
@@ -133,10 +133,14 @@ def test_another_platform_is_another_refresh(conn: Conn) -> None:
 
 def test_what_a_charts_run_is_fetching_is_not_refreshed(conn: Conn) -> None:
     ledger.claim(
-        conn, "track_audience", [ledger.Want(TRACK, "spotify")], owner="chart_sync.x/r1", lease=timedelta(minutes=5)
+        conn,
+        "track_audience",
+        [ledger.Want(TRACK, "spotify")],
+        owner="chartline.chart_sync.x/r1",
+        lease=timedelta(minutes=5),
     )
     told, start = asked(conn)
-    assert (told.state, told.dag_id, told.run_id, start) == ("running", "chart_sync.x", "r1", None)
+    assert (told.state, told.dag_id, told.run_id, start) == ("running", "chartline.chart_sync.x", "r1", None)
 
 
 @pytest.mark.parametrize("processes", [50])
@@ -188,7 +192,7 @@ def test_a_refresh_that_could_not_be_started_costs_nothing(conn: Conn) -> None:
 def test_a_late_give_back_does_not_take_anothers_claim(conn: Conn) -> None:
     _, start = asked(conn)
     assert start is not None
-    conn.execute("update chartline.fetch_ledger set lease_owner = 'audience_refresh/other'")
+    conn.execute("update chartline.fetch_ledger set lease_owner = 'chartline.audience_refresh/other'")
     refresh.not_started(conn, start)
     assert asked(conn)[0].run_id == "other"
 

@@ -120,7 +120,7 @@ def test_what_was_stored_of_a_removed_chart_stays(conn: Conn, count: Callable[[s
     service.add(conn, "day")
     conn.execute(
         """insert into chart_sync_execution (schedule_id, chart_id, chart_slug, dag_id, run_id)
-           select id, chart_id, 'day', 'chart_sync.day', 'r1' from chart_sync_schedule"""
+           select id, chart_id, 'day', 'chartline.chart_sync.day', 'r1' from chart_sync_schedule"""
     )
     conn.execute(
         "insert into chart_ranking (chart_id, day, stamp, total, entries, fetched_at)"

@@ -38,7 +38,7 @@ def test_a_row_made_invalid_by_hand_is_an_error_line_and_the_others_stand(
     day, week, year = snapshot.load(path)
     assert day.schedule
     assert year.schedule
-    assert week.dag_id == "chart_sync.week"
+    assert week.dag_id == "chartline.chart_sync.week"
     assert [part.split(":")[0] for part in week.error.split("; ") if ": " in part] == [
         "cron",
         "history_days",

@@ -6,7 +6,7 @@ says so in `CHANGED`, and shows what becomes of them in a test of its own below.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -139,3 +139,51 @@ def test_open_alerts_of_slow_runs_are_found_by_chart_and_kind(empty_database_url
         ("day manual", "manual", "solved", False),
         ("day manual", "manual", "open", True),
     ]
+
+
+@pytest.mark.parametrize(
+    ("why", "change", "resumes"),
+    [
+        ("the history is here", "", True),
+        ("no history is wanted", "update chart_sync_schedule set sync_historical_data = false", True),
+        ("a window is at work", "update chart_sync_execution set status = 'running' where run_id like '%_to_%'", False),
+        ("a day is missing", "delete from fetch_ledger where facet = '2026-11-05'", False),
+        ("a window never began", "delete from chart_sync_execution where run_id like '%_to_%'", False),
+        ("it never ran", "delete from chart_sync_execution", False),
+        ("it was asked for anew", "update chart_sync_schedule set history_asked_at = now()", False),
+    ],
+)
+def test_a_schedule_goes_on_where_it_was_when_its_history_is_here(
+    empty_database_url: str, why: str, change: str, resumes: bool
+) -> None:
+    bring(empty_database_url, "0007")
+    with connect(empty_database_url) as conn:
+        conn.execute(
+            """insert into platform (code, name) values ('spotify', 'Spotify');
+               insert into chart (slug, name, platform, country_code, frequency)
+               values ('day', 'Day', 'spotify', 'FR', 'daily');
+               insert into chart_sync_schedule (chart_id, sync_frequency, sync_historical_data, history_days,
+                                                track_platforms, artist_platforms, created_at,
+                                                history_asked_at)
+               select id, 'daily', true, 10, '{spotify}', '{spotify}', '2026-11-15 10:00+00',
+                      '2026-11-15 10:00+00' from chart;
+               insert into chart_sync_execution (schedule_id, chart_slug, dag_id, trigger, run_id, status,
+                                                 data_interval_start, data_interval_end, started_at)
+               select id, 'day', 'chart_sync.day', 'scheduled', run_id, 'complete', first::timestamptz,
+                      last::timestamptz, '2026-11-15 10:01+00'
+               from chart_sync_schedule, (values
+                   ('scheduled__2026-11-14', '2026-11-14 00:00+00', '2026-11-15 00:00+00'),
+                   ('scheduled__2026-11-05_to_2026-11-13_7', '2026-11-05 00:00+00', '2026-11-14 00:00+00'),
+                   ('scheduled__2026-11-15', '2026-11-15 00:00+00', '2026-11-16 00:00+00')
+               ) as run (run_id, first, last);
+               insert into chart_calendar (chart_id, day, stamp)
+               select id, '2026-11-05', '2026-11-05T00:00:00+00:00' from chart;
+               insert into fetch_ledger (resource, entity, facet, outcome)
+               values ('ranking', 'day', '2026-11-05', 'absent');"""
+        )
+        if change:
+            conn.execute(change.encode())
+    schema.migrate(empty_database_url)
+    with connect(empty_database_url) as conn:
+        found = conn.execute("select resumes_at from chart_sync_schedule").fetchall()
+    assert found == [(datetime(2026, 11, 16, tzinfo=UTC) if resumes else None,)], why

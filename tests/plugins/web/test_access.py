@@ -202,7 +202,12 @@ def stale(conn: psycopg.Connection[Any], airflow: Airflow) -> psycopg.Connection
     """A track whose audience was never fetched, so that a refresh of it costs."""
     conn.execute("insert into chartline.track (uuid, name) values (%s, 'a track')", [TRACK])
     service.add(conn, "day")
-    airflow.dags = {"audience_refresh": False, "chart_cascade": False, "gap_audit": False, "chart_sync.day": False}
+    airflow.dags = {
+        "chartline.audience_refresh": False,
+        "chartline.chart_cascade": False,
+        "chartline.gap_audit": False,
+        "chartline.chart_sync.day": False,
+    }
     return conn
 
 

@@ -18,13 +18,13 @@ def told(conn: Any) -> None:
     """Two alerts, one of them solved."""
     telling.run_failed(conn, Settings(), "housekeeping", "r1", SCRIPT, channels=[])
     telling.run_succeeded(conn, "housekeeping", channels=[])
-    telling.run_failed(conn, Settings(), "gap_audit", "r1", SCRIPT, channels=[])
+    telling.run_failed(conn, Settings(), "chartline.gap_audit", "r1", SCRIPT, channels=[])
 
 
 def test_open_ones_come_first_and_lists_are_paged(viewer: Any, told: None) -> None:
     found = viewer.get("alerts/").json()
     assert [(one["subject"], one["state"]) for one in found["items"]] == [
-        ("gap_audit", "open"),
+        ("chartline.gap_audit", "open"),
         ("housekeeping", "solved"),
     ]
     assert found["total"] == 2

@@ -223,13 +223,17 @@ def allowed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_viewer_who_may_spend_starts_a_refresh_in_the_own_name(
     viewer: Caller, editor: Caller, stored: Conn, airflow: Airflow
 ) -> None:
-    airflow.dags["audience_refresh"] = False
+    airflow.dags["chartline.audience_refresh"] = False
     path = f"tracks/{TRACK}/audience/?platforms=spotify,youtube"
     assert viewer.get(path).json()["refresh"]["state"] == "offered"
     answer = viewer.post(f"tracks/{TRACK}/refresh/", json={"platforms": ["spotify", "youtube"]})
     assert (answer.status_code, answer.json()["state"]) == (202, "started"), answer.text
     [run] = runs()
-    assert (run.dag_id, run.run_id, run.triggering_user_name) == ("audience_refresh", answer.json()["run_id"], "viewer")
+    assert (run.dag_id, run.run_id, run.triggering_user_name) == (
+        "chartline.audience_refresh",
+        answer.json()["run_id"],
+        "viewer",
+    )
     assert run.conf == {"tracks": [TRACK], "platforms": ["spotify", "youtube"]}
     assert airflow.triggered == []
     assert stored.execute("select who, subject, after->>'calls' from chartline.change_log").fetchall() == [
@@ -242,7 +246,7 @@ def test_a_viewer_who_may_spend_starts_a_refresh_in_the_own_name(
 
 @pytest.mark.usefixtures("allowed", "dag")
 def test_a_viewer_spends_no_more_than_the_allowance(viewer: Caller, stored: Conn, airflow: Airflow) -> None:
-    airflow.dags["audience_refresh"] = False
+    airflow.dags["chartline.audience_refresh"] = False
     all_of_them = {"platforms": list(platforms.ARTIST_PLATFORMS)}
     refused = viewer.post(f"artists/{ARTIST}/refresh/", json=all_of_them)
     assert (refused.status_code, refused.json()["kind"]) == (403, "not_allowed")
@@ -274,7 +278,7 @@ def test_a_viewer_who_may_spend_may_do_nothing_else(viewer: Caller, stored: Conn
 def test_a_refresh_that_airflow_does_not_start_costs_nothing(
     viewer: Caller, stored: Conn, airflow: Airflow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    airflow.dags["audience_refresh"] = False
+    airflow.dags["chartline.audience_refresh"] = False
 
     def refused(*_: Any, **__: Any) -> None:
         raise AirflowException("no")
@@ -290,7 +294,7 @@ def test_a_refresh_that_airflow_does_not_start_costs_nothing(
 
 @pytest.mark.parametrize("askers", [50])
 def test_fifty_who_press_at_once_start_one_refresh(app: FastAPI, stored: Conn, airflow: Airflow, askers: int) -> None:
-    airflow.dags["audience_refresh"] = False
+    airflow.dags["chartline.audience_refresh"] = False
     Caller(app, "editor").get(f"tracks/{TRACK}/")  # the first request makes what all share
     together = threading.Barrier(askers)
 
@@ -324,7 +328,7 @@ def test_answers_come_in_milliseconds(viewer: Caller, stored: Conn) -> None:
 
 
 def test_by_hand_the_person_triggers(editor: Caller, stored: Conn, airflow: Airflow) -> None:
-    airflow.dags["audience_refresh"] = False
+    airflow.dags["chartline.audience_refresh"] = False
     answer = editor.post(f"tracks/{TRACK}/refresh/", json={"platforms": ["spotify"]})
     assert (answer.status_code, answer.json()["state"]) == (202, "started")
     assert airflow.triggered == [
@@ -341,11 +345,11 @@ def test_by_hand_the_person_triggers(editor: Caller, stored: Conn, airflow: Airf
     assert stored.execute("select after->'calls' from chartline.change_log").fetchone() == (1,)
     again = editor.post(f"tracks/{TRACK}/refresh/", json={"platforms": ["spotify"]})
     assert again.status_code == 409
-    assert again.json()["run"] == {"dag_id": "audience_refresh", "run_id": answer.json()["run_id"]}
+    assert again.json()["run"] == {"dag_id": "chartline.audience_refresh", "run_id": answer.json()["run_id"]}
 
 
 def test_by_hand_what_is_fresh_needs_force(editor: Caller, stored: Conn, airflow: Airflow) -> None:
-    airflow.dags["audience_refresh"] = False
+    airflow.dags["chartline.audience_refresh"] = False
     fresh(stored)
     answer = editor.post(f"artists/{ARTIST}/refresh/", json={"platforms": ["spotify"]})
     assert (answer.status_code, answer.json()["state"]) == (200, "not_needed")
@@ -358,10 +362,12 @@ def test_by_hand_what_is_fresh_needs_force(editor: Caller, stored: Conn, airflow
 def test_by_hand_a_refusal_of_airflows_gives_the_claim_back(
     editor: Caller, stored: Conn, airflow: Airflow, status: int
 ) -> None:
-    airflow.dags["audience_refresh"] = False
+    airflow.dags["chartline.audience_refresh"] = False
     import httpx
 
-    airflow.others["POST", "dags/audience_refresh/dagRuns"] = lambda _: httpx.Response(status, json={"detail": "no"})
+    airflow.others["POST", "dags/chartline.audience_refresh/dagRuns"] = lambda _: httpx.Response(
+        status, json={"detail": "no"}
+    )
     answer = editor.post(f"tracks/{TRACK}/refresh/", json={})
     assert answer.status_code == (403 if status == 403 else 503)
     assert stored.execute("select count(*) from chartline.fetch_ledger where lease_owner is not null").fetchone() == (
@@ -375,7 +381,7 @@ def test_by_hand_a_dag_that_cannot_run_is_told(
     editor: Caller, stored: Conn, airflow: Airflow, paused: bool | None, kind: str
 ) -> None:
     if paused is not None:
-        airflow.dags["audience_refresh"] = paused
+        airflow.dags["chartline.audience_refresh"] = paused
     answer = editor.post(f"tracks/{TRACK}/refresh/", json={})
     assert (answer.status_code, answer.json()["kind"]) == (409, kind)
 
@@ -457,6 +463,6 @@ def test_wrong_bodies_are_named(editor: Caller, stored: Conn, airflow: Airflow, 
 
 
 def test_an_unknown_track_is_not_refreshed(editor: Caller, stored: Conn, airflow: Airflow) -> None:
-    airflow.dags["audience_refresh"] = False
+    airflow.dags["chartline.audience_refresh"] = False
     assert editor.post(f"tracks/{NOBODY}/refresh/", json={}).status_code == 404
     assert airflow.asked == []

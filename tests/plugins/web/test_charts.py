@@ -140,7 +140,7 @@ def test_the_status_of_a_chart_that_runs(viewer: TestClient, conn: Connection) -
     assert viewer.get("charts/day/status/").json()["progress"] is None
     conn.execute(
         """insert into chart_sync_execution (chart_slug, dag_id, run_id, settings)
-           values ('day', 'chart_cascade', 'manual__1', %s)""",
+           values ('day', 'chartline.chart_cascade', 'manual__1', %s)""",
         [json.dumps({"chart": "day", "steps": ["track_metadata"]})],
     )
     found = viewer.get("charts/day/status/").json()
@@ -241,14 +241,14 @@ def test_wrong_settings_are_named(viewer: TestClient, conn: Connection, wrong: d
 
 
 def test_a_chart_that_nobody_follows_runs_on_demand(editor: TestClient, conn: Connection, airflow: Any) -> None:
-    airflow.dags["chart_cascade"] = False
+    airflow.dags["chartline.chart_cascade"] = False
     store(conn, "day", yesterday(), [1, 2])
     answer = editor.post("charts/day/trigger-cascade/")
     assert answer.status_code == 202, answer.text
     found = answer.json()
     assert (found["success"], found["dag_id"], found["run_id"], found["tracks_count"]) == (
         True,
-        "chart_cascade",
+        "chartline.chart_cascade",
         "manual__1",
         2,
     )
@@ -260,31 +260,33 @@ def test_a_chart_that_nobody_follows_runs_on_demand(editor: TestClient, conn: Co
 
 def test_a_followed_chart_runs_by_its_own_dag(editor: TestClient, conn: Connection, airflow: Any) -> None:
     service.add(conn, "day")
-    airflow.dags |= {"chart_cascade": False, "chart_sync.day": False}
-    assert editor.post("charts/day/trigger-cascade/", json={"force": True}).json()["dag_id"] == "chart_sync.day"
+    airflow.dags |= {"chartline.chart_cascade": False, "chartline.chart_sync.day": False}
+    assert (
+        editor.post("charts/day/trigger-cascade/", json={"force": True}).json()["dag_id"] == "chartline.chart_sync.day"
+    )
     assert airflow.triggered[0]["conf"] == {"force": True}
 
 
 @pytest.mark.parametrize("why", ["steps", "paused", "not read yet", "quarantined"])
 def test_or_on_demand_where_its_own_cannot(editor: TestClient, conn: Connection, airflow: Any, why: str) -> None:
     service.add(conn, "day")
-    airflow.dags["chart_cascade"] = False
+    airflow.dags["chartline.chart_cascade"] = False
     if why != "not read yet":
-        airflow.dags["chart_sync.day"] = why == "paused"
+        airflow.dags["chartline.chart_sync.day"] = why == "paused"
     if why == "quarantined":
         conn.execute("update chart_sync_schedule set sync_frequency = 'never'")
     body = {"steps": ["track_metadata"], "day": yesterday().isoformat()} if why == "steps" else {}
     answer = editor.post("charts/day/trigger-cascade/", json=body)
     assert answer.status_code == 202, answer.text
-    assert answer.json()["dag_id"] == "chart_cascade"
+    assert answer.json()["dag_id"] == "chartline.chart_cascade"
     assert airflow.triggered[0]["conf"] == {"chart": "day"} | body
 
 
-@pytest.mark.parametrize("dag", ["chart_sync.day", "chart_cascade"])
+@pytest.mark.parametrize("dag", ["chartline.chart_sync.day", "chartline.chart_cascade"])
 def test_one_at_a_time(editor: TestClient, conn: Connection, airflow: Any, dag: str) -> None:
     service.add(conn, "day")
-    airflow.dags |= {"chart_cascade": False, "chart_sync.day": False}
-    conf = {"chart": "day"} if dag == "chart_cascade" else {}
+    airflow.dags |= {"chartline.chart_cascade": False, "chartline.chart_sync.day": False}
+    conf = {"chart": "day"} if dag == "chartline.chart_cascade" else {}
     airflow.runs[dag] = [{"dag_run_id": "manual__0", "state": "running", "conf": conf}]
     for body in ({}, {"steps": ["track_metadata"]}):
         answer = editor.post("charts/day/trigger-cascade/", json=body)
@@ -295,8 +297,8 @@ def test_one_at_a_time(editor: TestClient, conn: Connection, airflow: Any, dag: 
 
 
 def test_the_run_of_another_chart_is_no_hindrance(editor: TestClient, conn: Connection, airflow: Any) -> None:
-    airflow.dags["chart_cascade"] = False
-    airflow.runs["chart_cascade"] = [
+    airflow.dags["chartline.chart_cascade"] = False
+    airflow.runs["chartline.chart_cascade"] = [
         {"dag_run_id": "manual__0", "state": "running", "conf": {"chart": "week"}},
         {"dag_run_id": "manual__1", "state": "success", "conf": {"chart": "day"}},
         {"dag_run_id": "manual__2", "state": "running", "conf": {"chart": "day", "dry_run": True}},
@@ -339,15 +341,16 @@ def test_an_unknown_chart_cannot_be_started_nor_healed(editor: TestClient, conn:
 
 def test_healing_is_the_gap_audits(editor: TestClient, conn: Connection, airflow: Any) -> None:
     service.add(conn, "day")
-    airflow.dags["gap_audit"] = False
-    assert editor.post("charts/day/heal/").json()["dag_id"] == "gap_audit"
+    airflow.dags["chartline.gap_audit"] = False
+    assert editor.post("charts/day/heal/").json()["dag_id"] == "chartline.gap_audit"
     assert airflow.triggered[0]["conf"] == {"chart": "day", "heal": True}
     again = editor.post("charts/day/heal/")
     assert (again.status_code, again.json()["run"]["run_id"]) == (409, "manual__1")
 
 
 @pytest.mark.parametrize(
-    ("dags", "kind"), [({}, "not_read_yet"), ({"gap_audit": True, "chart_cascade": True}, "dag_paused")]
+    ("dags", "kind"),
+    [({}, "not_read_yet"), ({"chartline.gap_audit": True, "chartline.chart_cascade": True}, "dag_paused")],
 )
 def test_a_run_that_would_only_wait_is_not_started(
     editor: TestClient, conn: Connection, airflow: Any, dags: dict[str, bool], kind: str

@@ -18,7 +18,7 @@ TRACK = "00000000-0000-0000-0000-000000000001"
 def execute(conn: Connection, status: str = "complete", run: str = "scheduled__1", **settings: Any) -> int:
     row = conn.execute(
         """insert into chart_sync_execution (chart_slug, dag_id, run_id, trigger, status, settings)
-           values ('day', 'chart_sync.day', %s, 'scheduled', %s, %s) returning id""",
+           values ('day', 'chartline.chart_sync.day', %s, 'scheduled', %s, %s) returning id""",
         [run, status, json.dumps({"chart": "day", "steps": ["track_metadata"], **settings})],
     ).fetchone()
     assert row is not None
@@ -66,7 +66,7 @@ def test_no_such_execution(viewer: TestClient, editor: TestClient, conn: Connect
 
 
 def test_a_retry_asks_for_what_failed(editor: TestClient, conn: Connection, airflow: Any) -> None:
-    airflow.dags["chart_cascade"] = False
+    airflow.dags["chartline.chart_cascade"] = False
     execution = execute(conn, "partial")
     fail(conn, execution)
     answer = editor.post(f"executions/{execution}/retry/")
@@ -82,15 +82,15 @@ def test_a_failed_run_of_a_followed_chart_is_repeated_by_its_own_dag(
     editor: TestClient, conn: Connection, airflow: Any
 ) -> None:
     service.add(conn, "day")
-    airflow.dags["chart_sync.day"] = False
-    assert editor.post(f"executions/{execute(conn, 'failed')}/retry/").json()["dag_id"] == "chart_sync.day"
+    airflow.dags["chartline.chart_sync.day"] = False
+    assert editor.post(f"executions/{execute(conn, 'failed')}/retry/").json()["dag_id"] == "chartline.chart_sync.day"
 
 
 def test_the_past_that_is_filled_meanwhile_is_no_hindrance(editor: TestClient, conn: Connection, airflow: Any) -> None:
     service.add(conn, "day")
-    airflow.dags["chart_sync.day"] = False
+    airflow.dags["chartline.chart_sync.day"] = False
     past = {"dag_run_id": "scheduled__2026-01-01_to_2026-01-31_1", "state": "running", "conf": {}}
-    airflow.runs["chart_sync.day"] = [past]
+    airflow.runs["chartline.chart_sync.day"] = [past]
     execution = execute(conn, "failed")
     assert editor.post(f"executions/{execution}/retry/").status_code == 202
     assert editor.post(f"executions/{execution}/retry/").status_code == 409
@@ -116,15 +116,17 @@ def test_a_viewer_retries_nothing(viewer: TestClient, conn: Connection, airflow:
 def test_the_refresh_of_an_audience_is_retried_by_its_own_dag(
     editor: TestClient, conn: Connection, airflow: Any
 ) -> None:
-    airflow.dags["audience_refresh"] = False
+    airflow.dags["chartline.audience_refresh"] = False
     execution = execute(conn, "failed")
     conn.execute(
-        "update chart_sync_execution set dag_id = 'audience_refresh', chart_slug = '', settings = %s",
+        "update chart_sync_execution set dag_id = 'chartline.audience_refresh', chart_slug = '', settings = %s",
         [json.dumps({"tracks": [TRACK], "stale_only": True})],
     )
     answer = editor.post(f"executions/{execution}/retry/")
     assert answer.status_code == 202, answer.text
     assert answer.json()["message"] == "A run of audience_refresh has started as it was asked before."
     assert airflow.triggered[0]["conf"] == {"tracks": [TRACK]}
-    assert conn.execute("select action, subject from change_log").fetchall() == [("run.retry", "audience_refresh")]
+    assert conn.execute("select action, subject from change_log").fetchall() == [
+        ("run.retry", "chartline.audience_refresh")
+    ]
     assert editor.post(f"executions/{execution}/retry/").json()["detail"] == "A run of audience_refresh is running."

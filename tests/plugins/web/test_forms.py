@@ -225,7 +225,7 @@ def test_several_at_once_are_those_that_were_seen(server: Server, tabs: Tabs, co
 def test_a_refresh_is_offered_with_its_cost_to_those_who_may(
     server: Server, tabs: Tabs, conn: psycopg.Connection[Any], airflow: Airflow
 ) -> None:
-    airflow.dags["audience_refresh"] = False
+    airflow.dags["chartline.audience_refresh"] = False
     conn.execute("insert into chartline.track (uuid, name) values (%s, 'A track')", [TRACK])
     tabs.open(f"tracks/{TRACK}/")
     until("the offer", lambda: tabs.says("Refresh (4 to 6 calls)"))
@@ -253,7 +253,11 @@ def test_another_sites_page_starts_nothing(
     server: Server, tabs: Tabs, conn: psycopg.Connection[Any], airflow: Airflow
 ) -> None:
     """From another port of the same host, to which the browser sends the login along; by every way that a page has."""
-    airflow.dags = {"audience_refresh": False, "gap_audit": False, "chart_sync.day": False}
+    airflow.dags = {
+        "chartline.audience_refresh": False,
+        "chartline.gap_audit": False,
+        "chartline.chart_sync.day": False,
+    }
     conn.execute("insert into chartline.track (uuid, name) values (%s, 'A track')", [TRACK])
     service.add(conn, "day")
     web = f"{server.url}api/"

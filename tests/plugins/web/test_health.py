@@ -61,8 +61,8 @@ def test_a_warehouse_that_is_away(viewer: TestClient, monkeypatch: pytest.Monkey
 
 
 def test_runs_held_for_a_date_to_come(viewer: TestClient, conn: Connection, airflow: Airflow) -> None:
-    airflow.dags["chart_sync.day"] = False
-    airflow.runs["chart_sync.day"] = [
+    airflow.dags["chartline.chart_sync.day"] = False
+    airflow.runs["chartline.chart_sync.day"] = [
         {"dag_run_id": "by_hand", "state": "running", "logical_date": "2099-01-01T00:00:00+00:00"}
     ]
     answer = viewer.get("health/")

@@ -52,7 +52,7 @@ JSON = st.recursive(
 def fuzzed(app: FastAPI, own: FastAPI, conn: psycopg.Connection[Any], airflow: Airflow) -> Caller:
     """An editor whose server does not raise: what fails is answered with 500."""
     service.add(conn, "day")
-    airflow.dags = {"chart_sync.day": False, "chart_cascade": False}
+    airflow.dags = {"chartline.chart_sync.day": False, "chartline.chart_cascade": False}
     caller = Caller(app, "editor")
     caller._transport.raise_server_exceptions = False
     return caller

@@ -183,7 +183,7 @@ def test_a_change_that_is_not_kept_is_not_made(editor: TestClient, conn: Connect
 
 
 def test_a_change_asks_airflow_for_a_parse_as_the_person(editor: TestClient, conn: Connection, airflow: Any) -> None:
-    airflow.dags["chart_sync.other"] = False
+    airflow.dags["chartline.chart_sync.other"] = False
     told = editor.post(LIST, json={"chart": "day"}).json()["message"]
     assert "in a few seconds" in told
     editor.patch(f"{LIST}day/", json={"history_days": 60})
@@ -273,10 +273,10 @@ def test_one_has_its_runs_and_what_they_came_to(viewer: TestClient, conn: Connec
     service.add(conn, "day")
     for number, status in enumerate(("complete", "failed", "partial")):
         run = executions.open_execution(
-            conn, dag_id="chart_sync.day", run_id=f"r{number}", chart_slug="day", trigger="manual"
+            conn, dag_id="chartline.chart_sync.day", run_id=f"r{number}", chart_slug="day", trigger="manual"
         )
         executions.close(conn, run.id, status, "It broke." if status == "failed" else None)
-    executions.open_execution(conn, dag_id="chart_sync.day", run_id="now", chart_slug="day", trigger="manual")
+    executions.open_execution(conn, dag_id="chartline.chart_sync.day", run_id="now", chart_slug="day", trigger="manual")
     found = viewer.get(f"{LIST}day/").json()
     assert [run["run_id"] for run in found["executions"]] == ["now", "r2", "r1", "r0"]
     assert found["executions"][2]["error"] == "It broke."
@@ -317,7 +317,7 @@ def test_bulk_does_what_it_can_and_tells_of_the_rest(editor: TestClient, conn: C
 def test_bulk_triggers(editor: TestClient, conn: Connection, airflow: Any) -> None:
     for slug in ("day", "week"):
         service.add(conn, slug)
-    airflow.dags = {"chart_sync.day": False, "chart_sync.week": True}
+    airflow.dags = {"chartline.chart_sync.day": False, "chartline.chart_sync.week": True}
     told = bulk(editor, "trigger", "day", "week", "month")
     assert [one["done"] for one in told["outcomes"]] == [True, False, False]
     assert told["outcomes"][0]["run_id"] == "manual__1"

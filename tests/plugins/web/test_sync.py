@@ -21,14 +21,19 @@ TRIGGER = "sync/trigger/"
 @pytest.fixture
 def followed(conn: Connection, airflow: Airflow) -> None:
     service.add(conn, "day")
-    airflow.dags["chart_sync.day"] = False
+    airflow.dags["chartline.chart_sync.day"] = False
 
 
 @pytest.mark.usefixtures("followed")
 def test_a_run_is_started_by_the_persons_own_right(editor: TestClient, airflow: Airflow, conn: Connection) -> None:
     answer = editor.post(TRIGGER, json={"chart": "day"})
     assert answer.status_code == 202, answer.text
-    assert answer.json() == {"chart": "day", "dag_id": "chart_sync.day", "run_id": "manual__1", "state": "queued"}
+    assert answer.json() == {
+        "chart": "day",
+        "dag_id": "chartline.chart_sync.day",
+        "run_id": "manual__1",
+        "state": "queued",
+    }
     assert airflow.triggered == [{"logical_date": None, "conf": {}}]
     assert airflow.logins == {"Bearer editor"}
     row = conn.execute("select who, action, subject, after from change_log where action = 'run.trigger'").fetchone()
@@ -54,15 +59,15 @@ def test_a_run_that_airflow_holds_for_a_date_to_come_stands_in_nobodys_way(
     editor: TestClient, airflow: Airflow
 ) -> None:
     held = {"dag_run_id": "manual__2099", "state": "running", "logical_date": "2099-01-01T00:00:00Z"}
-    airflow.runs["chart_sync.day"] = [held]
+    airflow.runs["chartline.chart_sync.day"] = [held]
     assert editor.post(TRIGGER, json={"chart": "day"}).status_code == 202
-    airflow.runs["chart_sync.day"] = [held | {"logical_date": "2026-01-01T00:00:00Z"}]
+    airflow.runs["chartline.chart_sync.day"] = [held | {"logical_date": "2026-01-01T00:00:00Z"}]
     assert editor.post(TRIGGER, json={"chart": "day"}).status_code == 409
 
 
 @pytest.mark.usefixtures("followed")
 def test_while_one_runs_no_second_is_started(editor: TestClient, airflow: Airflow) -> None:
-    airflow.runs["chart_sync.day"] = [
+    airflow.runs["chartline.chart_sync.day"] = [
         {"dag_run_id": "backfill__1", "state": "running"},
         {"dag_run_id": "scheduled__2026-03-01_to_2026-03-31_9", "state": "queued"},
     ]
@@ -70,7 +75,7 @@ def test_while_one_runs_no_second_is_started(editor: TestClient, airflow: Airflo
     again = editor.post(TRIGGER, json={"chart": "day", "force": True})
     assert again.status_code == 409
     assert again.json()["run"]["run_id"] == "manual__3"
-    airflow.runs["chart_sync.day"][0]["state"] = "success"
+    airflow.runs["chartline.chart_sync.day"][0]["state"] = "success"
     assert editor.post(TRIGGER, json={"chart": "day"}).status_code == 202
 
 
@@ -86,7 +91,7 @@ def test_what_airflow_says_is_said(editor: TestClient, airflow: Airflow, conn: C
     service.add(conn, "day")
     unread = editor.post(TRIGGER, json={"chart": "day"})
     assert (unread.status_code, unread.json()["kind"]) == (409, "not_read_yet")
-    airflow.dags["chart_sync.day"] = True
+    airflow.dags["chartline.chart_sync.day"] = True
     assert editor.post(TRIGGER, json={"chart": "day"}).json()["kind"] == "dag_paused"
     airflow.refuses = 403
     assert editor.post(TRIGGER, json={"chart": "day"}).status_code == 403
@@ -124,7 +129,9 @@ def test_how_a_chart_is_doing(viewer: TestClient, conn: Connection) -> None:
     unfollowed = viewer.get("sync/status/day/").json()
     assert (unfollowed["followed"], unfollowed["schedule"], unfollowed["last_execution"]) == (False, None, None)
     service.add(conn, "day")
-    run = executions.open_execution(conn, dag_id="chart_sync.day", run_id="r1", chart_slug="day", trigger="manual")
+    run = executions.open_execution(
+        conn, dag_id="chartline.chart_sync.day", run_id="r1", chart_slug="day", trigger="manual"
+    )
     executions.fix_settings(conn, run, CascadeAsk(chart="day").model_dump(mode="json"))
     found = viewer.get("sync/status/day/").json()
     assert found["last_execution"]["status"] == "running"

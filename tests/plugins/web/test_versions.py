@@ -112,7 +112,9 @@ def test_a_chart_that_is_followed_anew_is_another(editor: Caller, conn: Connecti
 def test_a_run_is_no_change_of_the_settings(editor: Caller, conn: Connection) -> None:
     """What else the answer tells changes its ETag, so that 304 is right; the version in it stays."""
     old = editor.get(DAY).headers["etag"]
-    run = executions.open_execution(conn, dag_id="chart_sync.day", run_id="r", chart_slug="day", trigger="manual")
+    run = executions.open_execution(
+        conn, dag_id="chartline.chart_sync.day", run_id="r", chart_slug="day", trigger="manual"
+    )
     executions.close(conn, run.id, "complete", None)
     new = editor.get(DAY, headers={"If-None-Match": old})
     assert new.status_code == 200

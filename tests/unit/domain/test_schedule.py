@@ -5,12 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from chartline.domain.schedule import Schedule, dag_id, default_frequency
+from chartline.domain.schedule import Schedule, default_frequency
 from chartline.errors import BadInput
-from chartline.identifiers import SLUG
 
 ROW: dict[str, Any] = {
     "slug": "global-28",
@@ -38,7 +35,7 @@ def test_defaults() -> None:
     assert schedule.history_days == 365
     assert schedule.track_platforms == ("spotify", "youtube", "shazam", "airplay")
     assert schedule.artist_platforms == ("spotify", "youtube", "instagram", "tiktok")
-    assert schedule.dag_id == "chart_sync.global-28"
+    assert schedule.dag_id == "chartline.chart_sync.global-28"
 
 
 @pytest.mark.parametrize(
@@ -116,22 +113,6 @@ def test_stored_as_json_and_back_is_the_same() -> None:
     assert Schedule.model_validate_json(schedule.model_dump_json()) == schedule
 
 
-@given(st.from_regex(SLUG, fullmatch=True))
-def test_a_slug_that_is_taken_becomes_a_dag_id_as_it_is(slug: str) -> None:
-    assert dag_id(slug[:200]) == f"chart_sync.{slug[:200]}"
-
-
-@given(st.text())
-def test_any_text_becomes_a_dag_id_that_airflow_takes(slug: str) -> None:
-    found = dag_id(slug)
-    assert re.fullmatch(r"[A-Za-z0-9_.-]+", found)
-    assert len(found) <= 250
-
-
-def test_slugs_that_are_made_fit_do_not_collide() -> None:
-    assert len({dag_id(slug) for slug in ("a b", "a/b", "a_b", "a~b")}) == 4
-
-
 @pytest.mark.parametrize(
     ("own", "found"),
     [
@@ -206,3 +187,13 @@ def test_the_learned_fields_survive_json() -> None:
 )
 def test_all_of_the_past_can_be_at_work_and_a_new_day_too(changes: dict[str, Any], window: int, least: int) -> None:
     assert least + 4 <= Schedule.of(HISTORY | changes).max_active_runs(window) <= 3 * least + 10
+
+
+def test_a_dag_that_had_another_id_goes_on_after_what_was_run_under_that() -> None:
+    """Only it: the days that are wanted stay those of the schedule."""
+    schedule = Schedule.of(ROW | {"sync_frequency": "daily", "sync_historical_data": True})
+    assert schedule.begins == (schedule.first_interval, schedule.start_date)
+    end = schedule.created_at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=40)
+    moved = schedule.model_copy(update={"resumes_at": end})
+    assert moved.begins == ((end, end + timedelta(days=1)), end)
+    assert moved.start_date == schedule.start_date

@@ -23,8 +23,9 @@ days = st.dates(FIRST, FIRST + 60 * DAY)
 
 def of(slug: str, *, missing: Set[date] = frozenset(), short: Set[date] = frozenset(), **more: Any) -> ChartGaps:
     values: dict[str, Any] = {
-        "slug": slug, "dag_id": f"chart_sync.{slug}", "is_active": True, "first": FIRST, "last": FIRST + 60 * DAY,
-        "listed": 61, "stored": 61, "missing": tuple(sorted(missing)), "short": tuple(sorted(short)), "absent": (),
+        "slug": slug, "dag_id": f"chartline.chart_sync.{slug}", "is_active": True,
+        "first": FIRST, "last": FIRST + 60 * DAY, "listed": 61, "stored": 61,
+        "missing": tuple(sorted(missing)), "short": tuple(sorted(short)), "absent": (),
     }  # fmt: skip
     return ChartGaps(**values | more)
 
@@ -72,7 +73,7 @@ def test_the_plan_wastes_no_run(found: list[ChartGaps]) -> None:
 def test_the_config_of_a_run_is_exactly_its_days() -> None:
     (heal,), _ = plan([of("a", missing={date(2026, 1, 3)}, short={date(2026, 1, 9)})], 10, 31)
     assert heal.conf == {"days": ["2026-01-09", "2026-01-03"]}
-    assert heal.dag_id == "chart_sync.a"
+    assert heal.dag_id == "chartline.chart_sync.a"
 
 
 @given(st.sets(days))
@@ -128,5 +129,5 @@ def test_findings_say_all_that_is_wrong_and_nothing_of_a_complete_chart() -> Non
     ],
 )
 def test_a_runs_days_are_read_from_its_ask(asked: dict[str, object], expected: set[date]) -> None:
-    run = Unclosed(1, "a", "chart_sync.a", "r", "manual", datetime(2026, 1, 1, tzinfo=UTC), asked, None, None)
+    run = Unclosed(1, "a", "chartline.chart_sync.a", "r", "manual", datetime(2026, 1, 1, tzinfo=UTC), asked, None, None)
     assert audit.days_of(run) == expected

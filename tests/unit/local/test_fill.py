@@ -31,7 +31,7 @@ class Airflow:
         self.errors: list[dict[str, str]] = []
 
     def add(self, slug: str = "top", *, paused: bool = False, due: str | None = FUTURE, **runs: str) -> None:
-        dag_id = f"chart_sync.{slug}"
+        dag_id = f"chartline.chart_sync.{slug}"
         self.dags.append({"dag_id": dag_id, "is_paused": paused, "next_dagrun_run_after": due})
         self.runs[dag_id] = [{"dag_run_id": name, "state": state} for name, state in runs.items()]
 
@@ -89,7 +89,7 @@ def test_it_waits_for_the_run_under_way(airflow: Airflow, wait: Any) -> None:
     airflow.add(run="running")
     with pytest.raises(StopIteration):  # patience, of this test
         wait([chart()])
-    airflow.runs["chart_sync.top"][0]["state"] = "success"
+    airflow.runs["chartline.chart_sync.top"][0]["state"] = "success"
     assert wait([chart(status="running")], [chart()]) == []  # it ended between the two looks
 
 
@@ -119,14 +119,14 @@ def test_a_file_that_cannot_be_read_is_told(airflow: Airflow, wait: Any) -> None
 def test_a_paused_dag_is_told(airflow: Airflow, wait: Any) -> None:
     airflow.add(paused=True, due=PAST)
     (reason,) = wait([chart(status=None)])
-    assert "chart_sync.top is paused" in reason
+    assert "chartline.chart_sync.top is paused" in reason
 
 
 def test_a_run_that_left_no_account_is_told(airflow: Airflow, wait: Any) -> None:
     airflow.add(manual="failed")
     (reason,) = wait([chart(status="running")])
     assert "ended as failed" in reason
-    assert "http://here/dags/chart_sync.top/runs/manual" in reason
+    assert "http://here/dags/chartline.chart_sync.top/runs/manual" in reason
 
 
 def test_one_in_vain_does_not_hide_the_others(airflow: Airflow, wait: Any) -> None:

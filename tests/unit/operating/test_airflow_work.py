@@ -20,12 +20,17 @@ def test_runs_that_wait_for_their_date_are_ours_only() -> None:
     def ask(method: str, path: str, json: Any = None, params: Any = None) -> Any:
         asked.append((method, path, params))
         if path == "dags":
-            return {"dags": [{"dag_id": "chart_sync.one", "last_parsed_time": "2027-03-01T00:09:00Z"}]}
+            return {"dags": [{"dag_id": "chartline.chart_sync.one", "last_parsed_time": "2027-03-01T00:09:00Z"}]}
         run = {"dag_run_id": "manual", "logical_date": "2030-01-01T00:00:00Z"}
-        return {"dag_runs": [{"dag_id": name, **run} for name in ("chart_sync.one", "chart_cascade", "somebody_elses")]}
+        return {
+            "dag_runs": [
+                {"dag_id": name, **run}
+                for name in ("chartline.chart_sync.one", "chartline.chart_cascade", "somebody_elses")
+            ]
+        }
 
     seen = see(ask, NOW)
-    assert [run.dag_id for run in seen.waiting] == ["chart_sync.one", "chart_cascade"]
+    assert [run.dag_id for run in seen.waiting] == ["chartline.chart_sync.one", "chartline.chart_cascade"]
     assert seen.waiting[0].text == "manual waits for 2030-01-01 00:00 UTC"
     assert seen.parsed_at == NOW - timedelta(minutes=1)
     assert asked[0][2]["logical_date_gt"] == NOW.isoformat()
@@ -77,7 +82,7 @@ def test_health_says_what_to_do(tmp_path: Path, monkeypatch: Any) -> None:
     assert [(check.name, check.status) for check in quiet] == [("waiting_runs", "ok"), ("dag_files", "ok")]
     (tmp_path / "late.py").touch()
     os.utime(tmp_path / "late.py", (NOW.timestamp() + 60,) * 2)
-    waiting = Waiting("chart_sync.one", "manual", datetime(2030, 1, 1, tzinfo=UTC))
+    waiting = Waiting("chartline.chart_sync.one", "manual", datetime(2030, 1, 1, tzinfo=UTC))
     runs, files = health.of_airflow(Seen([waiting], None), watch, NOW)
     assert (runs.status, runs.subjects[0].chart, files.status) == ("warning", "one", "warning")
     assert "late.py" in files.detail

@@ -39,15 +39,15 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_airflow_is_asked_and_once_more_when_a_parse_under_way_is_over(file: Path) -> None:
-    api, later = Api("chart_sync.one"), list[Callable[[], object]]()
+    api, later = Api("chartline.chart_sync.one"), list[Callable[[], object]]()
     assert reparse.ask(api, later.append) == SOON
-    assert api.asked == ["GET dags", "PUT parseDagFile/token-chart_sync.one"]
+    assert api.asked == ["GET dags", "PUT parseDagFile/token-chartline.chart_sync.one"]
     later[0]()
     assert api.asked[2:] == api.asked[:2]
     assert file.stat().st_mtime < time.time() - 1e7
 
 
-@pytest.mark.parametrize("api", [None, Api(), Api("chart_sync.one", refuses=True)])
+@pytest.mark.parametrize("api", [None, Api(), Api("chartline.chart_sync.one", refuses=True)])
 def test_else_the_dag_file_is_touched_never_ahead_of_the_clock(file: Path, api: Any) -> None:
     before = time.time()
     assert reparse.ask(api, lambda once: None) == SOON

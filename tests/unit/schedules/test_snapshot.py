@@ -41,7 +41,7 @@ def test_what_is_written_is_read_sorted_whatever_the_order(path: Path) -> None:
     lines = snapshot.load(path)
     assert [line.slug for line in lines] == ["a", "a-b", "b"]
     assert lines[0].schedule == Schedule.of(row("a"))
-    assert lines[0].dag_id == "chart_sync.a"
+    assert lines[0].dag_id == "chartline.chart_sync.a"
 
 
 def test_the_same_rows_make_the_same_lines_and_leave_the_file_alone(path: Path) -> None:
@@ -95,7 +95,7 @@ def test_one_line_that_is_not_there(path: Path) -> None:
 def test_a_slug_that_no_dag_id_can_hold_is_found_by_its_dag(path: Path) -> None:
     snapshot.write(path, [row("a b"), row("a")])
     bad = next(line for line in snapshot.load(path) if line.error)
-    assert snapshot.load_one(path, bad.dag_id.removeprefix("chart_sync.")) == bad
+    assert snapshot.load_one(path, bad.dag_id.removeprefix("chartline.chart_sync.")) == bad
     assert snapshot.load_one(path, "a b") == bad
 
 
@@ -144,20 +144,31 @@ def test_without_a_list_and_without_a_warehouse_there_is_a_warning_and_no_schedu
 
 def test_a_disk_that_takes_nothing_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setattr(schedules, "snapshot_rows", lambda url: [row("a")])
+    monkeypatch.setattr(schedules, "snapshot_rows", lambda url: ([row("a")], []))
     warning = snapshot.refresh(tmp_path / "file" / "schedules.jsonl", DEAD)
     assert warning is not None
     assert "Not a directory" in warning or "File exists" in warning
 
 
 def test_a_young_list_is_not_renewed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ask = Mock(return_value=[row("a")])
+    ask = Mock(return_value=([row("a")], []))
     monkeypatch.setattr(schedules, "snapshot_rows", ask)
     assert snapshot.refresh(path, DEAD) is None
     assert snapshot.refresh(path, DEAD) is None
     assert ask.call_count == 1
     assert snapshot.refresh(path, DEAD, max_age=-1) is None
     assert ask.call_count == 2
+
+
+def test_former_ids_are_kept_with_it(path: Path) -> None:
+    assert snapshot.load_former(path) == []
+    assert snapshot.write(path, [row("a")], ["chart_sync.a"])
+    assert (snapshot.load_former(path), [line.slug for line in snapshot.load(path)]) == (["chart_sync.a"], ["a"])
+    assert not snapshot.write(path, [row("a")], ["chart_sync.a"])
+    assert snapshot.write(path, [row("a")])
+    assert snapshot.load_former(path) == []
+    path.write_text("damaged")
+    assert snapshot.load_former(path) == []
 
 
 def test_the_default_place_is_in_the_state_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import LiteralString
 
 from psycopg.rows import class_row
 
+from chartline.domain import dag_ids
 from chartline.domain.run_ids import Kind
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.executions import OWN
@@ -88,13 +89,14 @@ def unsettled(conn: Connection, execution_ids: Collection[int]) -> set[int]:
 
 
 def well_since(conn: Connection, asked: Collection[tuple[str, datetime]]) -> set[str]:
-    """Of DAGs and times: the DAGs of which a run that began later did its work."""
+    """Of DAGs, by an id of now or a former one, and times: those of which a run that began later did its work."""
     found = conn.execute(
-        f"""select d.dag_id from unnest(%s::text[], %s::timestamptz[]) as d (dag_id, at) where exists (
+        f"""select d.dag_id from unnest(%s::text[], %s::text[], %s::timestamptz[]) as d (dag_id, today, at)
+            where exists (
                select from chartline.chart_sync_execution as x
-               where x.dag_id = d.dag_id and x.started_at > d.at
+               where x.dag_id in (d.dag_id, d.today) and x.started_at > d.at
                  and x.status in {GOOD})""",
-        [[dag_id for dag_id, _ in asked], [at for _, at in asked]],
+        [[dag_id for dag_id, _ in asked], [dag_ids.today(dag_id) for dag_id, _ in asked], [at for _, at in asked]],
     )
     return {dag_id for (dag_id,) in found}
 

@@ -39,7 +39,7 @@ def chart(warehouse: psycopg.Connection, build: Any) -> int:
     return chart_id
 
 
-def opened(conn: psycopg.Connection, run_id: str, dag_id: str = "chart_sync.demo-daily") -> Execution:
+def opened(conn: psycopg.Connection, run_id: str, dag_id: str = "chartline.chart_sync.demo-daily") -> Execution:
     return executions.open_execution(
         conn, dag_id=dag_id, run_id=run_id, chart_slug="demo-daily", trigger="manual", interval=None
     )

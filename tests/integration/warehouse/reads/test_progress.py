@@ -28,7 +28,7 @@ def followed(warehouse: psycopg.Connection, build: Any) -> psycopg.Connection:
 
 
 def execute(conn: psycopg.Connection, slug: str, status: str, run: str = "1", **more: Any) -> int:
-    fields = {"chart_slug": slug, "dag_id": f"chart_sync.{slug}", "run_id": run, "status": status} | more
+    fields = {"chart_slug": slug, "dag_id": f"chartline.chart_sync.{slug}", "run_id": run, "status": status} | more
     names, holes = ", ".join(fields), ", ".join(f"%({name})s" for name in fields)
     row = conn.execute(
         f"insert into chart_sync_execution ({names}) values ({holes}) returning id",
