@@ -51,7 +51,7 @@ class ChartlineNotifier(BaseNotifier):
                     reason = _reason(context)
                     telling.run_failed(conn, settings(), dag_id, run_id, reason, channels=ways, base_url=base_url())
                 done = telling.deliver(conn, ways)
-            log.info("Alerts: %d told, %d to be tried again", done.told, done.failed)
+            log.info("Alerts: %d sent, %d to be tried again", done.told, done.failed)
         except (WarehouseUnavailable, SchemaMismatch, psycopg.Error) as trouble:
             if not self.well:
                 self._tell_without_warehouse(dag_id, run_id, trouble)
@@ -61,7 +61,7 @@ class ChartlineNotifier(BaseNotifier):
         reason = trouble.what if isinstance(trouble, ChartlineError) else type(trouble).__name__
         finding = rules.without_warehouse(dag_id, run_id, reason, advice)
         if not _may_speak(snapshot.default_path().with_name("warehouse-away")):
-            log.warning("%s: told within the last hour", finding.title)
+            log.warning("%s: an alert was sent within the last hour", finding.title)
             return
         said = message.unrecorded(finding, base_url())
         for name, channel in channels(settings()).items():
@@ -92,9 +92,9 @@ class QuestionNotifier(BaseNotifier):
             with runtime.warehouse() as conn:
                 telling.notice(conn, finding, channels=ways, base_url=base_url())
                 done = telling.deliver(conn, ways)
-            log.info("That it waits: %d told, %d to be tried again", done.told, done.failed)
+            log.info("That it waits: %d sent, %d to be tried again", done.told, done.failed)
         except (ChartlineError, psycopg.Error) as trouble:
-            log.warning("Nobody is told that it waits: %s", trouble)
+            log.warning("The alert that it waits could not be sent: %s", trouble)
 
 
 def answered(context: Any) -> None:
@@ -106,7 +106,7 @@ def answered(context: Any) -> None:
             telling.solved(conn, rules.APPROVAL, subject, channels=ways, base_url=base_url())
             telling.deliver(conn, ways)
     except (ChartlineError, psycopg.Error) as trouble:
-        log.warning("The DAG alerts tells that it is answered: %s", trouble)
+        log.warning("That it is answered could not be reported now, the DAG alerts does it: %s", trouble)
 
 
 def _reason(context: Any) -> str:

@@ -116,9 +116,9 @@ def test_a_held_approval_is_told_at_once_and_solved_when_it_is_answered(
     assert channel.heard == [("opened", title, link)]
     with connect(warehouse_url) as conn:
         conn.autocommit = True
-        assert telling.look(conn, Settings(), channels=["pager"], awaited=lambda alert: False) == []  # just asked
+        assert telling.update(conn, Settings(), channels=["pager"], awaited=lambda alert: False) == []  # just asked
         conn.execute("update chartline.alert set opened_at = opened_at - interval '5 minutes'")
-        assert telling.look(conn, Settings(), channels=["pager"]) == []
+        assert telling.update(conn, Settings(), channels=["pager"]) == []
     gate = EstimateGate(task_id="estimate", estimate=lambda _: None)
     instance = Instance()
     context: Any = {"ti": instance, "task_instance": instance, "params": {}, "task": gate}
@@ -140,7 +140,7 @@ def test_a_question_that_airflow_no_longer_asks_is_solved_by_the_next_look(
     with connect(warehouse_url) as conn:
         conn.autocommit = True
         conn.execute("update chartline.alert set opened_at = opened_at - interval '5 minutes'")
-        [event] = telling.look(conn, Settings(), channels=["pager"], awaited=lambda alert: False)
+        [event] = telling.update(conn, Settings(), channels=["pager"], awaited=lambda alert: False)
     assert (event.event, event.alert.kind, event.alert.subject) == ("solved", "approval", "gated/r1/estimate")
 
 

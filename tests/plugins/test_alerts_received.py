@@ -83,11 +83,11 @@ def test_each_kind_is_received_once_and_then_that_it_is_solved(
     ways = of(webhooks="pager", notifiers=notifiers(SMTP))
     for change, event in ((provoke, "opened"), (mend, "solved")):
         change(conn)
-        telling.look(conn, Settings(), channels=ways, base_url="https://airflow.example")
+        telling.update(conn, Settings(), channels=ways, base_url="https://airflow.example")
         told = telling.deliver(conn, ways)
         assert (told.failed, told.given_up) == (0, 0)
         assert heard(receiver) == sorted((event, kind) for kind in KINDS)
-        telling.look(conn, Settings(), channels=ways, base_url="https://airflow.example")
+        telling.update(conn, Settings(), channels=ways, base_url="https://airflow.example")
         assert telling.deliver(conn, ways).told == 0
     subjects = [str(make_header(decode_header(got["Subject"]))) for got in mail.mails]
     assert len(subjects) == 2 * len(KINDS)

@@ -21,7 +21,7 @@ from chartline.warehouse.drift import Drift
 from chartline.warehouse.reads import account as rows
 from chartline.warehouse.reads import failing
 from chartline.warehouse.reads.account import AccountStanding
-from chartline.warehouse.reads.failing import FailedRun, Pace
+from chartline.warehouse.reads.failing import FailedRun, RunPace
 
 FAILED_RUN, OVERDUE, QUOTA, QUARANTINE, CREDENTIALS, SLOW_RUN, FIELD_GONE, APPROVAL = KINDS = (
     "failed_run", "overdue", "quota", "quarantine", "credentials", "slow_run", "field_gone", "approval",
@@ -79,12 +79,12 @@ def failed_runs(conn: Connection, settings: Settings, now: datetime, open: Colle
     """Runs that failed for a reason of their own, with no run of the same DAG that went well for the chart since."""
     known = {alert.details.get("execution"): alert.subject for alert in open}
     ids = [id for id in known if id is not None]
-    found = [failed_run(run) for run in failing.failed_runs(conn, ids)]
+    findings = [failed_run(run) for run in failing.failed_runs(conn, ids)]
     unknown = {known[id] for id in failing.unsettled(conn, ids)}
     bare = [alert for alert in open if alert.details.get("execution") is None]
     mended = failing.well_since(conn, [(str(alert.details["dag_id"]), alert.opened_at) for alert in bare])
     unknown |= {alert.subject for alert in bare if alert.details["dag_id"] not in mended}
-    return Looked(found, unknown)
+    return Looked(findings, unknown)
 
 
 def failed_run(run: FailedRun) -> Found:
@@ -124,7 +124,7 @@ def failed_without_execution(dag_id: str, run_id: str, reason: str) -> Found:
         FAILED_RUN,
         dag_id,
         f"A run of {dag_id} failed",
-        "Open the run and read the log of the task that failed first: its last line says what to mend. Then clear that "
+        "Open the run and read the log of the task that failed first: its last line says what to do. Then clear that "
         "task.",
         (f"Run: {run_id} of {dag_id}", f"Reason: {reason}"),
         {"dag_id": dag_id, "run_id": run_id, "execution": None, "error": reason},
@@ -164,7 +164,7 @@ def overdue(of: Followed) -> Found:
         of.slug,
         f"{of.schedule.name} is overdue",
         followed.OVERDUE.advice,
-        (of.reason, f"Newest ranking here: {of.standing.here or 'none'}"),
+        (of.reason, f"Newest stored ranking: {of.standing.here or 'none'}"),
         {
             "chart": of.slug,
             "chart_name": of.schedule.name,
@@ -271,13 +271,13 @@ def slow_runs(conn: Connection, settings: Settings, now: datetime, open: Collect
     """Runs that take much longer for their calls than the chart's last runs of the same kind."""
     told = [(alert.details["chart"], alert.details["kind"]) for alert in open]
     latest = {_pace_subject(pace): pace for pace in failing.paces(conn, told)}  # the newest of a kind counts
-    found = [slow_run(pace) for pace in latest.values() if _is_slow(pace, settings)]
+    findings = [slow_run(pace) for pace in latest.values() if _is_slow(pace, settings)]
     # A running run that is not slow yet says nothing about its kind.
     unknown = {alert.subject for alert in open} - {subject for subject, pace in latest.items() if not pace.at_work}
-    return Looked(found, unknown)
+    return Looked(findings, unknown)
 
 
-def slow_run(pace: Pace) -> Found:
+def slow_run(pace: RunPace) -> Found:
     """The alert of a run and its kind."""
     usual = pace.usual_seconds or 0.0
     verb = "has taken" if pace.at_work else "took"
@@ -285,7 +285,8 @@ def slow_run(pace: Pace) -> Found:
         SLOW_RUN,
         _pace_subject(pace),
         f"{pace.chart_name or pace.chart_slug}: a run is much slower than usual",
-        "See in the run which task takes so long. Often the API answers slowly or limits (the calls of the run tell), "
+        "See in the run which task takes so long. Often the API answers slowly or limits calls (the run's calls "
+        "show it), "
         "or the machine is busy with other runs. Nothing is lost: the run goes on by itself.",
         (
             f"Run: {pace.run_id} of {pace.dag_id}",
@@ -327,14 +328,14 @@ def _field_gone(endpoint: str, fields: Sequence[Drift]) -> Found:
     )
 
 
-def _is_slow(pace: Pace, settings: Settings) -> bool:
+def _is_slow(pace: RunPace, settings: Settings) -> bool:
     if pace.earlier < ENOUGH_RUNS or pace.usual_seconds is None:
         return False
     usual = pace.usual_seconds * max(1.0, pace.calls / max(pace.usual_calls or 0.0, 1.0))  # more calls may take longer
     return pace.seconds > settings.alert_slow_factor * usual and pace.seconds > usual + 60 * settings.alert_slow_minutes
 
 
-def _pace_subject(pace: Pace) -> str:
+def _pace_subject(pace: RunPace) -> str:
     return f"{pace.chart_slug} {pace.kind}"
 
 

@@ -1,6 +1,6 @@
 """Alerts: noticed, told once, told again when there is something new, and told when they are solved.
 
-`look` compares what is wrong with what is open and puts what is to be told into the outbox, in one transaction;
+`update` compares what is wrong with what is open and puts what is to be told into the outbox, in one transaction;
 `deliver` works the outbox off. Both may run anywhere and at once.
 """
 
@@ -31,7 +31,7 @@ RULES: dict[str, Rule] = {
     rules.SLOW_RUN: rules.slow_runs,
     rules.FIELD_GONE: rules.fields_gone,
 }
-"""By kind. The two about schedules share their queries, see `look`."""
+"""By kind. The two about schedules share their queries, see `update`."""
 
 WAITS = (15.0, 60.0, 300.0, 900.0, 3600.0, 4 * 3600.0, 12 * 3600.0)
 """Seconds after each failed attempt; after the last it is given up."""
@@ -49,7 +49,7 @@ class Channel(Protocol):
         ...
 
 
-def look(
+def update(
     conn: Connection,
     settings: Settings,
     *,
@@ -74,12 +74,14 @@ def look(
         return _settle(conn, looked, known, channels, base_url)
 
 
-def notice(conn: Connection, found: Found, *, channels: Collection[str], base_url: str = "") -> list[Event]:
+def notice(conn: Connection, finding: Found, *, channels: Collection[str], base_url: str = "") -> list[Event]:
     """This is wrong, or waits for a person, now."""
     with conn.transaction():
         alerts.lock(conn)
-        known = {key: alert for key, alert in alerts.of_kinds(conn, [found.kind]).items() if key[1] == found.subject}
-        return _settle(conn, {found.kind: Looked([found])}, known, channels, base_url)
+        known = {
+            key: alert for key, alert in alerts.of_kinds(conn, [finding.kind]).items() if key[1] == finding.subject
+        }
+        return _settle(conn, {finding.kind: Looked([finding])}, known, channels, base_url)
 
 
 def solved(conn: Connection, kind: str, subject: str, *, channels: Collection[str], base_url: str = "") -> list[Event]:
@@ -109,11 +111,13 @@ def run_failed(
             looked = RULES[kind](conn, settings, datetime.now(UTC), known.values())
             return _settle(conn, {kind: looked}, known, channels, base_url)
         if run is None:
-            found = _quarantined(conn, settings, dag_id) or rules.failed_without_execution(dag_id, run_id, reason)
+            finding = _quarantined(conn, settings, dag_id) or rules.failed_without_execution(dag_id, run_id, reason)
         else:
-            found = rules.failed_run(run)
-        known = {key: alert for key, alert in alerts.of_kinds(conn, [found.kind]).items() if key[1] == found.subject}
-        return _settle(conn, {found.kind: Looked([found])}, known, channels, base_url)
+            finding = rules.failed_run(run)
+        known = {
+            key: alert for key, alert in alerts.of_kinds(conn, [finding.kind]).items() if key[1] == finding.subject
+        }
+        return _settle(conn, {finding.kind: Looked([finding])}, known, channels, base_url)
 
 
 def run_succeeded(conn: Connection, dag_id: str, *, channels: Collection[str], base_url: str = "") -> list[Event]:
@@ -144,15 +148,15 @@ def _settle(
 ) -> list[Event]:
     """Compare with what is open, write it down, and have it told."""
     events, same = [], []
-    found = {(one.kind, one.subject): one for of in looked.values() for one in of.found}
-    for key, one in found.items():
+    findings = {(one.kind, one.subject): one for of in looked.values() for one in of.found}
+    for key, one in findings.items():
         before = known.get(key)
         if before and before.fingerprint == one.fingerprint:
             same.append(before.id)
         else:
             events.append(Event("changed" if before else "opened", alerts.put(conn, one.values())))
     alerts.seen(conn, same)
-    stay = found.keys() | {(kind, subject) for kind, of in looked.items() for subject in of.unknown}
+    stay = findings.keys() | {(kind, subject) for kind, of in looked.items() for subject in of.unknown}
     gone = [alert.id for key, alert in known.items() if key not in stay]
     events += [Event("solved", alert) for alert in alerts.solve(conn, gone)]
     for event in events:

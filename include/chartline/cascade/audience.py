@@ -131,7 +131,7 @@ def check(conn: Connection, ask: RefreshAsk) -> list[int]:
     bare = [slug for slug in ask.charts if newest[slug] is None]
     if bare:
         raise BadInput(
-            f"charts: {_some(bare)} {'has' if len(bare) == 1 else 'have'} no ranking here.",
+            f"charts: {_some(bare)} {'has' if len(bare) == 1 else 'have'} no stored ranking.",
             field="charts",
             advice="Fetch one with the DAG chartline.chart_cascade, which brings the audience too.",
         )

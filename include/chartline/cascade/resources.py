@@ -197,15 +197,15 @@ class Series(Registered):
         start = min(start, end)
         reach, known = self.reach(today, first_days, settings), item.covered_from
         fills = reach is not None and known is not None and known > reach
-        found = []
+        fetched = []
         while start <= end and not (fills and item.fetched_on == today):
-            found.append(Window(start, min(start + step - timedelta(days=1), end)))
+            fetched.append(Window(start, min(start + step - timedelta(days=1), end)))
             start += step
         while reach is not None and known is not None and known > reach:
             before = max(known - step, reach)
-            found.append(Window(before, known - timedelta(days=1)))
+            fetched.append(Window(before, known - timedelta(days=1)))
             known = before
-        return found
+        return fetched
 
     def reach(self, today: date, first_days: int, settings: Settings) -> date | None:
         """The day down to which a series that is known already is filled; None where no more history is wanted than one
@@ -229,20 +229,20 @@ SHORT_AGAIN = timedelta(days=1)
 # -- how each one is stored and read -------------------------------------------------------------------------
 
 
-def _store_tracks(conn: Connection, found: Sequence[tuple[Item, Any]], at: datetime) -> Counts:
-    stored = tracks.store_metadata(conn, [song for _, song in found], at)
+def _store_tracks(conn: Connection, fetched: Sequence[tuple[Item, Any]], at: datetime) -> Counts:
+    stored = tracks.store_metadata(conn, [song for _, song in fetched], at)
     return Counts(tracks_created=stored.created, tracks_updated=stored.updated, artists_created=stored.artists_created)
 
 
-def _store_artists(conn: Connection, found: Sequence[tuple[Item, Any]], at: datetime) -> Counts:
-    stored = artists.store_metadata(conn, [artist for _, artist in found], at)
+def _store_artists(conn: Connection, fetched: Sequence[tuple[Item, Any]], at: datetime) -> Counts:
+    stored = artists.store_metadata(conn, [artist for _, artist in fetched], at)
     return Counts(artists_created=stored.created, artists_updated=stored.updated)
 
 
 def _items(model: type[models.Dated]) -> Callable[[Answer, Window], SeriesPart]:
     def read(answer: Answer, window: Window) -> SeriesPart:
-        found = models.parse(model, answer)
-        return SeriesPart(list(found.items), found.last_crawled_at)
+        fetched = models.parse(model, answer)
+        return SeriesPart(list(fetched.items), fetched.last_crawled_at)
 
     return read
 
@@ -255,17 +255,17 @@ def _airplay(answer: Answer, window: Window) -> SeriesPart:
 def _by_platform(
     store: Callable[[Connection, list[tuple[str, str, list[Any]]]], int],
 ) -> Callable[[Connection, Sequence[tuple[Item, list[Any]]]], int]:
-    def write(conn: Connection, found: Sequence[tuple[Item, list[Any]]]) -> int:
-        return store(conn, [(item.entity, item.facet, points) for item, points in found])
+    def write(conn: Connection, fetched: Sequence[tuple[Item, list[Any]]]) -> int:
+        return store(conn, [(item.entity, item.facet, points) for item, points in fetched])
 
     return write
 
 
 def _by_station(table: MergeTable) -> Callable[[Connection, Sequence[tuple[Item, list[Any]]]], int]:
-    def write(conn: Connection, found: Sequence[tuple[Item, list[Any]]]) -> int:
-        groups = [(item.entity, start, end, group) for item, points in found for start, end, group in points]
+    def write(conn: Connection, fetched: Sequence[tuple[Item, list[Any]]]) -> int:
+        groups = [(item.entity, start, end, group) for item, points in fetched for start, end, group in points]
         # The window that came short was a day shorter, and its days would count twice.
-        again = [(item.entity, start, end) for item, points in found if item.came_short for start, end, _ in points]
+        again = [(item.entity, start, end) for item, points in fetched if item.came_short for start, end, _ in points]
         audience.clear_airplay(conn, again, table=table)
         return audience.store_airplay(conn, groups, table=table)
 

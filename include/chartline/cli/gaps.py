@@ -14,7 +14,7 @@ from chartline.cli import common
 from chartline.domain.dag_ids import GAP_AUDIT
 from chartline.errors import BadInput
 from chartline.gaps import audit, healing, shown
-from chartline.gaps.audit import ChartGaps, Month
+from chartline.gaps.audit import ChartGaps, GapMonth
 from chartline.operating.conditions import followed as conditions
 from chartline.settings import settings
 from chartline.wording import counted
@@ -47,18 +47,20 @@ def show(
                 )
             failed = done.failed
             typer.echo(f"The calendars are up to date with {counted(done.calls, 'call')}.", err=True)
-        found = audit.audit(conn, followed, now)
+        charts = audit.audit(conn, followed, now)
         owes = conditions.overdue_of(conn, settings(), now, [one.slug for one in followed])
     if only:
-        found = [replace(one, months=tuple(month for month in one.months if month.month == only)) for one in found]
+        charts = [replace(one, months=tuple(month for month in one.months if month.month == only)) for one in charts]
     if as_json:
         typer.echo(
-            json.dumps([one.as_dict() | {"overdue": owes.get(one.slug)} for one in found], ensure_ascii=False, indent=2)
+            json.dumps(
+                [one.as_dict() | {"overdue": owes.get(one.slug)} for one in charts], ensure_ascii=False, indent=2
+            )
         )
     elif not followed and not refused:
         typer.echo("No chart is followed. Follow one with: chartline schedules add SLUG")
     else:
-        _tell(found, owes, by_month=bool(chart or only))
+        _tell(charts, owes, by_month=bool(chart or only))
     for slug, reason in refused.items():
         typer.echo(f"{slug}: its schedule cannot be used: {common.plain(reason)}", err=True)
     for slug, reason in failed.items():
@@ -76,27 +78,27 @@ def _month(text: str) -> date | None:
         raise BadInput(f"month: {text!r} is not a month, such as 2026-11.", field="month") from None
 
 
-def _tell(found: list[ChartGaps], owes: Mapping[str, str], *, by_month: bool) -> None:
+def _tell(charts: list[ChartGaps], owes: Mapping[str, str], *, by_month: bool) -> None:
     if by_month:
         rows = [
             (one.slug, f"{m.month:%Y-%m}", m.listed, m.stored, m.missing, m.short, _share(m))
-            for one in found
+            for one in charts
             for m in one.months
         ]
         typer.echo(common.columns(("CHART", "MONTH", "LISTED", "STORED", "MISSING", "SHORT", "COMPLETE"), rows))
     else:
-        typer.echo(shown.table(found))
-    for one in found:
+        typer.echo(shown.table(charts))
+    for one in charts:
         for line in shown.findings(one, owes.get(one.slug, "")):
             typer.echo(f"{one.slug}: {common.plain(line)}")
-    wanting = [one.slug for one in found if one.open]
+    wanting = [one.slug for one in charts if one.open]
     if wanting:
-        only = f""" --conf '{{"chart": "{wanting[0]}"}}'""" if len(found) == 1 else ""
+        only = f""" --conf '{{"chart": "{wanting[0]}"}}'""" if len(charts) == 1 else ""
         command = f"chartline airflow dags trigger {GAP_AUDIT}{only}"
         typer.echo(f"Heal them now with {GAP_AUDIT} (it also runs daily): {command}")
 
 
-def _share(month: Month) -> str:
+def _share(month: GapMonth) -> str:
     """The share of the calendar's days that are stored whole."""
     whole = month.listed - month.missing - month.short
     return f"{max(whole, 0) / month.listed:.0%}" if month.listed else ""

@@ -37,7 +37,7 @@ NOTHING = Range(low=0, high=0)
 
 class Estimate(BaseModel):
     """The cost of some work. `calls` by kind, such as `ranking` or `track_audience spotify`; what costs none is left
-    out. `quota_left` is None when no answer of the API has told it yet. `before`: the calls of work that was asked for
+    out. `quota_left` is None when no answer of the API has said so yet. `before`: the calls of work that was asked for
     before, in small parts, and is weighed together with this one."""
 
     model_config = ConfigDict(frozen=True)

@@ -204,16 +204,16 @@ def guessed(seen: Outlook, first: date, last: date) -> tuple[date, ...]:
 
 def stretches(calendar: Sequence[date], missing: Iterable[date], here: Collection[date]) -> list[tuple[int, int]]:
     """Missing days that follow each other in the calendar, as (how many, how many of its two neighbours are here)."""
-    wanted, found = set(missing), []
+    wanted, runs = set(missing), []
     length, before = 0, False
     for day in calendar:
         if day in wanted:
             length += 1
             continue
         if length:
-            found.append((length, before + (day in here)))
+            runs.append((length, before + (day in here)))
             length = 0
         before = day in here
     if length:
-        found.append((length, int(before)))
-    return found
+        runs.append((length, int(before)))
+    return runs

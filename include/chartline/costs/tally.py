@@ -63,7 +63,7 @@ class Tally:
         """The sums. places: entries of a ranking, at the most."""
         quota = costs.quota_left(self.conn)
         if quota is None:
-            self.notes.append("How much of the quota is left is not known: no answer of the API has told it yet.")
+            self.notes.append("How much of the quota is left is not known: no answer of the API has said so yet.")
         order = {entry.name: place for place, entry in enumerate(resources.entries())}
         calls = dict(sorted(self.calls.items(), key=lambda pair: (order[pair[0].split()[0]], pair[0])))
         weight = weights.Weights.of(self.conn, places)

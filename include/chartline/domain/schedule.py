@@ -163,7 +163,7 @@ class Schedule(ScheduleSettings):
 
     @property
     def begins(self) -> tuple[tuple[datetime, datetime], datetime]:
-        """For its DAG: the interval that runs first, and where the past begins."""
+        """For its DAG: the interval that runs first, and where the history begins."""
         if self.resumes_at is None:
             return self.first_interval, self.start_date
         return (self.resumes_at, self.grid.next(self.resumes_at)), self.resumes_at

@@ -25,7 +25,7 @@ DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class Month:
+class GapMonth:
     """Completeness of a chart in one month (its first day), as far as it is wanted: all counts are days."""
 
     month: date
@@ -53,7 +53,7 @@ class ChartGaps:
     missing: tuple[date, ...]
     short: tuple[date, ...]
     absent: tuple[date, ...]
-    months: tuple[Month, ...] = ()
+    months: tuple[GapMonth, ...] = ()
     busy: frozenset[date] = frozenset()
     failed: frozenset[date] = frozenset()
     begins: date | None = None
@@ -159,10 +159,10 @@ def _absent(schedule: Schedule, listed: Sequence[date], first: date, last: date)
     return tuple(day for day in cadence.absent(schedule.frequency, listed) if first <= day <= last)
 
 
-def _by_month(*days: Iterable[date]) -> tuple[Month, ...]:
+def _by_month(*days: Iterable[date]) -> tuple[GapMonth, ...]:
     """Listed, stored, missing and short days as counts by month."""
     counts = [Counter(day.replace(day=1) for day in of) for of in days]
-    return tuple(Month(month, *(of[month] for of in counts)) for month in sorted(set().union(*counts)))
+    return tuple(GapMonth(month, *(of[month] for of in counts)) for month in sorted(set().union(*counts)))
 
 
 def days_of(run: Unclosed) -> set[date]:

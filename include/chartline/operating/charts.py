@@ -104,8 +104,8 @@ def page(
     follows: all that are followed, where known."""
     total = charts.count(conn, wanted)
     down, name = sort.startswith("-"), sort.removeprefix("-")
-    found = charts.lines(conn, wanted, sort=name, down=down, limit=limit, offset=offset)
-    return lines(conn, found, settings, now, follows), total
+    listed = charts.lines(conn, wanted, sort=name, down=down, limit=limit, offset=offset)
+    return lines(conn, listed, settings, now, follows), total
 
 
 def narrowed(wanted: ChartFilter, state: State | None, follows: Mapping[str, Followed] | None) -> ChartFilter:
@@ -124,7 +124,7 @@ def _none_if(wanted: ChartFilter, contradiction: bool) -> ChartFilter:
 
 def lines(
     conn: Connection,
-    found: Sequence[ListedChart],
+    listed: Sequence[ListedChart],
     settings: Settings,
     now: datetime,
     follows: Mapping[str, Followed] | None = None,
@@ -132,9 +132,9 @@ def lines(
     """These charts with their state and completeness. Four queries, however many they are; one where it is known how
     they are followed (`follows`)."""
     if follows is None:
-        follows = followed.judge(conn, settings, now, [one.slug for one in found if one.schedule_id is not None])
-    covered = coverage(conn, [one.slug for one in found], follows, now)
-    return [_line(one, follows.get(one.slug), covered.get(one.slug)) for one in found]
+        follows = followed.judge(conn, settings, now, [one.slug for one in listed if one.schedule_id is not None])
+    covered = coverage(conn, [one.slug for one in listed], follows, now)
+    return [_line(one, follows.get(one.slug), covered.get(one.slug)) for one in listed]
 
 
 def coverage(
@@ -238,7 +238,7 @@ class Place(BaseModel):
     metric: int | None
 
 
-class Gone(BaseModel):
+class TrackThatLeft(BaseModel):
     """A track that left; `position`: its last place."""
 
     position: int
@@ -267,7 +267,7 @@ class Ranking(BaseModel):
     limit: int
     offset: int
     next_offset: int | None
-    left: list[Gone]
+    left: list[TrackThatLeft]
     left_total: int
 
 
@@ -296,7 +296,7 @@ def ranking(conn: Connection, slug: str, day: date | None, *, limit: int = 200, 
         limit=limit,
         offset=offset,
         next_offset=end if places and end < here else None,
-        left=[Gone(**vars(track)) for track in gone],
+        left=[TrackThatLeft(**vars(track)) for track in gone],
         left_total=left_total,
     )
 
@@ -336,7 +336,7 @@ class Day(BaseModel):
     total: int | None = None
 
 
-class Counts(BaseModel):
+class DayCounts(BaseModel):
     """Days by state; `listed`: those that Soundcharts has."""
 
     listed: int = 0
@@ -355,10 +355,10 @@ class Calendar(BaseModel):
     first: date | None
     last: date | None
     days: list[Day]
-    counts: Counts
+    counts: DayCounts
 
 
-class Month(Counts):
+class ChartMonth(DayCounts):
     """The days of a month (its first day)."""
 
     month: date
@@ -374,10 +374,10 @@ class Completeness(BaseModel):
     history_held: bool
     wanted_first: date | None
     wanted_last: date | None
-    wanted: Counts | None
-    counts: Counts
+    wanted: DayCounts | None
+    counts: DayCounts
     completeness: float | None
-    months: list[Month]
+    months: list[ChartMonth]
 
 
 MONTHS = 120
@@ -415,7 +415,9 @@ def completeness(conn: Connection, slug: str, settings: Settings, now: datetime)
         completeness=round((counted.listed - counted.missing - counted.short) / counted.listed, 4)
         if counted.listed
         else None,
-        months=[Month(month=month, **_counts(of).model_dump()) for month, of in sorted(by_month.items())[-MONTHS:]],
+        months=[
+            ChartMonth(month=month, **_counts(of).model_dump()) for month, of in sorted(by_month.items())[-MONTHS:]
+        ],
     )
 
 
@@ -431,21 +433,21 @@ def _days(conn: Connection, chart: ChartRow, first: date, last: date) -> list[Da
     refused, _ = gaps.refused_days(conn, chart.slug)
     stored: dict[date, StoredDay] = {day.day: day for day in charts.stored(conn, chart.id, first, last)}
     offered = [day for day in listed if day not in refused or day in stored]
-    found = {day: Day(day=day, state="missing") for day in offered if first <= day <= last}
-    found |= {
+    by_day = {day: Day(day=day, state="missing") for day in offered if first <= day <= last}
+    by_day |= {
         day: Day(day=day, state="absent") for day in cadence.absent(chart.frequency, offered) if first <= day <= last
     }
-    found |= {day: Day(day=day, state="absent") for day in refused if first <= day <= last}
+    by_day |= {day: Day(day=day, state="absent") for day in refused if first <= day <= last}
     for day, one in stored.items():
         state: DayState = "stored" if one.here == one.entries else "short"
-        found[day] = Day(day=day, state=state, entries=one.here, total=one.total)
-    return [found[day] for day in sorted(found)]
+        by_day[day] = Day(day=day, state=state, entries=one.here, total=one.total)
+    return [by_day[day] for day in sorted(by_day)]
 
 
-def _counts(days: Sequence[Day]) -> Counts:
+def _counts(days: Sequence[Day]) -> DayCounts:
     by_state = {state: sum(day.state == state for day in days) for state in ("stored", "short", "missing", "absent")}
     listed = by_state["stored"] + by_state["short"] + by_state["missing"]
-    return Counts(listed=listed, **by_state)
+    return DayCounts(listed=listed, **by_state)
 
 
 def this_year(now: datetime) -> int:

@@ -133,7 +133,7 @@ def _differing() -> list[str] | None:
     """Packages that are not as locked, as `name found (locked)`; None when there is nothing to compare with."""
     if not REQUIREMENTS.exists():
         return None
-    found, compared = [], 0
+    lines, compared = [], 0
     for line in REQUIREMENTS.read_text().splitlines():
         try:
             wanted = Requirement(line.split(" #")[0].rstrip(" \\"))  # its hashes are on the lines after it
@@ -147,8 +147,8 @@ def _differing() -> list[str] | None:
         except metadata.PackageNotFoundError:
             version = "missing"
         if version == "missing" or not wanted.specifier.contains(version, prereleases=True):
-            found.append(f"{wanted.name} {version} ({wanted.specifier})")
-    return found if compared else None
+            lines.append(f"{wanted.name} {version} ({wanted.specifier})")
+    return lines if compared else None
 
 
 def _connect(url: Callable[[], str], open_: ExitStack) -> tuple[Connection | None, Line]:
@@ -265,10 +265,10 @@ def _has_connection(airflow: AirflowServer) -> bool:
 
 def _proxies(account: Callable[[], ApiAccount], airflow: AirflowServer) -> Iterator[Line]:
     """Who stands between this process and those that it asks. This machine is never asked of a proxy."""
-    found = []
+    lines = []
     web = os.environ.get("AIRFLOW__CORE__EXECUTION_API_SERVER_URL") or airflow.url
     if web and (proxy := proxies.between(web)):
-        found.append(
+        lines.append(
             Line(
                 "proxy",
                 PROBLEM,
@@ -281,7 +281,7 @@ def _proxies(account: Callable[[], ApiAccount], airflow: AirflowServer) -> Itera
     except ChartlineError:
         source = ""  # told as `connection`
     if source and (proxy := proxies.between(source)):
-        found.append(
+        lines.append(
             Line(
                 "proxy",
                 WARNING,
@@ -289,7 +289,7 @@ def _proxies(account: Callable[[], ApiAccount], airflow: AirflowServer) -> Itera
                 "Where they fail, look there, or take the host out with no_proxy and NO_PROXY, the same in both.",
             )
         )
-    yield from found or [Line("proxy", OK, "None stands between.")]
+    yield from lines or [Line("proxy", OK, "None stands between.")]
 
 
 def _airflow(airflow: AirflowServer, given: Settings) -> Iterator[Line]:
@@ -325,13 +325,13 @@ def _pools(airflow: AirflowServer, given: Settings) -> Line:
     if not airflow.can_be_asked:
         return Line(
             "pools", WARNING, "No login of Airflow is known here, so they were not looked at.",
-            "See in Admin > Pools that chartline_rankings and chartline_fetch exist: without them tasks wait for ever.",
+            "See in Admin > Pools that chartline_rankings and chartline_fetch exist: without them tasks wait forever.",
         )  # fmt: skip
     slots = {pool["name"]: int(pool["slots"]) for pool in airflow.ask("GET", "pools?limit=100")["pools"]}
     wanted = {"chartline_rankings": given.pool_rankings, "chartline_fetch": given.pool_fetch}
     if missing := [name for name in wanted if not slots.get(name)]:
         return Line(
-            "pools", PROBLEM, f"Missing, or without a slot: {', '.join(missing)}. Their tasks wait for ever.",
+            "pools", PROBLEM, f"Missing, or without a slot: {', '.join(missing)}. Their tasks wait forever.",
             "Make them under Admin > Pools, or start bin/up again.",
         )  # fmt: skip
     told = ", ".join(f"{name} {slots[name]}" for name in wanted)

@@ -97,7 +97,7 @@ class ApiProbe:
             self._last = None
 
 
-def look(
+def check_all(
     connect: Callable[[], Connection],
     reach: Callable[[Connection | None], Reached] | None,
     settings: Settings,
@@ -183,7 +183,7 @@ class AirflowProbe:
                     seen = airflow_work.see(api, now)
                 except troubles:
                     return [
-                        Check(name=name, status="unknown", detail="Airflow's API does not tell.")
+                        Check(name=name, status="unknown", detail="Airflow's API does not say.")
                         for name in ("waiting_runs", "dag_files")
                     ]
                 self._last = (time.monotonic(), of_airflow(seen, self._watch, now))

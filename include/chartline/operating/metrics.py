@@ -92,7 +92,7 @@ def collect(conn: Connection, settings: Settings, now: datetime) -> list[Metric]
         Metric("chartline_last_success_timestamp_seconds", "gauge", "When a run last ended well.").add(
             success.timestamp() if success else None
         ),
-        Metric("chartline_quota_left", "gauge", "Calls left, as the API last told.").add(left.left),
+        Metric("chartline_quota_left", "gauge", "Calls left, as the API last said.").add(left.left),
         Metric("chartline_quota_spent_today", "gauge", "Calls billed today (UTC).").add(
             sum(one.billed for one in spent.values())
         ),

@@ -55,7 +55,7 @@ class Quota(BaseModel):
     by_resource: list[OfResource]
 
 
-def look(conn: Connection, now: datetime, days: int = 31) -> Quota:
+def overview(conn: Connection, now: datetime, days: int = 31) -> Quota:
     """The quota as it is, with what the last `days` days spent (all of them by day, the `CHARTS` most expensive
     charts).
 
@@ -95,5 +95,5 @@ def resource(one: Spent) -> str:
 
 
 def _by_resource(spent: Iterable[Spent]) -> list[OfResource]:
-    found = [OfResource(resource=name, **dict(one)) for name, one in sums(spent, resource).items()]
-    return sorted(found, key=lambda one: (-one.billed, one.resource))
+    days = [OfResource(resource=name, **dict(one)) for name, one in sums(spent, resource).items()]
+    return sorted(days, key=lambda one: (-one.billed, one.resource))

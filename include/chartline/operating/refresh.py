@@ -115,9 +115,9 @@ def ages(conn: Connection, kind: Kind, uuid: str, codes: Sequence[str], settings
     fetched: dict[str, list[str]] = {code: [] for code in codes}
     for one, code in series_for(SUBJECTS[kind], codes, settings):
         fetched[code].append(one.name)
-    found = series.known(conn, uuid, sorted({name for names in fetched.values() for name in names}), codes)
+    known = series.known(conn, uuid, sorted({name for names in fetched.values() for name in names}), codes)
     by_platform: dict[str, dict[str, Known]] = defaultdict(dict)
-    for one_known in found:
+    for one_known in known:
         by_platform[one_known.platform][one_known.resource] = one_known
     return [_age(code, names, by_platform[code]) for code, names in fetched.items()]
 
@@ -137,7 +137,7 @@ def _age(platform: str, resources: Sequence[str], known: dict[str, Known]) -> Ag
     )
 
 
-def look(
+def offer(
     conn: Connection, kind: Kind, uuid: str, known: Sequence[Age], asker: Asker, now: datetime, settings: Settings
 ) -> Refresh:
     """What can be done about the stale ones of `known`, by this person. Reads only, and costs no call."""
@@ -199,7 +199,8 @@ def ask(
                 platforms=taken,
                 calls=cost.total,
                 needs_approval=needs,
-                reason="With the other refreshes of today it is much: it waits for approval under Required actions."
+                reason="Together with today's other refreshes it needs a large part of the quota, so it waits for "
+                "approval under Required actions."
                 if needs
                 else "",
             )
@@ -228,10 +229,10 @@ def weighed(conn: Connection, run_id: str, estimate: Estimate, now: datetime, se
     """
     with conn.transaction():
         bookings.lock(conn)
-        found = _after(conn, estimate, now, run_id)
-        if not found.needs_approval(settings):
-            bookings.book(conn, run_id, now.date(), "", found.total.high)
-    return found
+        known = _after(conn, estimate, now, run_id)
+        if not known.needs_approval(settings):
+            bookings.book(conn, run_id, now.date(), "", known.total.high)
+    return known
 
 
 def approved(conn: Connection, run_id: str, calls: int, now: datetime) -> None:

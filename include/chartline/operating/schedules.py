@@ -19,12 +19,10 @@ from chartline.operating.conditions.followed import Followed, State
 from chartline.operating.executions import ExecutionLine
 from chartline.schedules import service, version
 from chartline.settings import Settings
-from chartline.warehouse import schedules
+from chartline.warehouse import reads, schedules
 from chartline.warehouse.connect import Connection
-from chartline.warehouse.reads import charts as charts_read
-from chartline.warehouse.reads import executions as executions_read
-from chartline.warehouse.reads import schedules as schedules_read
 from chartline.warehouse.reads.charts import ChartFilter
+from chartline.warehouse.reads.schedules import slug_by_key, sums_of_runs
 
 FollowedState = Literal["active", "overdue", "paused", "quarantined"]
 RECENT = 10
@@ -33,7 +31,7 @@ NEVER = datetime(1, 1, 1, tzinfo=UTC)
 WORKED_OUT = ("state", "next_sync", "completeness")
 """What only code knows: to sort by it all followed charts are looked at, else those of the page alone."""
 SORTS = (
-    *(name for name in charts_read.SORTS if name != "followed"),
+    *(name for name in reads.charts.SORTS if name != "followed"),
     "state",
     "last_sync",
     "next_sync",
@@ -101,14 +99,14 @@ def find(
         follows = followed.judge(conn, settings, now)
     narrowed = charts.narrowed(wanted, state, follows)
     if name not in WORKED_OUT:
-        found, total = charts.page(conn, narrowed, settings, now, sort, limit, offset, follows)
-        return _with_settings(conn, found), total
+        lines, total = charts.page(conn, narrowed, settings, now, sort, limit, offset, follows)
+        return _with_settings(conn, lines), total
     assert follows is not None
-    slugs = charts_read.slugs(conn, narrowed)
+    slugs = reads.charts.slugs(conn, narrowed)
     rank = _ranks(conn, name, slugs, follows, now)
     slugs.sort(key=rank.__getitem__, reverse=sort.startswith("-"))
     shown = slugs[offset : offset + limit]
-    listed = {one.slug: one for one in charts_read.lines(conn, ChartFilter(slugs=shown), limit=limit)}
+    listed = {one.slug: one for one in reads.charts.lines(conn, ChartFilter(slugs=shown), limit=limit)}
     here = [listed[slug] for slug in shown if slug in listed]
     return _with_settings(conn, charts.lines(conn, here, settings, now, follows)), len(slugs)
 
@@ -135,40 +133,40 @@ def totals(follows: Mapping[str, Followed]) -> dict[str, int]:
 
 def slug_of(conn: Connection, key: str) -> str:
     """The slug of a chart, of its slug or its id. Raises UnknownChart."""
-    found = schedules_read.slug_of(conn, key) if "\0" not in key else None
-    if found is None:
+    slug = slug_by_key(conn, key) if "\0" not in key else None
+    if slug is None:
         raise service.unknown(key, "is not in the catalogue")
-    return found
+    return slug
 
 
 def line_if_followed(conn: Connection, slug: str, settings: Settings, now: datetime) -> ScheduleLine | None:
     """One chart; None where nobody follows it."""
-    found, _ = find(conn, ChartFilter(slugs=[slug], followed=True), settings, now)
-    return found[0] if found else None
+    lines, _ = find(conn, ChartFilter(slugs=[slug], followed=True), settings, now)
+    return lines[0] if lines else None
 
 
 def line(conn: Connection, slug: str, settings: Settings, now: datetime) -> ScheduleLine:
     """One followed chart. Raises NotFollowed."""
-    found = line_if_followed(conn, slug, settings, now)
-    if found is None:
+    followed = line_if_followed(conn, slug, settings, now)
+    if followed is None:
         raise service.not_followed(slug)
-    return found
+    return followed
 
 
 def detail(conn: Connection, slug: str, settings: Settings, now: datetime) -> ScheduleDetail:
     """One followed chart with its runs. Raises NotFollowed."""
     one = line(conn, slug, settings, now)
-    sums = schedules_read.sums(conn, slug)
+    sums = sums_of_runs(conn, slug)
     return ScheduleDetail(
         **one.model_dump(),
-        executions=executions.find(conn, executions_read.ExecutionFilter(chart=slug), now, limit=RECENT)[0],
+        executions=executions.find(conn, reads.executions.ExecutionFilter(chart=slug), now, limit=RECENT)[0],
         statistics=Statistics(**vars(sums), success_rate=round(sums.good / sums.ended, 3) if sums.ended else None),
     )
 
 
-def _with_settings(conn: Connection, found: Sequence[ChartLine]) -> list[ScheduleLine]:
-    rows = {row["slug"]: row for row in schedules.rows(conn, [one.slug for one in found])}
-    return [_scheduled(one, rows[one.slug]) for one in found if one.slug in rows]
+def _with_settings(conn: Connection, lines: Sequence[ChartLine]) -> list[ScheduleLine]:
+    rows = {row["slug"]: row for row in schedules.rows(conn, [one.slug for one in lines])}
+    return [_scheduled(one, rows[one.slug]) for one in lines if one.slug in rows]
 
 
 def _scheduled(one: ChartLine, row: dict[str, Any]) -> ScheduleLine:

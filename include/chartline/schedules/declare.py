@@ -67,7 +67,7 @@ def read(text: str, name: str) -> dict[str, dict[str, Any]]:
         if not isinstance(entry, dict) or not isinstance(entry.get("chart"), str):
             troubles.append(f"{place}: must be settings with a key `chart`, the chart's slug")
         elif entry["chart"] in declared:
-            troubles.append(f"{place}: {entry['chart']} stands here a second time")
+            troubles.append(f"{place}: {entry['chart']} is listed twice")
         else:
             settings = {str(key): value for key, value in entry.items() if key != "chart"}
             declared[entry["chart"]] = settings

@@ -75,7 +75,7 @@ def snapshot_rows(dsn: str) -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def former_dag_ids(conn: Connection) -> list[str]:
-    """DAG ids of before all began with the product's name, under which runs are at work, have lately ended, or wait for
+    """DAG ids of before all began with the product's name, under which runs are running, have lately ended, or wait for
     an approval."""
     found = conn.execute(
         """select dag_id from chartline.chart_sync_execution

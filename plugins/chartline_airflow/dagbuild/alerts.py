@@ -49,7 +49,7 @@ def build() -> DAG:
                 lost = healing.find_lost(conn, runtime.run_state(context))
                 for run, reason in healing.close_lost(conn, lost).items():
                     log.warning("%s: %s", run, reason)
-                for event in telling.look(
+                for event in telling.update(
                     conn, settings(), channels=ways, base_url=base_url(), awaited=runtime.awaited(context)
                 ):
                     log.info("%s: %s", event.event, event.alert.title)

@@ -231,7 +231,7 @@ def quarantine(slug: str, error: str, dag_id: str) -> DAG:
         @task
         def explain() -> None:
             raise AirflowFailException(
-                f"The schedule of {slug} cannot be used: {error} Mend it with: chartline schedules change {slug} ..."
+                f"The schedule of {slug} cannot be used: {error} Correct it with: chartline schedules change {slug} ..."
             )
 
         explain()

@@ -145,7 +145,7 @@ def quarantine(slug: str, error: str) -> str:
 
     {" ".join(error.split())}
 
-Mend it with {code(f"chartline schedules change {slug} ...")} (or in
+Correct it with {code(f"chartline schedules change {slug} ...")} (or in
 `chartline.chart_sync_schedule`); the DAG is itself again at the next parse. No other schedule is touched, and nothing
 that was stored is lost.
 """

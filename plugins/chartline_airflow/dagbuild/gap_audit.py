@@ -18,9 +18,9 @@ from chartline.domain.run_ids import heal_run_id
 from chartline.domain.schedule import Schedule
 from chartline.errors import BadInput
 from chartline.gaps import audit, healing
-from chartline.gaps import shown as gap_shown
 from chartline.gaps.audit import ChartGaps
 from chartline.gaps.healing import AT_WORK
+from chartline.gaps.shown import findings, table
 from chartline.identifiers import MAX_SLUG, SLUG, in_form
 from chartline.operating import reparse
 from chartline.operating.conditions import followed as conditions
@@ -168,9 +168,7 @@ def _find_gaps(conn: Any, context: Context) -> list[dict[str, Any]]:
     )
     told = {
         "charts": len(found),
-        "findings": {
-            chart.slug: lines for chart in found if (lines := gap_shown.findings(chart, owes.get(chart.slug, "")))
-        },
+        "findings": {chart.slug: lines for chart in found if (lines := findings(chart, owes.get(chart.slug, "")))},
         "counts": {name: sum(len(getattr(chart, name)) for chart in found) for name in audit.DAYS},
         "overdue": sorted(owes),
         "held": [chart.slug for chart in found if chart.history_held],
@@ -180,7 +178,7 @@ def _find_gaps(conn: Any, context: Context) -> list[dict[str, Any]]:
         "refused": refused,
     }
     context["ti"].xcom_push(key=FOUND, value=told)
-    log.info("%s", gap_shown.table(found))
+    log.info("%s", table(found))
     for line in _lines(told):
         log.info("%s", line)
     return [
@@ -193,10 +191,10 @@ def _find_gaps(conn: Any, context: Context) -> list[dict[str, Any]]:
     ]
 
 
-def _left_alone(conn: Any, context: Context, found: Iterable[ChartGaps]) -> dict[str, str]:
+def _left_alone(conn: Any, context: Context, charts: Iterable[ChartGaps]) -> dict[str, str]:
     """The charts whose gaps are not healed now, and why."""
     reasons = {}
-    for chart in found:
+    for chart in charts:
         if chart.open and (reason := _why_not(conn, context, chart)):
             reasons[chart.slug] = reason
     return reasons
@@ -265,8 +263,8 @@ def _cost_of_histories(context: Context) -> Estimate | None:
     _ask_once(context, HISTORIES)
     limit = runtime.per_minute()
     with runtime.warehouse() as conn:
-        found = [schedule for slug in held if (schedule := schedules.get(conn, slug))]
-        costs = [estimate_schedule(conn, schedule, settings(), per_minute=limit) for schedule in found]
+        charts = [schedule for slug in held if (schedule := schedules.get(conn, slug))]
+        costs = [estimate_schedule(conn, schedule, settings(), per_minute=limit) for schedule in charts]
     return Estimate.together(f"The history of {', '.join(held)}", costs) if costs else None
 
 
@@ -313,8 +311,8 @@ def _lines(told: dict[str, Any]) -> Iterator[str]:
     yield f"{counted(told.get('charts', 0), 'chart')}: " + ", ".join(
         f"{name} {count}" for name, count in counts.items()
     )
-    for slug, findings in told.get("findings", {}).items():
-        for line in findings:
+    for slug, lines in told.get("findings", {}).items():
+        for line in lines:
             yield f"{slug}: {line}"
     for slug, reason in told.get("left_alone", {}).items():
         yield f"{slug}: its gaps are left alone: {reason}"

@@ -101,7 +101,7 @@ def looked_at(
     codes, span = query.codes(kind), query.span(now)
     name = known(conn, kind, uuid)
     ages = refresh.ages(conn, kind, str(uuid), codes, settings())
-    return name, ages, span, refresh.look(conn, kind, str(uuid), ages, _asker(person), now, settings()), now
+    return name, ages, span, refresh.offer(conn, kind, str(uuid), ages, _asker(person), now, settings()), now
 
 
 def start(conn: Connection, airflow: Airflow, kind: Kind, uuid: UUID, body: RefreshBody, person: Person) -> Refresh:

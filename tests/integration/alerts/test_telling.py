@@ -66,7 +66,7 @@ def look(conn: Connection, channel: Memory) -> Callable[..., list[tuple[str, str
 
     def run(**settings: Any) -> list[tuple[str, str, str]]:
         before = len(channel.heard)
-        telling.look(conn, Settings(**settings), channels=["memory"], base_url="https://airflow.example")
+        telling.update(conn, Settings(**settings), channels=["memory"], base_url="https://airflow.example")
         telling.deliver(conn, {"memory": channel})
         return channel.heard[before:]
 
@@ -408,7 +408,7 @@ def test_one_message_that_is_refused_does_not_hold_up_the_others(conn: Connectio
 
     ran(conn, "r1")
     ran(conn, "r2")
-    telling.look(conn, Settings(), channels=["memory"])
+    telling.update(conn, Settings(), channels=["memory"])
     done = telling.deliver(conn, {"memory": Picky()})
     assert (done.told, done.failed) == (1, 1)
 
@@ -423,7 +423,7 @@ def test_where_nobody_is_there_only_one_is_tried(conn: Connection, channel: Memo
 
 def test_each_channel_is_told_and_one_that_is_gone_is_forgotten(conn: Connection, channel: Memory) -> None:
     ran(conn)
-    telling.look(conn, Settings(), channels=["memory", "gone"])
+    telling.update(conn, Settings(), channels=["memory", "gone"])
     assert telling.deliver(conn, {"memory": channel}).given_up == 1
     assert len(channel.heard) == 1
     assert conn.execute("select channel, error from chartline.alert_delivery where error is not null").fetchall() == [
@@ -440,7 +440,7 @@ def test_what_another_process_put_out_meanwhile_on_a_channel_of_its_own_is_left_
             return super().send(message, number)
 
     ran(conn)
-    telling.look(conn, Settings(), channels=["memory"])
+    telling.update(conn, Settings(), channels=["memory"])
     with connect(warehouse_url) as other:
         other.autocommit = True
         own = Meanwhile()
@@ -471,7 +471,7 @@ def test_queries_are_bounded_whatever_the_number_of_charts(conn: Connection, mon
 
         with monkeypatch.context() as patch:
             patch.setattr(psycopg.Cursor, "execute", counting)
-            telling.look(conn, Settings(), channels=[])
+            telling.update(conn, Settings(), channels=[])
         return asked
 
     followed(conn, created_at=datetime.now(UTC))

@@ -188,7 +188,7 @@ def test_a_chart_without_a_ranking_is_refused_by_name(cascade: Cascade, query: Q
     cascade.run(CHART, steps=[])
     with cascade.connect() as conn:
         conn.execute("delete from chartline.chart_ranking")
-    with pytest.raises(BadInput, match=f"{CHART} has no ranking here") as refused:
+    with pytest.raises(BadInput, match=f"{CHART} has no stored ranking") as refused:
         audience.plan_refresh(open_run(cascade, "r", {"charts": [CHART]}))
     assert refused.value.field == "charts"
 

@@ -148,7 +148,7 @@ def test_it_is_asked_estimated_planned_fetched_stored_and_told(cascade: Cascade,
 
     with cascade.connect() as conn:
         assert _pieces(conn, run.execution.id, cascade)[NAME, "deezer"].done == count
-        assert {one.resource: one.calls for one in quota.look(conn, datetime.now(UTC)).by_resource}[NAME] == count
+        assert {one.resource: one.calls for one in quota.overview(conn, datetime.now(UTC)).by_resource}[NAME] == count
         detail = shown.detail(conn, run.execution.id, cascade.settings, datetime.now(UTC))
         assert detail is not None
         assert {(one.endpoint, one.resource) for one in detail.calls_by_endpoint} >= {(NAME, NAME)}

@@ -68,11 +68,11 @@ def test_charts_are_followed_and_looked_at_behind_a_pooler(pooler: Pooler, simul
     cascade, now = Cascade(pooler.url, simulator), datetime.now(UTC)
     with cascade.connect() as conn:
         service.add(conn, CHART, client=cascade.client)
-        telling.look(conn, Settings(), channels=["pager"])
+        telling.update(conn, Settings(), channels=["pager"])
     assert [row["slug"] for row in schedules.snapshot_rows(pooler.url)[0]] == [CHART]
     pool = Pool(pooler.url)
     with pool.connection() as conn:
-        told = health.look(lambda: conn, None, Settings(), now)
+        told = health.check_all(lambda: conn, None, Settings(), now)
     pool.close()
     assert next(check.status for check in told.checks if check.name == "schema") == "ok"
     limiter = PostgresLimiter(pooler.url, "one", 1000)

@@ -75,7 +75,7 @@ def test_from_the_ask_to_the_page(cascade: Cascade, query: Query, name: str) -> 
     with cascade.connect() as conn:
         assert planning.plan(conn, [ask], run.execution, cascade.settings, force=False) == []
         assert Weights.of(conn, 0).of_calls(kind, 1) > Weights.of(conn, 0).of_calls("calendar", 1)
-        assert name in {one.resource for one in quota.look(conn, datetime.now(UTC)).by_resource}
+        assert name in {one.resource for one in quota.overview(conn, datetime.now(UTC)).by_resource}
         assert resources.kind_of(resource.endpoint.name) == name
         row = executions.get(conn, run.execution.id)
         assert row is not None

@@ -24,7 +24,7 @@ def reached(error: Any = None) -> Any:
 
 
 def look(story: Any, reach: Any = None, connect: Any = None) -> Health:
-    return health.look(connect or (lambda: story.conn), reach or reached(), settings(), story.now)
+    return health.check_all(connect or (lambda: story.conn), reach or reached(), settings(), story.now)
 
 
 def check(found: Health, name: str) -> Check:
@@ -98,7 +98,7 @@ def test_what_the_api_says(story: Any, error: Any, api: str, credentials: str) -
 
 
 def test_without_an_account_it_says_where_to_set_it(story: Any) -> None:
-    found = health.look(lambda: story.conn, None, settings(), story.now)
+    found = health.check_all(lambda: story.conn, None, settings(), story.now)
     assert check(found, "credentials").status == "error"
     assert "AIRFLOW_CONN_SOUNDCHARTS" in check(found, "credentials").advice
 

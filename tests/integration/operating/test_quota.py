@@ -35,7 +35,7 @@ def spent(story: Any) -> Any:
 
 
 def test_by_day_resource_and_chart(spent: Any) -> None:
-    found = quota.look(spent.conn, NOON)
+    found = quota.overview(spent.conn, NOON)
     assert [(day.day.day, day.calls, day.billed, day.failed, day.regular) for day in found.by_day] == [
         *((day, 36, 35, 1, 25) for day in range(13, 20)),
         (20, 2, 1, 0, 1),
@@ -51,7 +51,7 @@ def test_by_day_resource_and_chart(spent: Any) -> None:
 
 
 def test_the_forecast_reaches_to_the_months_end(spent: Any) -> None:
-    found = quota.look(spent.conn, NOON).forecast
+    found = quota.overview(spent.conn, NOON).forecast
     assert (found.until.isoformat(), found.days) == ("2026-11-30", 7)
     assert (found.regular_a_day, found.all_a_day) == (25, 35)
     assert (found.need_regular, found.need_all) == (263, 368)  # ten days and a half
@@ -60,7 +60,7 @@ def test_the_forecast_reaches_to_the_months_end(spent: Any) -> None:
 
 def test_what_is_left_may_be_too_little(spent: Any) -> None:
     spent.call(at(20, 11), left=100)
-    found = quota.look(spent.conn, NOON).forecast
+    found = quota.overview(spent.conn, NOON).forecast
     assert (found.enough, found.left_regular) == (False, -163)
     assert found.runs_out is not None
     assert found.runs_out.isoformat() == "2026-11-23"
@@ -68,30 +68,30 @@ def test_what_is_left_may_be_too_little(spent: Any) -> None:
 
 def test_the_first_day_says_something_already(story: Any) -> None:
     story.call(at(20, 1), times=10)
-    found = quota.look(story.conn, NOON).forecast
+    found = quota.overview(story.conn, NOON).forecast
     assert (found.days, found.regular_a_day, found.enough) == (1, 10, None)
 
 
 def test_without_any_call_nothing_is_known(story: Any) -> None:
-    found = quota.look(story.conn, NOON)
+    found = quota.overview(story.conn, NOON)
     assert (found.left, found.by_day, found.by_chart, found.by_resource) == (None, [], [], [])
     assert (found.forecast.need_regular, found.forecast.enough) == (0, None)
 
 
 @pytest.mark.parametrize("days", [1, 3, 31])
 def test_sums_of_past_days_tell_the_same_as_the_records(spent: Any, days: int) -> None:
-    before = quota.look(spent.conn, NOON, days), rows.by_chart(spent.conn, at(14).date(), at(20).date())
+    before = quota.overview(spent.conn, NOON, days), rows.by_chart(spent.conn, at(14).date(), at(20).date())
     assert usage.roll_up(spent.conn, NOON.date()) == 7
-    assert (quota.look(spent.conn, NOON, days), rows.by_chart(spent.conn, at(14).date(), at(20).date())) == before
+    assert (quota.overview(spent.conn, NOON, days), rows.by_chart(spent.conn, at(14).date(), at(20).date())) == before
     spent.conn.execute("delete from api_call where at < '2026-11-18'")
-    assert quota.look(spent.conn, NOON, days) == before[0]
+    assert quota.overview(spent.conn, NOON, days) == before[0]
 
 
 def test_summing_up_again_takes_in_what_was_recorded_late(spent: Any) -> None:
     usage.roll_up(spent.conn, NOON.date())
     spent.call(at(19, 23), times=4)
     assert usage.roll_up(spent.conn, NOON.date()) == usage.AGAIN
-    assert next(day.calls for day in quota.look(spent.conn, NOON).by_day if day.day.day == 19) == 40
+    assert next(day.calls for day in quota.overview(spent.conn, NOON).by_day if day.day.day == 19) == 40
     assert usage.roll_up(spent.conn, NOON.date()) == usage.AGAIN
     total = spent.conn.execute("select sum(calls) from api_usage").fetchone()
     assert total == (7 * 36 + 4,)
@@ -105,9 +105,9 @@ def test_days_without_a_call_are_no_trouble(spent: Any) -> None:
     usage.roll_up(spent.conn, NOON.date())
     later = NOON + timedelta(days=9)
     spent.call(later, times=3)
-    assert quota.look(spent.conn, later).by_day[-1].calls == 3
+    assert quota.overview(spent.conn, later).by_day[-1].calls == 3
     usage.roll_up(spent.conn, later.date() + timedelta(days=1))
-    assert quota.look(spent.conn, later).by_day[-1].calls == 3
+    assert quota.overview(spent.conn, later).by_day[-1].calls == 3
 
 
 def test_charts_a_page_at_a_time(spent: Any) -> None:

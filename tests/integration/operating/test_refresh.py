@@ -64,7 +64,7 @@ def asked(conn: Conn, uuid: str = TRACK, *codes: str) -> tuple[Refresh, Start | 
 def looked(conn: Conn, asker: Asker = EDITOR, uuid: str = TRACK, *codes: str, own: Settings = SETTINGS) -> Refresh:
     kind: Any = "artists" if uuid == ARTIST else "tracks"
     found = refresh.ages(conn, kind, uuid, codes or ("spotify",), SETTINGS)
-    return refresh.look(conn, kind, uuid, found, asker, datetime.now(UTC), own)
+    return refresh.offer(conn, kind, uuid, found, asker, datetime.now(UTC), own)
 
 
 def contents(conn: Conn) -> list[Any]:

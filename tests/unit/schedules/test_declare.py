@@ -22,7 +22,7 @@ def test_settings_by_chart_as_they_are_written() -> None:
         ("chart: x\ncharts: []", ["charts.yaml: chart: there is no such key"]),
         ("charts: [x]", ["charts.yaml: charts[1]: must be settings with a key `chart`"]),
         ("charts: [{chart: 7}]", ["charts.yaml: charts[1]: must be settings with a key `chart`"]),
-        ("charts: [{chart: a}, {chart: a}]", ["charts.yaml: charts[2]: a stands here a second time"]),
+        ("charts: [{chart: a}, {chart: a}]", ["charts.yaml: charts[2]: a is listed twice"]),
         (
             "charts: [{chart: a, sync_freq: daily}]",
             ["charts.yaml: charts[1] a: sync_freq: there is no such setting"],

@@ -20,7 +20,8 @@ from chartline.warehouse.reads.account import AccountStanding
 MISSING = "The Airflow connection soundcharts is missing or cannot be used."
 REFUSED = "Soundcharts refuses the credentials"
 ADVICE = (
-    "Check login and password of the Airflow connection soundcharts under Admin > Connections (its Test button tells), "
+    "Check login and password of the Airflow connection soundcharts under Admin > Connections (its Test button "
+    "checks them), "
     "or AIRFLOW_CONN_SOUNDCHARTS; then clear the runs that failed. Nothing is fetched until then."
 )
 

@@ -18,7 +18,7 @@ MEANING: Mapping[Kind, str] = {
     "appeared": "new",
     "type": "of a new type",
     "unread": "left out as they cannot be read",
-    "in_part": "dates told in part",
+    "in_part": "incomplete dates",
     "refused": "odd so that an item was refused",
 }
 ADVICE = (
@@ -44,7 +44,7 @@ def gone(conn: Connection, now: datetime) -> list[Drift]:
 def summary(differences: Sequence[DriftStanding]) -> str:
     """One line: how many fields of each kind, and which are gone."""
     if not differences:
-        return "The API's answers are as agreed, and as they were."
+        return "The API's answers are as agreed, and as they were before."
     counts = {one.kind: one for one in differences}
     told = ", ".join(f"{counts[kind].count} {meaning}" for kind, meaning in MEANING.items() if kind in counts)
     gone = counts.get("gone")

@@ -124,7 +124,7 @@ def _enough(left: int | None, need: float, days: int) -> bool | None:
 def verdict(left: int | None, forecast: Forecast | None) -> Verdict:
     """The quota. left: calls, None where not known; forecast: None where the warehouse cannot be read."""
     if left is None:
-        return Verdict("quota", "unknown", "No answer of the API has told yet what is left.")
+        return Verdict("quota", "unknown", "No answer of the API has said yet how many calls are left.")
     if left <= 0:
         return Verdict("quota", "error", "The quota is spent.", SPENT_ADVICE)
     if forecast is None or forecast.enough is None:

@@ -34,7 +34,7 @@ class AccountStanding:
 def see(conn: Connection) -> AccountStanding:
     """The account, in one query: the newest calls are looked at, until one says something."""
     with conn.cursor(row_factory=class_row(AccountStanding)) as cursor:
-        found = cursor.execute(
+        row = cursor.execute(
             """with well as (
                    select coalesce((select at from chartline.api_call where status between 200 and 299
                                     order by at desc, id desc limit 1), '-infinity') as at
@@ -75,5 +75,5 @@ def see(conn: Connection) -> AccountStanding:
                 "free": [name for name, endpoint in ENDPOINTS.items() if endpoint.free],
             },
         ).fetchone()
-    assert found is not None
-    return found
+    assert row is not None
+    return row

@@ -63,10 +63,10 @@ def newest_rankings(conn: Connection, chart_id: int, count: int) -> list[Ranking
 
 def tracks_of(conn: Connection, ranking_id: int) -> list[str]:
     """The distinct tracks of a ranking."""
-    found = conn.execute(
+    rows = conn.execute(
         "select distinct track::text from chartline.chart_ranking_entry where ranking_id = %s", [ranking_id]
     )
-    return [uuid for (uuid,) in found]
+    return [uuid for (uuid,) in rows]
 
 
 def due(
@@ -78,7 +78,7 @@ def due(
     reach: date | None = None,
 ) -> list[Item]:
     """Those of `wants` that `ledger.claim` would lease now, with what is here of them; its words."""
-    found = conn.execute(
+    rows = conn.execute(
         f"""select w.entity, w.facet, l.covered_from, l.covered_to, (l.fetched_at at time zone 'UTC')::date
            from (select distinct * from unnest(%(entities)s::text[], %(facets)s::text[])) as w (entity, facet)
            left join chartline.fetch_ledger as l
@@ -92,7 +92,7 @@ def due(
             "facets": [want.facet for want in wants],
         },
     )
-    return [Item(entity, facet, first, last, fetched_on=day) for entity, facet, first, last, day in found]
+    return [Item(entity, facet, first, last, fetched_on=day) for entity, facet, first, last, day in rows]
 
 
 def due_tracks_of_chart(conn: Connection, resource: str, chart_id: int, except_ranking: int | None) -> int:
@@ -147,19 +147,19 @@ def tracks_elsewhere(conn: Connection, chart_id: int | None, tracks: Sequence[st
 
 def other_charts_stored(conn: Connection, chart_id: int | None) -> bool:
     """Whether any ranking of another chart is stored."""
-    found = conn.execute(
+    row = conn.execute(
         "select exists (select from chartline.chart_ranking where chart_id is distinct from %s)", [chart_id]
     ).fetchone()
-    return bool(found and found[0])
+    return bool(row and row[0])
 
 
 def artists_of(conn: Connection, tracks: Sequence[str]) -> tuple[list[str], int]:
     """The distinct artists of these tracks, and of how many of the tracks they are not known yet."""
-    found = conn.execute(
+    rows = conn.execute(
         "select distinct artist::text from chartline.track_artist where track = any(%s::uuid[]) order by 1",
         [list(tracks)],
     )
-    artists = [uuid for (uuid,) in found]
+    artists = [uuid for (uuid,) in rows]
     known = _count(
         conn,
         """select count(*) from unnest(%(tracks)s::uuid[]) as t (track) where exists (
@@ -172,14 +172,14 @@ def artists_of(conn: Connection, tracks: Sequence[str]) -> tuple[list[str], int]
 def artist_sample(conn: Connection) -> ArtistSample:
     """The artists of all tracks whose metadata is here."""
     with conn.cursor(row_factory=class_row(ArtistSample)) as cursor:
-        found = cursor.execute(
+        row = cursor.execute(
             """select (select count(*) from chartline.track where metadata_at is not null)::int as tracks,
                       coalesce(sum(met), 0)::int as links, count(*)::int as artists,
                       count(*) filter (where met = 1)::int as once, count(*) filter (where met = 2)::int as twice
                from (select count(*) as met from chartline.track_artist group by artist) as a"""
         ).fetchone()
-    assert found is not None
-    return found
+    assert row is not None
+    return row
 
 
 def quota_left(conn: Connection) -> int | None:
@@ -189,17 +189,17 @@ def quota_left(conn: Connection) -> int | None:
 
 def pages(conn: Connection, resource: str) -> tuple[int, int]:
     """Good calls for a resource so far, and those of them that were a first page."""
-    found = conn.execute(
+    row = conn.execute(
         """select count(*), count(*) filter (where part = 0) from chartline.raw_answer
            where resource = %s""",
         [resource],
     ).fetchone()
-    return (int(found[0]), int(found[1])) if found else (0, 0)
+    return (int(row[0]), int(row[1])) if row else (0, 0)
 
 
 def row_bytes(conn: Connection, tables: Sequence[str]) -> dict[str, tuple[int, int]]:
     """Table to (bytes with indexes, rows as PostgreSQL last counted them), partitions summed."""
-    found = conn.execute(
+    rows = conn.execute(
         """select t.name, sum(pg_total_relation_size(p.oid))::bigint, sum(greatest(p.reltuples, 0))::bigint
            from unnest(%s::text[]) as t (name)
            join pg_class as c on c.oid = to_regclass('chartline.' || t.name)
@@ -208,7 +208,7 @@ def row_bytes(conn: Connection, tables: Sequence[str]) -> dict[str, tuple[int, i
            group by t.name""",
         [list(tables)],
     )
-    return {name: (size, count) for name, size, count in found}
+    return {name: (size, count) for name, size, count in rows}
 
 
 def _count(conn: Connection, query: str, values: dict[str, Any]) -> int:

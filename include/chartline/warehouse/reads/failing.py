@@ -80,17 +80,17 @@ def run_of(conn: Connection, dag_id: str, run_id: str) -> FailedRun | None:
 
 def unsettled(conn: Connection, execution_ids: Collection[int]) -> set[int]:
     """Those of these executions that are running (cleared, or never reported) with no better run since."""
-    found = conn.execute(
+    rows = conn.execute(
         f"""select x.id from chartline.chart_sync_execution as x
             where x.id = any(%s) and x.status = 'running' and not {_GOOD_SINCE}""",
         [list(execution_ids)],
     )
-    return {id for (id,) in found}
+    return {id for (id,) in rows}
 
 
 def well_since(conn: Connection, asked: Collection[tuple[str, datetime]]) -> set[str]:
     """Of DAGs, by an id of now or a former one, and times: those of which a run that began later did its work."""
-    found = conn.execute(
+    rows = conn.execute(
         f"""select d.dag_id from unnest(%s::text[], %s::text[], %s::timestamptz[]) as d (dag_id, today, at)
             where exists (
                select from chartline.chart_sync_execution as x
@@ -98,11 +98,11 @@ def well_since(conn: Connection, asked: Collection[tuple[str, datetime]]) -> set
                  and x.status in {GOOD})""",
         [[dag_id for dag_id, _ in asked], [dag_ids.today(dag_id) for dag_id, _ in asked], [at for _, at in asked]],
     )
-    return {dag_id for (dag_id,) in found}
+    return {dag_id for (dag_id,) in rows}
 
 
 @dataclass(frozen=True)
-class Pace:
+class RunPace:
     """How long a run has taken for its calls, and what its chart's last runs of the same kind took: medians of
     `earlier` runs. Times are in seconds, from when its first ranking was there: waiting for it is not working."""
 
@@ -120,11 +120,11 @@ class Pace:
     usual_calls: float | None
 
 
-def paces(conn: Connection, open_subjects: Collection[tuple[str, str]]) -> list[Pace]:
+def paces(conn: Connection, open_subjects: Collection[tuple[str, str]]) -> list[RunPace]:
     """Runs running, runs that ended within the last hour, and the latest of those kinds with an open alert
     (`open_subjects`: chart slug, kind), each beside the chart's last runs of its kind that did their work."""
     slugs, kinds = ([one[place] for one in open_subjects] for place in range(2))
-    with conn.cursor(row_factory=class_row(Pace)) as cursor:
+    with conn.cursor(row_factory=class_row(RunPace)) as cursor:
         return cursor.execute(
             f"""with ran as (
                     select x.*, x.status = 'running' as at_work from chartline.chart_sync_execution as x

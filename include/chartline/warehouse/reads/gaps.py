@@ -44,45 +44,43 @@ class Ended:
 
 def listed_days(conn: Connection, chart_id: int) -> list[date]:
     """All days for which the API is known to have a ranking, in order of time."""
-    found = conn.execute("select day from chartline.chart_calendar where chart_id = %s order by day", [chart_id])
-    return [day for (day,) in found]
+    rows = conn.execute("select day from chartline.chart_calendar where chart_id = %s order by day", [chart_id])
+    return [day for (day,) in rows]
 
 
 def stored_days(conn: Connection, chart_id: int, first: date, last: date) -> dict[date, bool]:
     """The days from `first` to `last` whose ranking is stored, and whether it is whole: as many rows as it was stored
     with. A look into the index for each ranking, so that it takes as long whatever is stored of other charts."""
-    found = conn.execute(
+    rows = conn.execute(
         """select day, entries = (
                select count(*) from chartline.chart_ranking_entry as entry where entry.ranking_id = ranking.id
            ) from chartline.chart_ranking as ranking
            where chart_id = %s and day between %s and %s order by day""",
         [chart_id, first, last],
     )
-    return dict(found.fetchall())
+    return dict(rows.fetchall())
 
 
 def leased_days(conn: Connection, slug: str) -> set[date]:
     """Days of a chart whose ranking someone is fetching at this moment."""
-    found = conn.execute(
+    rows = conn.execute(
         r"""select facet::date from chartline.fetch_ledger
            where resource = 'ranking' and entity = %s and lease_until > now() and facet ~ '^\d{4}-\d\d-\d\d$'""",
         [slug],
     )
-    return {day for (day,) in found}
+    return {day for (day,) in rows}
 
 
 def refused_days(conn: Connection, slug: str) -> tuple[set[date], set[date]]:
     """Days of a chart whose ranking the API did not give: those that it said not to have, and is not to be asked for
     again yet, and those whose last try failed."""
-    found = conn.execute(
+    rows = conn.execute(
         r"""select facet::date, outcome from chartline.fetch_ledger
            where resource = 'ranking' and entity = %s and facet ~ '^\d{4}-\d\d-\d\d$'
              and (outcome = 'failed' or outcome = 'absent' and due_at > now())""",
         [slug],
     ).fetchall()
-    return {day for day, outcome in found if outcome == "absent"}, {
-        day for day, outcome in found if outcome == "failed"
-    }
+    return {day for day, outcome in rows if outcome == "absent"}, {day for day, outcome in rows if outcome == "failed"}
 
 
 def calendar_calls(conn: Connection, slugs: Iterable[str], since: datetime) -> int:

@@ -10,7 +10,7 @@ from chartline.warehouse.connect import Connection
 from chartline.warehouse.run_status import FAILED, GOOD
 
 
-def slug_of(conn: Connection, key: str) -> str | None:
+def slug_by_key(conn: Connection, key: str) -> str | None:
     """The slug of a chart by its slug, else by its id in digits; None where there is no such chart."""
     number = int(key) if key.isascii() and key.isdigit() and len(key) <= 18 else None
     row = conn.execute(
@@ -34,7 +34,7 @@ class Sums:
     median_seconds: float | None
 
 
-def sums(conn: Connection, slug: str) -> Sums:
+def sums_of_runs(conn: Connection, slug: str) -> Sums:
     """What the executions of a chart came to."""
     with conn.cursor(row_factory=class_row(Sums)) as cursor:
         row = cursor.execute(

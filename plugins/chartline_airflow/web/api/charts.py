@@ -12,18 +12,17 @@ from chartline.costs.model import Estimate
 from chartline.domain.asks import MAX_DAYS, Step
 from chartline.domain.schedule import MAX_HISTORY_DAYS, ScheduleSettings
 from chartline.errors import UnknownChart
-from chartline.operating import charts as views
-from chartline.operating import progress, schedules
+from chartline.operating import charts, progress, schedules
 from chartline.operating.charts import Calendar, Chart, ChartLine, Completeness, LastRun, Ranking
 from chartline.operating.conditions import followed
 from chartline.operating.conditions.followed import State
 from chartline.operating.progress import Progress
 from chartline.schedules import following, service
 from chartline.settings import settings
-from chartline.warehouse import schedules as rows
-from chartline.warehouse.reads import charts as charts_read
+from chartline.warehouse import reads
 from chartline.warehouse.reads import executions
 from chartline.warehouse.reads.charts import SORTS, ChartFilter
+from chartline.warehouse.schedules import rows
 from chartline_airflow.web import cascades, problems
 from chartline_airflow.web.access import Editor, Reader
 from chartline_airflow.web.airflow_api import AirflowApi
@@ -173,7 +172,7 @@ def list_charts(query: Annotated[ChartQuery, Query()], conn: Warehouse, _: Reade
         frequency=query.frequency,
         followed=query.followed,
     )
-    found, total = views.find(
+    lines, total = charts.find(
         conn,
         wanted,
         settings(),
@@ -183,14 +182,14 @@ def list_charts(query: Annotated[ChartQuery, Query()], conn: Warehouse, _: Reade
         limit=query.limit,
         offset=query.offset,
     )
-    return ChartPage(**dict(Page[ChartLine].of(found, total, query)))
+    return ChartPage(**dict(Page[ChartLine].of(lines, total, query)))
 
 
 @router.get("/facets/")
 def list_chart_filters(conn: Warehouse, _: Reader) -> ChartFilters:
     """The platforms, countries and frequencies that charts can be filtered by, with how many charts have each."""
     platforms, countries, frequencies = (
-        [FilterValue(**vars(one)) for one in charts_read.facets(conn, of)]
+        [FilterValue(**vars(one)) for one in reads.charts.facets(conn, of)]
         for of in ("platform", "country", "frequency")
     )
     return ChartFilters(platforms=platforms, countries=countries, frequencies=frequencies)
@@ -199,7 +198,7 @@ def list_chart_filters(conn: Warehouse, _: Reader) -> ChartFilters:
 @router.get("/{chart}/")
 def get_chart(chart: Key, conn: Warehouse, _: Reader) -> Chart:
     """A chart of the catalogue with its state, the days that are known of it, and the tracks of its newest ranking."""
-    return views.one(conn, schedules.slug_of(conn, chart), settings(), datetime.now(UTC))
+    return charts.one(conn, schedules.slug_of(conn, chart), settings(), datetime.now(UTC))
 
 
 @router.get("/{chart}/estimate/")
@@ -216,7 +215,7 @@ def estimate_chart(
     assert cost is not None
     return ChartEstimate(
         chart=slug,
-        followed=bool(rows.rows(conn, [slug])),
+        followed=bool(rows(conn, [slug])),
         settings=proposed.settings,
         timing=proposed.grid.text(),
         estimate=cost,
@@ -243,7 +242,7 @@ def trigger_cascade(
         slug = schedules.slug_of(conn, chart)
     except UnknownChart:
         slug = service.find_chart(conn, chart, account.client).slug
-    return cascades.fill(conn, airflow, views.known(conn, slug).id, slug, config, person)
+    return cascades.fill(conn, airflow, charts.known(conn, slug).id, slug, config, person)
 
 
 @router.get("/{chart}/status/")
@@ -277,24 +276,24 @@ def get_ranking(
     before."""
     slug = schedules.slug_of(conn, chart)
     wanted = None if day == "latest" else day
-    found = views.ranking(conn, slug, wanted, limit=query.limit, offset=query.offset)
-    if found is None:
+    stored = charts.ranking(conn, slug, wanted, limit=query.limit, offset=query.offset)
+    if stored is None:
         which = "No ranking" if wanted is None else f"No ranking of {wanted}"
         raise problems.unknown("day", f"{which} of {slug} is stored.")
-    return found
+    return stored
 
 
 @router.get("/{chart}/calendar/")
 def get_chart_days(chart: Key, query: Annotated[YearQuery, Query()], conn: Warehouse, _: Reader) -> Calendar:
     """A year of the chart: which days are stored, short, missing, or absent from the calendar."""
-    year = query.year or views.this_year(datetime.now(UTC))
-    return views.calendar(conn, schedules.slug_of(conn, chart), year)
+    year = query.year or charts.this_year(datetime.now(UTC))
+    return charts.calendar(conn, schedules.slug_of(conn, chart), year)
 
 
 @router.get("/{chart}/completeness/")
 def get_completeness(chart: Key, conn: Warehouse, _: Reader) -> Completeness:
     """How many days of the calendar are stored, by month."""
-    return views.completeness(conn, schedules.slug_of(conn, chart), settings(), datetime.now(UTC))
+    return charts.completeness(conn, schedules.slug_of(conn, chart), settings(), datetime.now(UTC))
 
 
 @router.post("/{chart}/heal/", status_code=202)
@@ -302,4 +301,4 @@ def heal_gaps(chart: Key, conn: Warehouse, airflow: AirflowApi, person: Editor) 
     """Starts a run that finds and fetches the chart's gaps. 404 when the chart is not followed, 409, naming the run,
     while one is running."""
     slug = schedules.slug_of(conn, chart)
-    return cascades.heal(conn, airflow, views.known(conn, slug).id, slug, person)
+    return cascades.heal(conn, airflow, charts.known(conn, slug).id, slug, person)

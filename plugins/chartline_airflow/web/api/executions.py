@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from chartline import operating
 from chartline.domain.run_status import Status
-from chartline.operating import executions as views
 from chartline.operating.executions import ExecutionDetail, ExecutionLine, NothingToRetry
 from chartline.settings import settings
 from chartline.warehouse.reads import executions
@@ -105,7 +105,7 @@ def list_executions(query: Annotated[ExecutionQuery, Query()], conn: Warehouse, 
         until=query.until,
         text=query.text,
     )
-    lines, total = views.find(
+    lines, total = operating.executions.find(
         conn,
         wanted,
         datetime.now(UTC),
@@ -130,7 +130,7 @@ def get_execution(
     execution: Id, query: Annotated[FailuresQuery, Query()], conn: Warehouse, _: Reader
 ) -> ExecutionDetail:
     """One run: its progress by step, a page of its failed items with their reasons, and its calls by endpoint."""
-    detail = views.detail(
+    detail = operating.executions.detail(
         conn,
         execution,
         settings(),
@@ -156,7 +156,7 @@ def retry_execution(execution: Id, conn: Warehouse, airflow: AirflowApi, person:
         raise Problem(409, "The run is still running.", kind="runs_already", advice="Wait until it ends.", run=told)
     followed = cascades.may_use_own_dag(conn, row.chart_slug, row.kind)
     try:
-        asked = views.retry(conn, row, followed=followed)
+        asked = operating.executions.retry(conn, row, followed=followed)
     except NothingToRetry as nothing:
         raise Problem(409, nothing.what, kind=nothing.kind, advice=nothing.advice) from None
     run = cascades.again(conn, airflow, row.chart_slug, asked.dag_id, asked.config, person)

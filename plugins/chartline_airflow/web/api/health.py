@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from fastapi import APIRouter
 
 from chartline.errors import NotConfigured
-from chartline.operating import health as views
+from chartline.operating import health
 from chartline.operating.conditions.account import Reached
 from chartline.operating.health import AirflowProbe, ApiProbe, Check, Health
 from chartline.settings import settings
@@ -49,7 +49,7 @@ def check_health(airflow: AirflowApi, _: Reader) -> Health:
         def work() -> list[Check]:
             return airflow_probe.ask(airflow.ask, Problem)
 
-        return views.look(connect, reach if _has_account(hook) else None, settings(), datetime.now(UTC), work)
+        return health.check_all(connect, reach if _has_account(hook) else None, settings(), datetime.now(UTC), work)
 
 
 def _has_account(hook: SoundchartsHook) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from chartline.operating import quota as views
+from chartline import operating
 from chartline.operating.quota import Quota
 from chartline.warehouse.reads import quota
 from chartline_airflow.web.access import Reader
@@ -52,7 +52,7 @@ class SpentPage(Page[CallsByChart]):
 @router.get("/")
 def get_quota(query: Annotated[QuotaQuery, Query()], conn: Warehouse, _: Reader) -> Quota:
     """The calls left, the calls made by day, resource and chart, and the forecast to the month's end."""
-    return views.look(conn, datetime.now(UTC), query.days)
+    return operating.quota.overview(conn, datetime.now(UTC), query.days)
 
 
 @router.get("/charts/")

@@ -13,8 +13,7 @@ from chartline.costs.model import Estimate
 from chartline.domain.schedule import Schedule, ScheduleSettings, default_frequency
 from chartline.errors import ChartlineError, UnknownChart
 from chartline.gaps.shown import HELD
-from chartline.operating import reparse
-from chartline.operating import schedules as views
+from chartline.operating import reparse, schedules
 from chartline.operating.conditions import followed
 from chartline.operating.schedules import FollowedState, ScheduleDetail, ScheduleLine
 from chartline.schedules import following, service
@@ -69,7 +68,7 @@ class ScheduleQuery(PageQuery):
     frequency: Text | None = Field(None, description="the chart's own")
     state: FollowedState | None = None
     text: Text = Field("", description="each word must be in the slug, the name, the country or the city")
-    sort: Text = Field("name", description=f"{', '.join(views.SORTS)}; with - before it in reverse order")
+    sort: Text = Field("name", description=f"{', '.join(schedules.SORTS)}; with - before it in reverse order")
 
 
 class BulkBody(BaseModel):
@@ -148,7 +147,7 @@ def list_followed_charts(query: Annotated[ScheduleQuery, Query()], conn: Warehou
     )
     now = datetime.now(UTC)
     follows = followed.judge(conn, settings(), now)
-    found, total = views.find(
+    lines, total = schedules.find(
         conn,
         wanted,
         settings(),
@@ -159,8 +158,8 @@ def list_followed_charts(query: Annotated[ScheduleQuery, Query()], conn: Warehou
         offset=query.offset,
         follows=follows,
     )
-    page = Page[ScheduleLine].of(found, total, query)
-    return SchedulePage(**dict(page), totals=views.totals(follows))
+    page = Page[ScheduleLine].of(lines, total, query)
+    return SchedulePage(**dict(page), totals=schedules.totals(follows))
 
 
 @router.post("/", status_code=201)
@@ -230,9 +229,9 @@ def change_several_charts(
 @router.get("/{key}/")
 def get_followed_chart(key: Key, conn: Warehouse, _: Reader, response: Response) -> ScheduleDetail:
     """A followed chart with its newest executions and their totals. Send its ETag as If-Match when changing it."""
-    found = views.detail(conn, views.slug_of(conn, key), settings(), datetime.now(UTC))
-    response.headers["ETag"] = versions.tag(found.version)
-    return found
+    detail = schedules.detail(conn, schedules.slug_of(conn, key), settings(), datetime.now(UTC))
+    response.headers["ETag"] = versions.tag(detail.version)
+    return detail
 
 
 @router.put("/{key}/")
@@ -248,7 +247,7 @@ def replace_settings(
 ) -> Changed:
     """Sets all settings of a followed chart: one that is not given gets its default. With If-Match it is done only if
     nobody has changed them since; otherwise 412 says who changed what."""
-    slug = views.slug_of(conn, key)
+    slug = schedules.slug_of(conn, key)
     chart = service.find_chart(conn, slug)
     defaults = ScheduleSettings(sync_frequency=default_frequency(chart.frequency)).model_dump(mode="json")
     return _change(conn, slug, _over(defaults, _given(body)), account, airflow, person, seen, response)
@@ -266,7 +265,7 @@ def change_settings(
     response: Response,
 ) -> Changed:
     """Changes some settings of a followed chart: one that is not given stays. If-Match as for PUT."""
-    slug, given = views.slug_of(conn, key), _given(body)
+    slug, given = schedules.slug_of(conn, key), _given(body)
     if not given:
         raise problems.wrong("body", "names no setting")
     return _change(conn, slug, given, account, airflow, person, seen, response)
@@ -275,7 +274,7 @@ def change_settings(
 @router.delete("/{key}/", status_code=204)
 def stop_following_chart(key: Key, conn: Warehouse, airflow: AirflowApi, person: Editor, seen: IfMatch) -> None:
     """Stops following a chart. What was stored of it stays. If-Match as for PUT."""
-    service.remove(conn, views.slug_of(conn, key), by=person.name, seen=seen)
+    service.remove(conn, schedules.slug_of(conn, key), by=person.name, seen=seen)
     _ask_reparse(airflow)
 
 
@@ -295,7 +294,7 @@ def _do(
     if action == "add":
         changed = _follow(conn, _slug_to_add(conn, key), given, account, None, person)
         return ChartOutcome(chart=changed.schedule.slug, done=True, message=changed.message)
-    slug = views.slug_of(conn, key)
+    slug = schedules.slug_of(conn, key)
     if action == "trigger":
         run = starting.start(conn, airflow, slug, {}, person)
         return ChartOutcome(chart=slug, done=True, message="A run is started.", run_id=run.run_id)
@@ -349,14 +348,14 @@ def _changed(conn: Connection, schedule: Schedule, cost: Estimate | None, shown:
     message = f"{schedule.slug} is followed: {schedule.grid.text()}. {shown}".strip()
     if held:
         message += f" New days are fetched; {HELD}."
-    line = views.line(conn, schedule.slug, settings(), datetime.now(UTC))
+    line = schedules.line(conn, schedule.slug, settings(), datetime.now(UTC))
     return Changed(schedule=line, estimate=cost, history_held=held, message=message)
 
 
 def _slug_to_add(conn: Connection, key: str) -> str:
     """The chart's slug; a key that is not in the catalogue is taken for a slug, which Soundcharts may know."""
     try:
-        return views.slug_of(conn, key)
+        return schedules.slug_of(conn, key)
     except UnknownChart:
         return key
 

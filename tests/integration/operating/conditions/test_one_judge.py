@@ -42,7 +42,7 @@ TELLS = {
 
 
 def alerts(story: Any, api: ChartlineError | None) -> set[str]:
-    telling.look(story.conn, Settings(), channels=[])
+    telling.update(story.conn, Settings(), channels=[])
     rows = story.conn.execute("select kind, details ->> 'dag_id' from alert where state = 'open'").fetchall()
     kinds = {kind for kind, _ in rows}
     own = [dag for kind, dag in rows if kind == "failed_run" and dag.startswith("chart_sync.")]
@@ -50,7 +50,7 @@ def alerts(story: Any, api: ChartlineError | None) -> set[str]:
 
 
 def checked(story: Any, api: ChartlineError | None) -> dict[str, Any]:
-    found = health.look(lambda: story.conn, lambda conn: Reached(datetime.now(UTC), 1, api), settings(), story.now)
+    found = health.check_all(lambda: story.conn, lambda conn: Reached(datetime.now(UTC), 1, api), settings(), story.now)
     return {check.name: check for check in found.checks}
 
 
@@ -76,7 +76,7 @@ def measured(story: Any, api: ChartlineError | None) -> set[str]:
 
 def listed(story: Any, api: ChartlineError | None) -> set[str]:
     lines, _ = schedules.find(story.conn, ChartFilter(followed=True), settings(), story.now)
-    told = quota.look(story.conn, story.now)
+    told = quota.overview(story.conn, story.now)
     assert (told.status in ("warning", "error")) == (told.forecast.enough is False)
     return {line.state for line in lines} | ({"quota"} if told.status in ("warning", "error") else set())
 
@@ -256,7 +256,7 @@ def test_it_is_said_in_the_same_words(story: Any, simulator: Any, situation: str
         assert {subject.chart: subject.detail for subject in check.subjects} == reasons
         assert any(reasons[details["chart"]] in said for said in details["lines"])
     if name == "quota":
-        page = quota.look(story.conn, story.now)
+        page = quota.overview(story.conn, story.now)
         assert (page.status, page.advice) == (check.status, check.advice)
         assert without_numbers(page.detail) == without_numbers(check.detail)
 

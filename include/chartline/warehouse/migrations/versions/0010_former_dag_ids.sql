@@ -1,8 +1,8 @@
--- DAGs have other ids now, and Airflow knows of nothing that was run under the former ones. Where the past is here and
--- no run is at work on it, a schedule's DAG goes on with the interval after the last one that was begun.
+-- DAGs have other ids now, and Airflow knows of nothing that was run under the former ones. Where the history is here and
+-- no run is fetching it, a schedule's DAG goes on with the interval after the last one that was begun.
 alter table chartline.chart_sync_schedule add column resumes_at timestamptz;
 comment on column chartline.chart_sync_schedule.resumes_at is
-    'Where its DAG begins, as the intervals before were run under a former id; null: with the latest interval, and the past.';
+    'Where its DAG begins, as the intervals before were run under a former id; null: with the latest interval, and the history.';
 update chartline.chart_sync_schedule as schedule set resumes_at = (
     select max(data_interval_end) from chartline.chart_sync_execution as run
     where run.schedule_id = schedule.id and run.kind in ('scheduled', 'window')
