@@ -237,6 +237,8 @@ class LocalPostgres:
         settings = SETTINGS | {"port": str(port)} | ({} if self._durable else NOT_DURABLE)
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        if self._process is not None:
+            self._process.poll()  # one that was killed: until its end is noted the system keeps an entry of it
         with open(self.log, "ab", opener=private) as log:
             self._process = subprocess.Popen(
                 [*self._as_server_user(), str(binaries() / "postgres"), "-D", str(self.data), *options],

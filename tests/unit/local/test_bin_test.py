@@ -41,7 +41,9 @@ class Suite:
     def run(self, *words: str) -> tuple[int, str]:
         """Exit code and last line."""
         environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("PYTEST", "CHARTLINE"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PYTEST", "CHARTLINE", "COVERAGE"))
         }
         done = subprocess.run(
             [self.folder / "bin" / "test", *words],
@@ -81,6 +83,13 @@ def test_words_that_choose_no_test_are_no_success(suite: Suite) -> None:
         "bin/test, without installations: no test chosen",
     )
     assert suite.run("tests/test_first.py") == (0, "bin/test, the tests chosen: 1 passed")
+
+
+def test_coverage_below_the_floor_fails_where_the_whole_part_ran(suite: Suite) -> None:
+    suite.write(first=f"import chartline.domain.grid\n{GOOD}", second=GOOD)
+    code, said = suite.run("-n0", "--coverage", "--no-e2e")
+    assert (code, said) == (2, "bin/test, without installations: 1 passed; coverage FAILED")
+    assert suite.run("--coverage", "tests/test_first.py") == (0, "bin/test, the tests chosen: 1 passed")
 
 
 @pytest.mark.skipif(sys.platform != "linux" or not shutil.which("cc"), reason="needs Linux and a C compiler")

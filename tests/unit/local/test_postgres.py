@@ -155,6 +155,7 @@ def test_start_again_keeps_port_and_data(own: LocalPostgres) -> None:
     again.start()
     assert again.running
     assert one(url, "SELECT current_user") == "kept"
+    again.stop()
 
 
 def test_a_second_object_finds_the_running_server(server: LocalPostgres) -> None:
