@@ -31,6 +31,8 @@ FOLDER = "CHARTLINE_TEST_POSTGRES"
 TEMPLATE = "chartline_template"
 TEST_MONTHS = [date(2026, month, 1) for month in range(8, 13)]  # fixed days in tests lie in these, whatever today is
 REPOSITORY = Path(__file__).parents[1]
+STARTED: list[LocalPostgres] = []
+"""Kept for as long as this process runs: the server outlives the fixture that started it, for the other workers."""
 
 
 def copied_dags(home: Path) -> Path:
@@ -107,6 +109,7 @@ def postgres() -> LocalPostgres:
     """The server of this test run, with a migrated template database. Started by whoever needs it first."""
     folder = Path(os.environ[FOLDER])
     server = LocalPostgres(folder, durable=False)
+    STARTED.append(server)
     with _alone(folder):
         server.start()
         with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
