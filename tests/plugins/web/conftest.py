@@ -111,6 +111,12 @@ def conn(warehouse_url: str) -> Iterator[psycopg.Connection[Any]]:
         yield conn
 
 
+def described(dag_id: str, run: dict[str, Any]) -> dict[str, Any]:
+    """A run with what Airflow says of each: its DAG, and its type, by which it named it."""
+    kind, named, _ = run["dag_run_id"].partition("__")
+    return {"dag_id": dag_id, "run_type": kind if named else "manual", **run}
+
+
 class Airflow:
     """Plays Airflow's REST API: `dags` that are there (id to whether paused), the `runs` of each, and what was asked.
 
@@ -141,7 +147,7 @@ class Airflow:
         if path == "parseDagFile/token":
             return httpx.Response(201)
         if path == "dags/~/dagRuns":
-            every = [{"dag_id": dag_id, **run} for dag_id, runs in self.runs.items() for run in runs]
+            every = [described(dag_id, run) for dag_id, runs in self.runs.items() for run in runs]
             after = request.url.params.get("logical_date_gt", "")
             later = [run for run in every if (run.get("logical_date") or "") > after]
             return httpx.Response(200, json={"dag_runs": later})
@@ -164,7 +170,8 @@ class Airflow:
             runs.insert(0, run)
             return httpx.Response(200, json=run)
         states = request.url.params.get_list("state")
-        return httpx.Response(200, json={"dag_runs": [run for run in runs if not states or run["state"] in states]})
+        listed = [described(parts[1], run) for run in runs if not states or run["state"] in states]
+        return httpx.Response(200, json={"dag_runs": listed})
 
     @property
     def triggered(self) -> list[Any]:

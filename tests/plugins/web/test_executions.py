@@ -119,14 +119,18 @@ def test_the_refresh_of_an_audience_is_retried_by_its_own_dag(
     airflow.dags["chartline.audience_refresh"] = False
     execution = execute(conn, "failed")
     conn.execute(
-        "update chart_sync_execution set dag_id = 'chartline.audience_refresh', chart_slug = '', settings = %s",
+        """update chart_sync_execution
+           set dag_id = 'chartline.audience_refresh', kind = 'refresh', chart_slug = '', settings = %s""",
         [json.dumps({"tracks": [TRACK], "stale_only": True})],
     )
     answer = editor.post(f"executions/{execution}/retry/")
     assert answer.status_code == 202, answer.text
-    assert answer.json()["message"] == "A run of audience_refresh has started as it was asked before."
+    assert answer.json()["message"] == "A run of chartline.audience_refresh has started as it was asked before."
     assert airflow.triggered[0]["conf"] == {"tracks": [TRACK]}
     assert conn.execute("select action, subject from change_log").fetchall() == [
         ("run.retry", "chartline.audience_refresh")
     ]
-    assert editor.post(f"executions/{execution}/retry/").json()["detail"] == "A run of audience_refresh is running."
+    assert (
+        editor.post(f"executions/{execution}/retry/").json()["detail"]
+        == "A run of chartline.audience_refresh is running."
+    )
