@@ -1,4 +1,5 @@
-"""One word for one thing: no text that people read uses a word that docs/glossary.md does not use for it."""
+"""One word for one thing: no text that people read uses a word that docs/glossary.md does not use for it, and no class
+name means two things."""
 
 from __future__ import annotations
 
@@ -136,3 +137,27 @@ def test_a_word_is_found_across_lines_and_in_the_plural() -> None:
 def test_where_a_word_may_stand_it_is_not_found() -> None:
     text = [("include/chartline/soundcharts/models.py", 1, "a song"), ("include/chartline/soundcharts.py", 1, "a song")]
     assert found(text, {"song": "track"}) == ["include/chartline/soundcharts.py:1: song (write: track)"]
+
+
+# -- names ----------------------------------------------------------------------------------------------------
+
+
+def twice(texts: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Classes of the same name, by name, with the files that have them."""
+    files: dict[str, list[str]] = {}
+    for file, text in texts:
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.ClassDef):
+                files.setdefault(node.name, []).append(file)
+    return {name: places for name, places in files.items() if len(places) > 1}
+
+
+def test_no_class_name_means_two_things() -> None:
+    paths = [path for folder in ("include/chartline", "plugins") for path in (REPOSITORY / folder).glob("**/*.py")]
+    assert twice((str(path.relative_to(REPOSITORY)), path.read_text()) for path in sorted(paths)) == {}
+
+
+def test_a_class_name_that_means_two_things_is_found() -> None:
+    assert twice([("a.py", "class Range: ..."), ("b.py", "class Range: ..."), ("c.py", "class Part: ...")]) == {
+        "Range": ["a.py", "b.py"]
+    }

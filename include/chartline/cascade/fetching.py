@@ -139,11 +139,11 @@ class Fetcher:
         got.calls.extend(answer.calls)
         by_uuid = {item.entity: item for item in items}
         try:
-            found = models.parse_batch(resource.model, answer, uuids)
+            answered = models.parse_batch(resource.model, answer, uuids)
         except ContractBroken as error:
             got.errors.extend((item, error) for item in items)
             return
-        for uuid, value in found.items():
+        for uuid, value in answered.items():
             if isinstance(value, ChartlineError):
                 got.errors.append((by_uuid[uuid], value))
             else:

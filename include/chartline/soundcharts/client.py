@@ -215,11 +215,11 @@ class SoundchartsClient:
         while True:
             answer = self._ask(question, spent)
             answers.append(answer)
-            found, page = _items(answer), _page(answer)
+            items, page = _items(answer), _page(answer)
             if page is None:
                 return answers, None
-            collected += found
-            if page.next is None or collected >= page.total or not found:
+            collected += items
+            if page.next is None or collected >= page.total or not items:
                 break
             question = replace(first, path=_relative(answer, page.next))
             if question.path in asked:

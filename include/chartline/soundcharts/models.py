@@ -580,7 +580,7 @@ def _left_out(answer: Answer, uuid: str, missing: list[str], others: list[str]) 
 def _validate(model: type[Model], value: Any, answer: Answer, *prefix: str) -> Model:
     told_in_part: list[str] = []
     try:
-        found = read(
+        parsed = read(
             model, value, lambda place, was: drift.note(answer, "unread", (*prefix, *place), was), told_in_part
         )
     except ValidationError as wrong:
@@ -591,18 +591,18 @@ def _validate(model: type[Model], value: Any, answer: Answer, *prefix: str) -> M
         place = ".".join([*prefix, *(str(part) for part in first["loc"])])
         raise _broken(answer, place, first["msg"], got, missing=missing) from None
     if told_in_part:
-        for where, told in _in_part(found, prefix):
+        for where, told in _in_part(parsed, prefix):
             drift.note(answer, "in_part", where, told)
-    return found
+    return parsed
 
 
-def _in_part(found: Any, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
+def _in_part(dates: Any, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str]]:
     """The dates of which only the year or the month is told, and which of the two."""
-    if isinstance(found, list):
-        for number, element in enumerate(found):
+    if isinstance(dates, list):
+        for number, element in enumerate(dates):
             yield from _in_part(element, (*place, number))
-    elif isinstance(found, BaseModel):
-        for name, value in found:
+    elif isinstance(dates, BaseModel):
+        for name, value in dates:
             if name.endswith("_precision"):
                 if value in ("year", "month"):
                     yield (*place, to_camel(name.removesuffix("_precision"))), value

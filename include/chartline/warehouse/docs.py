@@ -194,9 +194,9 @@ def _fetch(conn: Connection, kind: type[Any], query: Any) -> list[Any]:
         return cursor.execute(query).fetchall()
 
 
-def _by_table(found: Iterable[Any]) -> dict[str, list[Any]]:
+def _by_table(rows: Iterable[Any]) -> dict[str, list[Any]]:
     grouped: dict[str, list[Any]] = {}
-    for one in found:
+    for one in rows:
         grouped.setdefault(one.table, []).append(one)
     return grouped
 

@@ -77,7 +77,7 @@ def snapshot_rows(dsn: str) -> tuple[list[dict[str, Any]], list[str]]:
 def former_dag_ids(conn: Connection) -> list[str]:
     """DAG ids of before all began with the product's name, under which runs are running, have lately ended, or wait for
     an approval."""
-    found = conn.execute(
+    former = conn.execute(
         """select dag_id from chartline.chart_sync_execution
            where status = 'running' and not starts_with(dag_id, %(product)s)
            union
@@ -89,7 +89,7 @@ def former_dag_ids(conn: Connection) -> list[str]:
            order by 1""",
         {"product": PRODUCT, "minutes": LEAVING_MINUTES},
     )
-    return [dag_id for (dag_id,) in found]
+    return [dag_id for (dag_id,) in former]
 
 
 def left(conn: Connection) -> list[str]:

@@ -160,25 +160,25 @@ def _find_gaps(conn: Any, context: Context) -> list[dict[str, Any]]:
     charts, refused = _asked(conn, context)
     lost = healing.find_lost(conn, runtime.run_state(context))
     closed = {run.owner: reason for run, reason in lost} if config["dry_run"] else healing.close_lost(conn, lost)
-    found = audit.audit(conn, charts, now)
+    audited = audit.audit(conn, charts, now)
     owes = conditions.overdue_of(conn, settings(), now, [chart.slug for chart in charts])
-    leave = _left_alone(conn, context, found) if config["heal"] else {}
+    leave = _left_alone(conn, context, audited) if config["heal"] else {}
     heals, left = (
-        healing.plan(found, settings().heal_days, settings().history_window, leave) if config["heal"] else ([], {})
+        healing.plan(audited, settings().heal_days, settings().history_window, leave) if config["heal"] else ([], {})
     )
     told = {
-        "charts": len(found),
-        "findings": {chart.slug: lines for chart in found if (lines := findings(chart, owes.get(chart.slug, "")))},
-        "counts": {name: sum(len(getattr(chart, name)) for chart in found) for name in audit.DAYS},
+        "charts": len(audited),
+        "findings": {chart.slug: lines for chart in audited if (lines := findings(chart, owes.get(chart.slug, "")))},
+        "counts": {name: sum(len(getattr(chart, name)) for chart in audited) for name in audit.DAYS},
         "overdue": sorted(owes),
-        "held": [chart.slug for chart in found if chart.history_held],
+        "held": [chart.slug for chart in audited if chart.history_held],
         "left_alone": leave,
         "left": left,
         "lost": closed,
         "refused": refused,
     }
     context["ti"].xcom_push(key=FOUND, value=told)
-    log.info("%s", table(found))
+    log.info("%s", table(audited))
     for line in _lines(told):
         log.info("%s", line)
     return [

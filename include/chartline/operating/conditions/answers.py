@@ -30,9 +30,13 @@ ADVICE = (
 
 def judge(conn: Connection, now: datetime) -> Verdict:
     """Of what was noticed lately. One query."""
-    found = drift.standing(conn, now - RECENT, now - LONG)
-    gone = any(one.kind == "gone" for one in found)
-    return Verdict("answers", "warning", summary(found), ADVICE) if gone else Verdict("answers", "ok", summary(found))
+    differences = drift.standing(conn, now - RECENT, now - LONG)
+    gone = any(one.kind == "gone" for one in differences)
+    return (
+        Verdict("answers", "warning", summary(differences), ADVICE)
+        if gone
+        else Verdict("answers", "ok", summary(differences))
+    )
 
 
 def gone(conn: Connection, now: datetime) -> list[Drift]:

@@ -89,25 +89,25 @@ def judge(
     running: dict[str, list[gaps.Unclosed]] = {}
     for run in gaps.unclosed(conn):
         running.setdefault(run.chart_slug, []).append(run)
-    found = {}
+    by_slug = {}
     for row in schedules.rows(conn, slugs):
         line, standing = ReadSchedule.of(row), standings.get(row["slug"])
         if standing is not None:  # else it was followed a moment ago
-            found[line.slug] = _of(line, standing, running.get(line.slug, []), settings, now)
-    return found
+            by_slug[line.slug] = _of(line, standing, running.get(line.slug, []), settings, now)
+    return by_slug
 
 
 def _of(
     line: ReadSchedule, standing: Standing, running: Sequence[gaps.Unclosed], settings: Settings, now: datetime
 ) -> Followed:
-    found = partial(Followed, line.slug, schedule=line.schedule, error=line.error, standing=standing, at=now)
+    known_as = partial(Followed, line.slug, schedule=line.schedule, error=line.error, standing=standing, at=now)
     schedule = line.schedule
     if schedule is None:
-        return found(state="quarantined", overdue=None)
+        return known_as(state="quarantined", overdue=None)
     if not schedule.is_active:
-        return found(state="paused", overdue=None)
+        return known_as(state="paused", overdue=None)
     owed = overdue(schedule, standing, running, settings, now)
-    return found(state="overdue" if owed else "active", overdue=owed)
+    return known_as(state="overdue" if owed else "active", overdue=owed)
 
 
 def overdue_of(conn: Connection, settings: Settings, now: datetime, slugs: Sequence[str]) -> dict[str, str]:

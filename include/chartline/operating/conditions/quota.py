@@ -64,12 +64,12 @@ class Forecast(BaseModel):
 
 def sums(spent: Iterable[Spent], key: Callable[[Spent], Key]) -> dict[Key, Sum]:
     """What was spent, by something that the calls have in common."""
-    found: dict[Key, Sum] = {}
+    by_key: dict[Key, Sum] = {}
     for one in spent:
-        own = found.setdefault(key(one), Sum(calls=0, billed=0, failed=0, regular=0))
+        own = by_key.setdefault(key(one), Sum(calls=0, billed=0, failed=0, regular=0))
         for name in Sum.model_fields:
             setattr(own, name, getattr(own, name) + getattr(one, name))
-    return found
+    return by_key
 
 
 def lately(conn: Connection, now: datetime) -> list[Spent]:
