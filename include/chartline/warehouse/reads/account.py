@@ -43,19 +43,22 @@ def see(conn: Connection) -> AccountStanding:
                    where quota_left is not null or error_kind = %(spent)s order by at desc, id desc limit 1
                ), known as (
                    select at, case when is_spent then 0 else greatest(quota_left, 0) end as calls from told
-                   where not is_spent or not exists (  -- an API that tells no numbers may have renewed it since
-                       select from chartline.api_call as call where call.at > told.at
-                           and call.status between 200 and 299 and call.endpoint <> all(%(free)s))
+                   where not is_spent or at >= coalesce((  -- an API that tells no numbers may have renewed it since
+                       select at from chartline.api_call
+                       where status between 200 and 299 and endpoint <> all(%(free)s)
+                       order by at desc, id desc limit 1), '-infinity')
                ), refused as (
                    select at from chartline.api_call where error_kind = %(refused)s and at > (select at from well)
                    order by at desc, id desc limit 1
                ), ended as (
                    select split_part(error, ':', 1) as kind, error, coalesce(finished_at, started_at) as at,
                           coalesce(finished_at, now()) > now() - make_interval(days => %(days)s) as is_news
-                   from chartline.chart_sync_execution
-                   where split_part(error, ':', 1) in (%(spent)s, %(refused)s)
-                     and (finished_at > least((select at from well), now() - make_interval(days => %(days)s))
-                          or status = 'running')
+                   from (
+                       select error, started_at, finished_at from chartline.chart_sync_execution
+                       where finished_at > least((select at from well), now() - make_interval(days => %(days)s))
+                       union all
+                       select error, started_at, null from chartline.chart_sync_execution where status = 'running'
+                   ) as lately where split_part(error, ':', 1) in (%(spent)s, %(refused)s)
                ), unmended as (
                    select at, error from ended where kind = %(refused)s and at > (select at from well)
                    order by at desc limit 1
