@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from chartline.alerts import telling
+from chartline.domain import dag_ids
 from chartline.errors import ChartlineError, CredentialsRefused, NetworkTrouble, NotInPlan, QuotaSpent
 from chartline.operating import doctor, health, metrics, quota, schedules
 from chartline.operating.airflow import AirflowServer
@@ -45,7 +46,7 @@ def alerts(story: Any, api: ChartlineError | None) -> set[str]:
     telling.update(story.conn, Settings(), channels=[])
     rows = story.conn.execute("select kind, details ->> 'dag_id' from alert where state = 'open'").fetchall()
     kinds = {kind for kind, _ in rows}
-    own = [dag for kind, dag in rows if kind == "failed_run" and dag.startswith("chart_sync.")]
+    own = [dag for kind, dag in rows if kind == "failed_run" and dag.startswith(dag_ids.CHART_SYNC)]
     return {name for name, kind in ALERT_OF.items() if kind in kinds} | ({"failing"} if len(own) > 1 else set())
 
 
@@ -180,9 +181,9 @@ SITUATIONS: dict[str, tuple[Callable[[Any], None], set[str]]] = {
     "failed, failed, partial": (ends("failed", "failed", "partial"), set()),
     "failed, failed, deferred": (ends("failed", "failed", "deferred"), {"failing"}),
     "deferred, deferred": (ends("deferred", "deferred"), set()),
-    "only runs by hand failed": (ends("failed", "failed", dag_id="chart_cascade", trigger="manual"), set()),
+    "only runs by hand failed": (ends("failed", "failed", dag_id=dag_ids.CHART_CASCADE, trigger="manual"), set()),
     "failed, failed, then one by hand went well": (
-        both(ends("failed", "failed"), lambda story: story.run("day", dag_id="chart_cascade", trigger="manual")),
+        both(ends("failed", "failed"), lambda story: story.run("day", dag_id=dag_ids.CHART_CASCADE, trigger="manual")),
         {"failing"},
     ),
     "ended as the chart was removed": (ends("failed", "failed", error="not_followed: It is followed no more."), set()),

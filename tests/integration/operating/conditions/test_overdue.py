@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from chartline.domain import dag_ids
 from chartline.operating.conditions import followed
 from chartline.operating.conditions.overdue import Overdue
 from chartline.schedules import service
@@ -55,7 +56,9 @@ def store(conn: Conn, days: Iterable[date], slug: str = "day") -> None:
 
 def run(conn: Conn, **asked: Any) -> Any:
     """A run of the chart's own DAG that is running."""
-    execution = executions.open_execution(conn, dag_id="chart_sync.day", run_id="r", chart_slug="day", trigger="manual")
+    execution = executions.open_execution(
+        conn, dag_id=dag_ids.of_chart("day"), run_id="r", chart_slug="day", trigger="manual"
+    )
     conn.execute("update chart_sync_execution set started_at = %s", [NOW])
     return executions.fix_settings(conn, execution, asked)
 
