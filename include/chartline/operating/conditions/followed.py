@@ -46,7 +46,8 @@ FAILING = OfCharts(
     "charts fail again and again.",
     "No chart fails again and again.",
     "Open the newest failed run and read the log of the task that failed first: its last line says what to correct. "
-    "Then clear that task; what is stored is not fetched again. Days that stay missing are healed by gap_audit.",
+    "Then clear that task; what is stored is not fetched again. Days that stay missing are healed by "
+    "chartline.gap_audit.",
 )
 
 
