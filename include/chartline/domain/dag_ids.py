@@ -36,6 +36,11 @@ def slug(dag_id: str) -> str | None:
     return dag_id.removeprefix(CHART_SYNC) if dag_id.startswith(CHART_SYNC) else None
 
 
+def is_former(dag_id: str) -> bool:
+    """Whether a DAG is Chartline's by an id of before."""
+    return not dag_id.startswith(PRODUCT) and is_ours(today(dag_id))
+
+
 def former(dag_id: str) -> str:
     """The id that a DAG had before all began with the product's name: its runs of then still have it."""
     return dag_id.removeprefix(PRODUCT)

@@ -17,8 +17,10 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
+import psycopg
 import requests
 
+from chartline.domain import dag_ids
 from chartline.errors import AskPerson
 from chartline.files import UMASK, private_folder, write_private
 from chartline.local import access
@@ -201,6 +203,7 @@ class Stack:
         self.postgres.create("airflow", "airflow", self.secrets.airflow_database)
         self.postgres.create("chartline", "chartline", self.secrets.warehouse, schema=schema.SCHEMA)
         self.postgres.let_read("chartline", privileges.READER, self.secrets.reader, privileges.READER_SETTINGS)
+        self._keep_paused()
         self.airflow = LocalAirflow(self.home, self.env, self.ports.web)
         services = {access.READER: self.reader_url, access.OWNER: self.warehouse_url}
         access.write(self.home, self._command_env(), self.env, services)
@@ -258,6 +261,15 @@ class Stack:
         return answer.json() if answer.content else None
 
     # -- the parts -----------------------------------------------------------------------------------------
+
+    def _keep_paused(self) -> None:
+        """Tell Airflow which DAGs were paused under the ids that they had before."""
+        with psycopg.connect(self.postgres.url("airflow", "airflow", self.secrets.airflow_database)) as conn:
+            [(known,)] = conn.execute("select to_regclass('dag')").fetchall()
+            paused = conn.execute("select dag_id from dag where is_paused").fetchall() if known else []
+        former = [dag_id for (dag_id,) in paused if dag_ids.is_former(dag_id)]
+        if former:
+            self._extra.setdefault("CHARTLINE_PAUSED_AT_FIRST", ",".join(sorted(former)))
 
     def _prepare_airflow(self) -> None:
         self._say("Preparing Airflow's database")

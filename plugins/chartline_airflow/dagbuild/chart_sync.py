@@ -122,9 +122,9 @@ def build(schedule: Schedule, dag_id: str | None = None) -> DAG:
     timetable = ChartTimetable(schedule.grid, first, asked_at, window, start)
     dag = DAG(
         dag_id,
-        schedule=timetable if schedule.is_active and not former.is_former(dag_id) else None,
+        schedule=timetable if schedule.is_active and not dag_ids.is_former(dag_id) else None,
         start_date=ANY_DATE,
-        catchup=schedule.catchup and not former.is_former(dag_id),
+        catchup=schedule.catchup and not dag_ids.is_former(dag_id),
         description=f"{schedule.name}, {schedule.grid.text()}",
         doc_md=docs.chart_sync(schedule),
         tags=_tags(schedule),
@@ -214,7 +214,7 @@ def quarantine(slug: str, error: str, dag_id: str) -> DAG:
     """A DAG with the schedule's id that fails daily with the reason, so that the ordinary alert fires."""
     dag = DAG(
         dag_id,
-        schedule=None if former.is_former(dag_id) else "@daily",
+        schedule=None if dag_ids.is_former(dag_id) else "@daily",
         start_date=ANY_DATE,
         catchup=False,
         description="This schedule cannot be used; the task says why",

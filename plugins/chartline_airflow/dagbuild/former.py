@@ -34,15 +34,10 @@ def with_former(dag_id: str, build: Callable[[str], DAG]) -> dict[str, DAG]:
 
 def marked(dag: DAG) -> DAG:
     """The DAG, tagged where its id is a former one."""
-    if is_former(dag.dag_id):
+    if dag_ids.is_former(dag.dag_id):
         dag.tags.add("former")
         dag.description = "Ends the runs that began under this id, which is not in use any more; then it goes"
     return dag
-
-
-def is_former(dag_id: str) -> bool:
-    """Whether the id is one of before."""
-    return dag_id != dag_ids.today(dag_id)
 
 
 def comes_paused(dag_id: str) -> bool:

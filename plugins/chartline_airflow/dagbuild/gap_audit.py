@@ -70,7 +70,7 @@ def build(dag_id: str = dag_ids.GAP_AUDIT) -> DAG:
     dag = DAG(
         dag_id,
         schedule=None
-        if former.is_former(dag_id)
+        if dag_ids.is_former(dag_id)
         else CronTriggerTimetable("15 4 * * *", timezone="UTC", run_immediately=False),
         description="Finds the gaps of followed charts and has them fetched",
         doc_md=docs.GAP_AUDIT,

@@ -125,7 +125,7 @@ class Story:
             "due_at": self.now + timedelta(days=due_in),
             "lease_until": self.now + timedelta(hours=1) if leased else None,
         }
-        self._insert("fetch_ledger", fields, returning="entity")
+        self._insert("fetch_ledger", fields, returning="attempts")
 
     def call(
         self, at: datetime, endpoint: str = "song", *, execution: int | None = None, status: int | None = 200,

@@ -41,3 +41,5 @@ def test_an_id_of_before_is_known_as_the_one_of_today() -> None:
     for one in (*dag_ids.STANDING, dag_ids.of_chart("chartline.x")):
         assert dag_ids.today(dag_ids.former(one)) == dag_ids.today(one) == one
         assert dag_ids.former(dag_ids.former(one)) == dag_ids.former(one)
+        assert (dag_ids.is_former(one), dag_ids.is_former(dag_ids.former(one))) == (False, True)
+    assert not dag_ids.is_former("somebodys")
