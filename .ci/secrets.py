@@ -19,6 +19,7 @@ from detect_secrets.settings import transient_settings
 HEADERS = Path(__file__).with_name("headers.py")
 MADE_UP = re.compile(r"[A-Za-z]+(?:[-_ @][A-Za-z]+|[-_ ]?\d{1,5})*")
 PASSWORDS = {"Secret Keyword", "Basic Auth Credentials"}  # of which the value can be anything
+NPM_SUM = r'^ +"integrity": "sha512-[A-Za-z0-9+/]{86}==",$'  # of a file, as package-lock.json has it
 IN_TEXTS = {"password", "soundcharts", "API key or client secret"}
 """What stands for a secret in texts of the product, and the simulator's password, which its own pages tell."""
 
@@ -36,6 +37,7 @@ def settings() -> dict[str, object]:
         "filters_used": [
             {"path": "detect_secrets.filters.allowlist.is_line_allowlisted"},
             *({"path": f"detect_secrets.filters.heuristic.{name}"} for name in heuristics),
+            {"path": "detect_secrets.filters.regex.should_exclude_line", "pattern": [NPM_SUM]},
         ],
     }
 

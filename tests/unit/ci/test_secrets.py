@@ -62,3 +62,12 @@ def test_what_is_made_up_passes_in_tests_alone(tmp_path: Path) -> None:
 def test_a_search_of_nothing_is_no_success(tmp_path: Path) -> None:
     assert search().returncode == 2
     assert search(tmp_path).returncode == 2
+
+
+def test_the_sums_of_npm_s_lock_are_none_and_what_else_is_in_it_may_be(tmp_path: Path) -> None:
+    lock = tmp_path / "package-lock.json"
+    line = f'      "integrity": "sha512-{RANDOM * 3}{RANDOM[:14]}==",\n'
+    lock.write_text(line)
+    assert search(lock).returncode == 0
+    lock.write_text(line.replace("integrity", "token"))
+    assert search(lock).returncode == 1
