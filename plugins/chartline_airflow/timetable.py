@@ -167,7 +167,9 @@ class ChartTimetable(Timetable):
             return self._onwards(then)
         start = min(self.grid.back(end, self.window), self.grid.ceil(end - self.window * DAY))
         start = max(start, earliest)
-        return _info(start, end, then, PAST + crc32(f"{self.asked_at.isoformat()} {end - start}".encode()) % PAST)
+        # Another `then` is another window: taken for the same, it would lead the chain back to where it came from.
+        mark = PAST + crc32(f"{self.asked_at.isoformat()} {end - start} {then.isoformat()}".encode()) % PAST
+        return _info(start, end, then, mark)
 
     def _onwards(self, start: datetime) -> Info:
         """The regular interval from there; when it lies far back, because the DAG was paused, a window."""

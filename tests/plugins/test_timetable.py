@@ -17,7 +17,7 @@ import pytest
 from airflow.exceptions import AirflowTimetableInvalid
 from airflow.timetables.base import DataInterval, TimeRestriction
 from airflow.utils.types import DagRunType
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chartline.domain.grid import Grid
@@ -396,6 +396,7 @@ def test_a_backfill_covers_exactly_the_asked_days_and_leaves_the_chain_alone(
 
 
 @given(grids, grids, askings, reaches, windows, st.integers(0, 60 * 24 * 90))
+@example(Grid("weekly", weekday=0), Grid("weekly", weekday=1), at(2025, 1, 1, 0, 0, 30), timedelta(days=15), 1, 0)
 @settings(max_examples=60, deadline=None)
 def test_after_a_change_of_frequency_nothing_is_lost_and_little_runs_again(
     before: Grid, after: Grid, asked_at: datetime, reach: timedelta, window: int, wait: int
