@@ -29,7 +29,7 @@ from chartline.errors import (
     WarehouseUnavailable,
 )
 from chartline.settings import Settings
-from chartline.soundcharts import models, policy
+from chartline.soundcharts import models, statuses
 from chartline.soundcharts.calls import Call
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse import raw
@@ -97,7 +97,7 @@ class Fetcher:
         got = Fetched(datetime.now(UTC))
         if (refusal := self._alike.last(items[0].facet)) is not None:
             if isinstance(refusal, Moved):
-                got.stop = policy.elsewhere(ALIKE)
+                got.stop = statuses.elsewhere(ALIKE)
             else:
                 got.put_off += ((item, refusal) for item in items)
             return got

@@ -13,8 +13,8 @@ from chartline.cascade import calendar
 from chartline.cascade.keeping import Owner
 from chartline.cascade.ranking_pages import RESOURCE
 from chartline.cascade.run import Run
-from chartline.domain import cadence
-from chartline.domain.cadence import Rhythm
+from chartline.domain import due_days
+from chartline.domain.due_days import Rhythm
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.warehouse import charts, rankings, raw
 from chartline.warehouse.charts import ChartRow
@@ -93,7 +93,7 @@ class WantedDays:
     def may_be_the_latest(self, day: date) -> bool:
         """Whether another run may be fetching this day's ranking as the latest, not knowing yet what day that is."""
         newest = self._newest_stored()
-        recent = self.run.now().date() - LAG - cadence.step(self._frequency())
+        recent = self.run.now().date() - LAG - due_days.step(self._frequency())
         return day >= recent and (newest is None or day > newest)
 
     def of_the_present(self, newest: date, interval: Iterable[date]) -> set[date]:
@@ -110,7 +110,7 @@ class WantedDays:
         chart = self.chart
         stored = rankings.newest(self.conn, chart.id, before=newest) if chart else None
         between = (newest - stored).days - 1 if stored else 0
-        if not stored or between > TAIL * cadence.step(self._frequency()).days:
+        if not stored or between > TAIL * due_days.step(self._frequency()).days:
             return set()
         return {stored + timedelta(days=n) for n in range(1, between + 1)}
 
@@ -147,7 +147,7 @@ class WantedDays:
         chart = self.chart
         if chart is None:
             return {}
-        return rankings.stamps(self.conn, chart.id, min(days), max(days), beside=cadence.TELLING)
+        return rankings.stamps(self.conn, chart.id, min(days), max(days), beside=due_days.TELLING)
 
     def _frequency(self) -> str:
         chart = self.chart
@@ -161,4 +161,4 @@ class WantedDays:
         chart = self.chart
         if chart is None or Rhythm.of(chart.frequency, ()).is_known:
             return Rhythm.of(chart.frequency if chart else "", [newest])
-        return Rhythm.of(chart.frequency, {newest, *rankings.newest_listed(self.conn, chart.id, cadence.TELLING)})
+        return Rhythm.of(chart.frequency, {newest, *rankings.newest_listed(self.conn, chart.id, due_days.TELLING)})

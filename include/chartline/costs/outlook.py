@@ -14,7 +14,7 @@ from chartline.cascade.keeping import Owner
 from chartline.cascade.ranking_pages import LATEST, RESOURCE
 from chartline.costs import turnover
 from chartline.costs.turnover import PERIODS, Rate
-from chartline.domain.cadence import Rhythm
+from chartline.domain.due_days import Rhythm
 from chartline.settings import Settings
 from chartline.soundcharts import endpoints, models
 from chartline.soundcharts.client import SoundchartsClient

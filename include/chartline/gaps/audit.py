@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from chartline.domain import cadence
+from chartline.domain import due_days
 from chartline.domain.read_schedule import ReadSchedule
 from chartline.domain.schedule import Schedule
 from chartline.schedules import service
@@ -156,7 +156,7 @@ def _of_chart(conn: Connection, schedule: Schedule, at_work: Sequence[Unclosed],
 
 
 def _absent(schedule: Schedule, listed: Sequence[date], first: date, last: date) -> tuple[date, ...]:
-    return tuple(day for day in cadence.absent(schedule.frequency, listed) if first <= day <= last)
+    return tuple(day for day in due_days.absent(schedule.frequency, listed) if first <= day <= last)
 
 
 def _by_month(*days: Iterable[date]) -> tuple[GapMonth, ...]:
@@ -173,4 +173,4 @@ def days_of(run: Unclosed) -> set[date]:
 
 
 def _begins(schedule: Schedule, listed: Sequence[date], first: date) -> date | None:
-    return listed[0] if listed and listed[0] - first >= cadence.step(schedule.frequency) else None
+    return listed[0] if listed and listed[0] - first >= due_days.step(schedule.frequency) else None

@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from chartline.domain import cadence
+from chartline.domain import due_days
 from chartline.errors import BadInput
 from chartline.gaps import audit as gap
 from chartline.operating.conditions import followed
@@ -435,7 +435,7 @@ def _days(conn: Connection, chart: ChartRow, first: date, last: date) -> list[Da
     offered = [day for day in listed if day not in refused or day in stored]
     by_day = {day: Day(day=day, state="missing") for day in offered if first <= day <= last}
     by_day |= {
-        day: Day(day=day, state="absent") for day in cadence.absent(chart.frequency, offered) if first <= day <= last
+        day: Day(day=day, state="absent") for day in due_days.absent(chart.frequency, offered) if first <= day <= last
     }
     by_day |= {day: Day(day=day, state="absent") for day in refused if first <= day <= last}
     for day, one in stored.items():

@@ -14,7 +14,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 
 from chartline.domain import ranges
 from chartline.errors import ChartlineError, CredentialsRefused, CutAnswer, NotConfigured, RateLimited
-from chartline.soundcharts import policy
+from chartline.soundcharts import statuses
 from chartline.soundcharts.account import CONNECTION, ApiAccount
 from chartline.soundcharts.redaction import hide
 from chartline.soundcharts.transport import Reply, Timeout, exchange, without_secrets
@@ -104,9 +104,9 @@ class TokenLogin:
             reply = without_secrets(reply)
         data = _data(reply)
         if reply.status == 429:  # tokens are not billed, so it is never about the quota
-            wait = policy.waiting_time(reply.headers) or policy.UNSAID_WAIT
+            wait = statuses.waiting_time(reply.headers) or statuses.UNSAID_WAIT
             raise RateLimited("The token endpoint of Soundcharts asks to wait.", after=wait)
-        if error := policy.judge(reply.status, reply.headers, data, "a token"):
+        if error := statuses.judge(reply.status, reply.headers, data, "a token"):
             raise self._named(error)
         token, life = self._read(data)
         self._renew_at = asked + max(life - EARLY, life / 2)
@@ -115,7 +115,7 @@ class TokenLogin:
 
     def _named(self, error: ChartlineError) -> ChartlineError:
         """Trouble of the token host stays what it is; any other answer means that the credentials are refused."""
-        if isinstance(error, (*policy.RETRIED, NotConfigured)):
+        if isinstance(error, (*statuses.RETRIED, NotConfigured)):
             return error
         self._refusal = f"The token endpoint refused the connection {CONNECTION}: {error.what}"
         return CredentialsRefused(self._refusal, advice=_ADVICE)
@@ -144,7 +144,7 @@ _ADVICE = f"Correct login, password and team_id of the connection {CONNECTION}."
 def _data(reply: Reply) -> Any:
     """The body as JSON, None when it is cut or none."""
     try:
-        return None if reply.cut else policy.decode(reply.body)
+        return None if reply.cut else statuses.decode(reply.body)
     except ValueError:
         return None
 

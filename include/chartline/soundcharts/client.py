@@ -26,7 +26,7 @@ from chartline.errors import (
 from chartline.sessions import Session
 from chartline.settings import Settings
 from chartline.settings import settings as settings_of_process
-from chartline.soundcharts import drift, policy
+from chartline.soundcharts import drift, statuses
 from chartline.soundcharts.account import ApiAccount
 from chartline.soundcharts.auth import login_of
 from chartline.soundcharts.calls import Answer, Call
@@ -207,7 +207,7 @@ class SoundchartsClient:
                     raise
                 log.debug("%s Asking again.", short.what)
                 spent.carry_over()
-                self._sleep(policy.backoff(failures))
+                self._sleep(statuses.backoff(failures))
 
     def _follow(self, first: _Question, spent: _Spent) -> tuple[list[Answer], ShortAnswer | None]:
         answers: list[Answer] = []
@@ -276,16 +276,16 @@ class SoundchartsClient:
                 return self._attempt(question, spent, may_renew=not renewed)
             except _Renewed:
                 renewed = True
-            except policy.RETRIED as trouble:
+            except statuses.RETRIED as trouble:
                 failures += 1
                 if isinstance(trouble, RateLimited):
                     self._limiter.pause(trouble.after)
-                    if trouble.after > policy.LONGEST_WAIT or failures > self._settings.call_retries:
+                    if trouble.after > statuses.LONGEST_WAIT or failures > self._settings.call_retries:
                         raise
                     continue  # acquire() waits, here and in every other process
                 if failures > self._settings.call_retries:
                     raise
-                self._sleep(policy.backoff(failures))
+                self._sleep(statuses.backoff(failures))
 
     def _attempt(self, question: _Question, spent: _Spent, *, may_renew: bool) -> Answer:
         """One request, recorded. Its turn is taken last, so that it is sent when its turn is."""
@@ -314,8 +314,8 @@ class SoundchartsClient:
 
     def _learn(self, reply: Reply | None) -> None:
         if reply is not None and reply.status != 429:  # a 429 pauses by itself
-            remaining = policy.count(reply.headers.get("x-ratelimit-remaining"), ranges.CALLS_LEFT)
-            self._limiter.learn(remaining, policy.waiting_time(reply.headers))
+            remaining = statuses.count(reply.headers.get("x-ratelimit-remaining"), ranges.CALLS_LEFT)
+            self._limiter.learn(remaining, statuses.waiting_time(reply.headers))
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._mine, "session", None)
@@ -378,13 +378,13 @@ def _first_page(endpoint: Endpoint, entity: str, facet: str, query: Query | None
 def _data(reply: Reply, question: _Question) -> dict[str, Any]:
     """The JSON object of a good reply; every other reply as the error that it means."""
     try:
-        data, readable = policy.decode(reply.body), True
+        data, readable = statuses.decode(reply.body), True
     except ValueError:
         data, readable = None, False
-    error = policy.judge(
+    error = statuses.judge(
         reply.status, reply.headers, data, str(question), reply.body, path=question.path, entity=question.entity
     )
-    if error is not None and not (reply.cut and policy.told_by_text(reply.status)):
+    if error is not None and not (reply.cut and statuses.told_by_text(reply.status)):
         raise error
     if reply.cut or not readable:
         how = "ended early" if reply.cut else "is not JSON"
@@ -407,7 +407,7 @@ def _call(question: _Question, at: datetime, started: float, reply: Reply | None
         status=reply.status if reply else None,
         ms=round((time.monotonic() - started) * 1000),
         bytes=len(reply.body) if reply else 0,
-        quota_left=policy.count(reply.headers.get("x-quota-remaining"), ranges.QUOTA_LEFT) if reply else None,
+        quota_left=statuses.count(reply.headers.get("x-quota-remaining"), ranges.QUOTA_LEFT) if reply else None,
         error_kind=error.kind if error else None,
     )
     log.debug(

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from chartline.domain import ranges
 from chartline.errors import NotConfigured, RateLimited, WarehouseUnavailable
-from chartline.soundcharts.policy import LONGEST_WAIT
+from chartline.soundcharts.statuses import LONGEST_WAIT
 
 WINDOW = 60.0  # seconds: what the API counts in
 USABLE = 1.0  # seconds: a slot that was not used by then is thrown away

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from chartline.cascade import ranking, report, tracks
 from chartline.cascade.run import Run
-from chartline.domain import cadence
-from chartline.domain.cadence import Rhythm
+from chartline.domain import due_days
 from chartline.domain.delay import learned_delay
+from chartline.domain.due_days import Rhythm
 from chartline.domain.grid import Grid
 from chartline.errors import NotYet
 
@@ -213,5 +213,5 @@ def test_a_ranking_is_expected_only_in_the_interval_and_after_the_newest(
     if frequency == "daily":
         assert due == [day for day in interval if day > had]
     else:
-        apart = cadence.step(frequency)
+        apart = due_days.step(frequency)
         assert all(later - earlier >= apart for earlier, later in zip([had, *due], due, strict=False))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from chartline.domain.cadence import Rhythm
+from chartline.domain.due_days import Rhythm
 from chartline.domain.run_ids import OF_NO_SCHEDULE
 from chartline.domain.schedule import Schedule
 from chartline.gaps.audit import DAY, days_of

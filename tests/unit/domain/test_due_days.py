@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chartline.domain import cadence
-from chartline.domain.cadence import Rhythm
+from chartline.domain import due_days
+from chartline.domain.due_days import Rhythm
 from chartline.domain.grid import own_month_day
 
 DAY = timedelta(days=1)
@@ -32,7 +32,7 @@ def of_month(month: int, on: int) -> date:
 
 @given(st.sets(days, min_size=2))
 def test_absent_days_of_a_daily_chart_fill_every_hole(listed: set[date]) -> None:
-    absent = cadence.absent("daily", sorted(listed))
+    absent = due_days.absent("daily", sorted(listed))
     first, last = min(listed), max(listed)
     assert set(absent) | listed == {first + count * DAY for count in range((last - first).days + 1)}
     assert not set(absent) & listed
@@ -44,18 +44,18 @@ def test_absent_days_of_a_weekly_chart_are_the_weeks_left_out(
 ) -> None:
     """Also where a ranking is dated a day beside the chart's weekday."""
     listed = [FIRST + (offset + 7 * week + data.draw(st.integers(-1, 1))) * DAY for week in sorted(weeks)]
-    assert len(cadence.absent("Weekly", listed)) == max(weeks) - min(weeks) + 1 - len(weeks)
+    assert len(due_days.absent("Weekly", listed)) == max(weeks) - min(weeks) + 1 - len(weeks)
 
 
 @given(st.sets(st.integers(0, 40), min_size=2), st.integers(1, 31))
 def test_absent_days_of_a_monthly_chart_are_the_months_left_out(months: set[int], on: int) -> None:
-    absent = cadence.absent("monthly", [of_month(month, on) for month in sorted(months)])
+    absent = due_days.absent("monthly", [of_month(month, on) for month in sorted(months)])
     left_out = set(range(min(months), max(months) + 1)) - months
     assert [(day.year, day.month) for day in absent] == [(2026 + m // 12, m % 12 + 1) for m in sorted(left_out)]
 
 
 def test_a_frequency_without_a_rhythm_lacks_nothing() -> None:
-    assert cadence.absent("yearly", [FIRST, FIRST + 40 * DAY]) == []
+    assert due_days.absent("yearly", [FIRST, FIRST + 40 * DAY]) == []
     assert Rhythm.of("yearly", [FIRST]).lacking([FIRST], []) == []
 
 
@@ -65,7 +65,7 @@ def test_each_day_stands_for_one_due_day_near_to_it(rhythm: Rhythm, day: date) -
     assert rhythm.due(due) == due
     assert rhythm.days(due, due) == [due]
     longest = {"daily": 0, "weekly": 6, "monthly": 30}[rhythm.frequency]
-    assert -longest <= (due - day).days <= cadence.EARLY[rhythm.frequency]
+    assert -longest <= (due - day).days <= due_days.EARLY[rhythm.frequency]
 
 
 @given(rhythms, any_day, st.integers(0, 400))
@@ -80,7 +80,7 @@ def test_the_later_ranking_is_one_period_on(rhythm: Rhythm, day: date) -> None:
     assert later is not None
     assert rhythm.days(rhythm.due(day), later) == [rhythm.due(day), later]
     apart = (later - rhythm.due(day)).days
-    assert cadence.STEPS[rhythm.frequency] <= apart <= {"daily": 1, "weekly": 7, "monthly": 31}[rhythm.frequency]
+    assert due_days.STEPS[rhythm.frequency] <= apart <= {"daily": 1, "weekly": 7, "monthly": 31}[rhythm.frequency]
 
 
 @given(rhythms, any_day, st.integers(1, 400), st.data())

@@ -26,7 +26,7 @@ from chartline.errors import (
     TryLater,
     UnsupportedPlatform,
 )
-from chartline.soundcharts import policy
+from chartline.soundcharts import statuses
 
 MINUTE = "The maximum request count per minute has been reached."
 QUOTA = "Maximum quota reached."
@@ -47,7 +47,7 @@ def errors(message: object = "", code: object = None, key: object = "access") ->
     ],
 )  # fmt: skip
 def test_every_status_has_its_error(status: int, error: type[ChartlineError]) -> None:
-    judged = policy.judge(status, {}, errors("Something."), "song abc", b"raw")
+    judged = statuses.judge(status, {}, errors("Something."), "song abc", b"raw")
     assert type(judged) is error
     assert "song abc" in judged.what
     assert f"status {status}" in judged.what
@@ -57,7 +57,7 @@ def test_every_status_has_its_error(status: int, error: type[ChartlineError]) ->
 @pytest.mark.parametrize("status", [200, 201, 204])
 @pytest.mark.parametrize("data", [{}, {"errors": []}, {"errors": None}, {"items": []}, {"errors": ""}, [], None])
 def test_a_good_answer_is_no_error(status: int, data: Any) -> None:
-    assert policy.judge(status, {}, data, "song") is None
+    assert statuses.judge(status, {}, data, "song") is None
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_good_answer_is_no_error(status: int, data: Any) -> None:
     ],
 )
 def test_a_refused_platform_says_nothing_of_the_entity(status: int, message: str, error: type[ChartlineError]) -> None:
-    assert type(policy.judge(status, {}, errors(message), "x")) is error
+    assert type(statuses.judge(status, {}, errors(message), "x")) is error
 
 
 @pytest.mark.parametrize(
@@ -92,11 +92,11 @@ def test_a_refused_platform_says_nothing_of_the_entity(status: int, message: str
     ],
 )
 def test_the_two_kinds_of_429(message: str, headers: dict[str, Any], error: type[ChartlineError]) -> None:
-    assert type(policy.judge(429, headers, errors(message), "x")) is error
+    assert type(statuses.judge(429, headers, errors(message), "x")) is error
 
 
 def test_a_429_without_a_word_is_about_the_quota() -> None:
-    assert type(policy.judge(429, {}, None, "x")) is QuotaSpent
+    assert type(statuses.judge(429, {}, None, "x")) is QuotaSpent
 
 
 @pytest.mark.parametrize(
@@ -105,12 +105,12 @@ def test_a_429_without_a_word_is_about_the_quota() -> None:
      ("x", RequestRefused), (7, RequestRefused), (200, RequestRefused)],
 )  # fmt: skip
 def test_errors_in_a_200_are_judged_by_their_code(code: int | str | None, error: type[ChartlineError]) -> None:
-    assert type(policy.judge(200, {}, errors("Oh.", code), "x")) is error
+    assert type(statuses.judge(200, {}, errors("Oh.", code), "x")) is error
 
 
 @pytest.mark.parametrize("said", ["text", ["text"], [None], {"a": 1}, [[]]])
 def test_odd_error_bodies_are_survived(said: Any) -> None:
-    assert type(policy.judge(404, {}, {"errors": said}, "x")) is NotFound
+    assert type(statuses.judge(404, {}, {"errors": said}, "x")) is NotFound
 
 
 KEYS = st.sampled_from(["errors", "error", "message", "code", "key"])
@@ -121,7 +121,7 @@ BODIES = st.recursive(
 
 @given(st.integers(300, 999), BODIES)
 def test_whatever_comes_becomes_a_named_error(status: int, data: Any) -> None:
-    judged = policy.judge(status, {}, data, "x")
+    judged = statuses.judge(status, {}, data, "x")
     assert isinstance(judged, ChartlineError)
     assert "\n" not in str(judged)
     assert len(str(judged)) < 1000
@@ -151,23 +151,23 @@ def test_whatever_comes_becomes_a_named_error(status: int, data: Any) -> None:
     ],
 )
 def test_waiting_time(headers: dict[str, Any], wait: float | None) -> None:
-    assert policy.waiting_time(headers) == wait
+    assert statuses.waiting_time(headers) == wait
 
 
 @pytest.mark.parametrize("spelled", [str, lambda at: str(round(at * 1000)), lambda at: formatdate(at, usegmt=True)])
 def test_a_time_is_understood_as_well_as_a_wait(spelled: Callable[[float], str]) -> None:
-    wait = policy.waiting_time({"retry-after": spelled(time.time() + 30)})
+    wait = statuses.waiting_time({"retry-after": spelled(time.time() + 30)})
     assert wait is not None
     assert 28 < wait < 32
 
 
 def test_a_time_in_the_past_is_no_wait() -> None:
-    assert policy.waiting_time({"x-ratelimit-reset": str(time.time() - 100)}) == 1
+    assert statuses.waiting_time({"x-ratelimit-reset": str(time.time() - 100)}) == 1
 
 
 def told_wait(status: int, headers: dict[str, str], said: Any) -> float:
     """Seconds that the error says to wait."""
-    error = policy.judge(status, headers, said, "x")
+    error = statuses.judge(status, headers, said, "x")
     assert isinstance(error, TryLater)
     return error.after
 
@@ -188,20 +188,20 @@ def test_a_wait_that_cannot_be_meant_is_cut_and_said(caplog: pytest.LogCaptureFi
     ("text", "number"), [("12", 12), (" 7 ", 7), ("-3", 0), ("9" * 18, ranges.CALLS_LEFT.high), ("0", 0)]
 )
 def test_counts_of_headers_come_into_their_range(text: str, number: int) -> None:
-    assert policy.count(text, ranges.CALLS_LEFT) == number
+    assert statuses.count(text, ranges.CALLS_LEFT) == number
 
 
 @pytest.mark.parametrize("text", ["1e3", "x", "", None, "9" * 30, "٣", "1 2", "0x1"])
 def test_what_is_no_whole_number(text: str | None) -> None:
-    assert policy.count(text, ranges.QUOTA_LEFT) is None
+    assert statuses.count(text, ranges.QUOTA_LEFT) is None
 
 
 @given(st.integers(0, 1000))
 def test_backoff_is_bounded(failures: int) -> None:
-    assert 0.25 <= policy.backoff(failures) <= 30
+    assert 0.25 <= statuses.backoff(failures) <= 30
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"NaN", b'{"a": Infinity}', b"\xff\xfe", b"[" * 100_000])
 def test_what_is_not_json(body: bytes) -> None:
     with pytest.raises(ValueError, match=r".*"):
-        policy.decode(body)
+        statuses.decode(body)
