@@ -32,8 +32,8 @@ from .conftest import APP_ID, ENTRIES, ON_DEMAND, Chartline, until
 pytestmark = pytest.mark.timeout(900)
 
 BEFORE = Path(__file__).with_name("former") / "5a9774b.tar.xz"
-"""The last version with DAG ids such as `chart_sync.<slug>`: what runs of that commit, by `git archive`. It lies here as a
-clone may come without its history."""
+"""The last version with DAG ids such as `chart_sync.<slug>`: what runs of that commit, by `git archive`. It lies here
+because a clone may come without its history."""
 
 FOLLOWED, PAUSED, BY_HAND = "demo-global-daily", "demo-france-daily", "demo-shazam-daily"
 HISTORY = 12
