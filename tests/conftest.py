@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import time
 import uuid
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
@@ -67,6 +68,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         folder = Path(os.environ.pop(FOLDER))
         LocalPostgres(folder, durable=False).stop()
         shutil.rmtree(folder, ignore_errors=True)
+    elif STARTED:  # it lives on until then, which Python would complain of when this worker ends
+        warnings.simplefilter("ignore", ResourceWarning)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

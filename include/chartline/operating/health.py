@@ -35,7 +35,8 @@ WORST: tuple[Status, ...] = ("error", "warning", "unknown", "ok")
 
 
 class Check(BaseModel):
-    """One check. `advice`: what to do, empty where all is well; `subjects`: the first `SHOWN` of `count` charts."""
+    """One check. `advice`: what to do, empty where all is well; `count`: of how many charts or
+    fields; `subjects`: the first `SHOWN` charts."""
 
     name: str
     status: Status
@@ -52,7 +53,7 @@ class Check(BaseModel):
             status=verdict.status,
             detail=verdict.what,
             advice=verdict.advice,
-            count=len(verdict.subjects),
+            count=verdict.count,
             subjects=list(verdict.subjects[:SHOWN]),
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -97,7 +97,8 @@ def world() -> dict[str, Any]:
 
 
 def _fans(world: World, uuid: str, platform: str, first: date, last: date, now: datetime) -> list[ValuePoint]:
-    return world.listening(uuid, "spotify", first, last, now)
+    """A value for every day, whoever it is."""
+    return [ValuePoint(first + timedelta(days=n), n + 1) for n in range((last - first).days + 1)]
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from typing import Any
 
@@ -32,7 +32,7 @@ def newest(cascade: Cascade) -> date:
 
 
 @pytest.fixture
-def of(cascade: Cascade, newest: date) -> Of:
+def of(cascade: Cascade, newest: date) -> Iterator[Of]:
     """What a run like that wants, where the newest ranking is stored and the one before it is kept raw."""
 
     def no_call() -> SoundchartsClient:
@@ -44,9 +44,10 @@ def of(cascade: Cascade, newest: date) -> Of:
 
     def of(**config: Any) -> WantedDays:
         run = cascade.open(config.pop("chart", CHART), f"r {config}", steps=[], **config)
-        return WantedDays(run, cascade.connect(), no_call)
+        return WantedDays(run, conn, no_call)
 
-    return of
+    with cascade.connect() as conn:
+        yield of
 
 
 def test_what_is_stored_or_kept_is_here_unless_the_run_is_forced(of: Of, newest: date) -> None:

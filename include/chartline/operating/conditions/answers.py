@@ -31,12 +31,9 @@ ADVICE = (
 def judge(conn: Connection, now: datetime) -> Verdict:
     """Of what was noticed lately. One query."""
     differences = drift.standing(conn, now - RECENT, now - LONG)
-    gone = any(one.kind == "gone" for one in differences)
-    return (
-        Verdict("answers", "warning", summary(differences), ADVICE)
-        if gone
-        else Verdict("answers", "ok", summary(differences))
-    )
+    gone = sum(one.count for one in differences if one.kind == "gone")
+    what = summary(differences)
+    return Verdict("answers", "warning", what, ADVICE, count=gone) if gone else Verdict("answers", "ok", what)
 
 
 def gone(conn: Connection, now: datetime) -> list[Drift]:

@@ -19,13 +19,15 @@ class Subject:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A condition, as it is: `what` in a sentence or two; `advice`: what to do, empty where all is well."""
+    """A condition, as it is: `what` in a sentence or two; `advice`: what to do, empty where all is well; `count`: how
+    many charts or fields it holds of, 0 where it is not of such."""
 
     name: str
     status: Status
     what: str
     advice: str = ""
     subjects: tuple[Subject, ...] = ()
+    count: int = 0
 
 
 @dataclass(frozen=True)
@@ -42,4 +44,6 @@ class OfCharts:
         """It holds of these."""
         if not subjects:
             return Verdict(self.name, "ok", self.none)
-        return Verdict(self.name, self.status, f"{len(subjects)} {self.many}", self.advice, tuple(subjects))
+        return Verdict(
+            self.name, self.status, f"{len(subjects)} {self.many}", self.advice, tuple(subjects), len(subjects)
+        )
