@@ -37,12 +37,13 @@ def test_a_stale_track_is_answered_at_once_and_refreshed_once_it_is_asked_for(ch
     assert {(told["stale"], told["age_days"]) for _, _, told in looked} == {(True, 9.0)}
     assert all(told["platforms"][0]["points"] for _, _, told in looked)
     assert {told["refresh"]["state"] for _, _, told in looked} == {"not_allowed"}
-    admin = reader(chartline, "admin")
-    offered = admin.get(f"{of_track}audience/").json()["refresh"]
+    with reader(chartline, "admin") as admin:
+        offered = admin.get(f"{of_track}audience/").json()["refresh"]
     assert (offered["state"], offered["calls"]) == ("offered", {"low": 4, "high": 6})
     assert len(chartline.runs(DAG_ID)) == runs, "to look starts nothing"
     assert len(chartline.calls()) == before
-    assert reader(chartline, "viewer").post(f"{of_track}refresh/", json={}).status_code == 403
+    with reader(chartline, "viewer") as viewer:
+        assert viewer.post(f"{of_track}refresh/", json={}).status_code == 403
 
     pressed = at_once(chartline, "admin", "POST", f"{of_track}refresh/", of_track)
     assert sorted(status for _, status, _ in pressed) == [202] + [409] * (ASKERS - 1)
@@ -54,10 +55,11 @@ def test_a_stale_track_is_answered_at_once_and_refreshed_once_it_is_asked_for(ch
     booked = "select person, calls from chartline.refresh_booking where run_id = %s"
     assert chartline.query(booked, run_id) == [("admin", 6)]
     alone = []
-    for _ in range(20):
-        begun = time.perf_counter()
-        after = admin.get(f"{of_track}audience/").json()
-        alone.append(time.perf_counter() - begun)
+    with reader(chartline, "admin") as admin:
+        for _ in range(20):
+            begun = time.perf_counter()
+            after = admin.get(f"{of_track}audience/").json()
+            alone.append(time.perf_counter() - begun)
     print(f"one after the other: median {median(alone) * 1000:.0f} ms")
     assert (after["stale"], after["refresh"]["state"]) == (False, "not_needed")
     assert len([run for run in chartline.runs(DAG_ID) if run["dag_run_id"] == run_id]) == 1

@@ -126,7 +126,7 @@ def filled(copy: Copy) -> str:
 
 
 def test_once_fills_the_charts_with_the_calls_that_are_needed(filled: str) -> None:
-    found = re.search(r"Calls made: ([\d,]+), by .* Calls needed: ([\d,]+),", filled)
+    found = re.search(r"Calls made: ([\d,]+), counted .* Calls needed: ([\d,]+),", filled)
     assert found, filled
     assert found[1] == found[2], filled
     assert int(found[1].replace(",", "")) > 1000

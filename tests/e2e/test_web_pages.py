@@ -109,7 +109,7 @@ def test_a_chart_is_fetched_with_the_form(chartline: Chartline, person: Person) 
     before = {run["dag_run_id"] for run in runs(chartline)}
 
     person.open("/dags")
-    person.see(ON_DEMAND, f"chartline.chart_sync.{CHART}", "on demand")
+    person.see(ON_DEMAND, f"chartline.chart_sync.{CHART}", "chart_sync")
     person.picture("dag-list")
 
     person.open(f"/dags/{ON_DEMAND}")

@@ -218,5 +218,8 @@ def _key(want: Want) -> tuple[str, str]:
 
 
 def _named(resource: str, wants: Sequence[Want]) -> str:
-    facets = ", ".join(sorted(want.facet for want in wants if want.facet))
-    return f"the {resource} of {wants[0].entity}" + (f": {facets}" if facets else "")
+    """In words: `the latest ranking of …`, `the ranking of …: 2026-11-20`."""
+    what, facets = resource.replace("_", " "), sorted(want.facet for want in wants if want.facet)
+    if facets == ["latest"]:
+        return f"the latest {what} of {wants[0].entity}"
+    return f"the {what} of {wants[0].entity}" + (f": {', '.join(facets)}" if facets else "")

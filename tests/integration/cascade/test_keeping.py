@@ -117,7 +117,7 @@ def test_others_are_waited_for_in_place(keeper: Keeper, another: Keeper) -> None
 
 def test_when_the_patience_is_over_it_is_not_yet(keeper: Keeper, another: Keeper) -> None:
     keeper.hold([X, Y])
-    with pytest.raises(NotYet, match=r"Another run is fetching the track_audience of x: spotify\.") as over:
+    with pytest.raises(NotYet, match=r"Another run is fetching the track audience of x: spotify\.") as over:
         another.hold([X], patience=0.05)
     assert over.value.after == keeping.AGAIN
 
