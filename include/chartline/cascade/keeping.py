@@ -94,12 +94,14 @@ class Keeper:
         patience: float | None = None,
         still: Callable[[bool], Sequence[Want]] | None = None,
         stale_before: datetime | None = FOREVER,
+        named: str = "",
     ) -> Lease:
         """Hold those of `wants` that are due (`stale_before` as in `ledger.claim`) and that nobody else holds.
 
         patience: seconds to wait in place while others hold all of them; None: not at all. still: which of them are
         still wanted, asked after each try, since some may have come meanwhile; its argument: whether others were waited
-        for. Nothing is held when none is. Raises NotYet when the patience is over.
+        for. named: what is wanted, in words, where they are not plain from `wants`. Nothing is held when none is.
+        Raises NotYet when the patience is over.
         """
         until = time.monotonic() + (patience or 0)
         left, waited = list(wants), False
@@ -113,7 +115,7 @@ class Keeper:
             if mine or not left or patience is None:
                 return Lease(token, mine)
             if time.monotonic() > until:
-                raise NotYet(f"Another run is fetching {_named(self.resource, left)}.", after=AGAIN)
+                raise NotYet(f"Another run is fetching {named or _named(self.resource, left)}.", after=AGAIN)
             time.sleep(POLL)
             waited = True
 
@@ -218,8 +220,5 @@ def _key(want: Want) -> tuple[str, str]:
 
 
 def _named(resource: str, wants: Sequence[Want]) -> str:
-    """In words: `the latest ranking of …`, `the ranking of …: 2026-11-20`."""
-    what, facets = resource.replace("_", " "), sorted(want.facet for want in wants if want.facet)
-    if facets == ["latest"]:
-        return f"the latest {what} of {wants[0].entity}"
-    return f"the {what} of {wants[0].entity}" + (f": {', '.join(facets)}" if facets else "")
+    facets = ", ".join(sorted(want.facet for want in wants if want.facet))
+    return f"the {resource.replace('_', ' ')} of {wants[0].entity}" + (f": {facets}" if facets else "")

@@ -36,7 +36,7 @@ def keeper(conn: Connection, owner: Owner) -> Keeper:
 
 def hold_latest(keeper: Keeper, slug: str) -> None:
     """One at a time asks for a chart's latest ranking. Raises NotYet while another one is at it."""
-    keeper.hold([Want(slug, LATEST)], patience=PATIENCE)
+    keeper.hold([Want(slug, LATEST)], patience=PATIENCE, named=f"the latest ranking of {slug}")
 
 
 def knows_latest(conn: Connection, slug: str, now: datetime) -> bool:

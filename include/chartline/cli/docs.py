@@ -75,17 +75,15 @@ def modules() -> tuple[str, str]:
     lines = []
     for root in ("include", "plugins", "dags"):
         for folder in sorted({path.parent for path in (places.REPOSITORY / root).rglob("*.py")} - {MIGRATIONS}):
-            rows = [(f"`{path.name}`", _first_sentence(path)) for path in sorted(folder.glob("*.py")) if _said(path)]
+            said = [(path, _first_sentence(path)) for path in sorted(folder.glob("*.py"))]
+            rows = [(f"`{path.name}`", sentence) for path, sentence in said if sentence]
             lines += ["", f"## {folder.relative_to(places.REPOSITORY)}", "", *_table(("file", "what it is"), rows)]
     return "docs/reference/modules.md", _page("Modules", *lines[1:])
 
 
-def _said(path: Path) -> str:
-    return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-
-
 def _first_sentence(path: Path) -> str:
-    return " ".join(_said(path).split("\n\n")[0].split()).partition(". ")[0].rstrip(".").replace("|", "\\|")
+    said = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return " ".join(said.split("\n\n")[0].split()).partition(". ")[0].rstrip(".").replace("|", "\\|")
 
 
 def resources() -> tuple[str, str]:

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from math import ceil
-from typing import Annotated
-
-from pydantic import Field
 
 from chartline.cascade import audience
 from chartline.cascade.audience import RefreshAsk
@@ -20,8 +17,6 @@ from chartline.domain.schedule import Schedule
 from chartline.settings import Settings
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.ledger import FOREVER
-
-Whole = Annotated[int, Field(ge=0)]
 
 
 def estimate_schedule(

@@ -15,7 +15,7 @@ from chartline.costs.model import NOTHING, Estimate, Range
 from chartline.settings import Settings
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.ledger import Item
-from chartline.warehouse.reads import costs
+from chartline.warehouse.reads import account, costs
 
 ENOUGH_WINDOWS = 100
 """Windows from which the pages that they had say something."""
@@ -61,7 +61,7 @@ class Tally:
 
     def estimate(self, about: str, per_minute: int | None, places: int = 0) -> Estimate:
         """The sums. places: entries of a ranking, at the most."""
-        quota = costs.quota_left(self.conn)
+        quota = account.see(self.conn).left
         if quota is None:
             self.notes.append("How much of the quota is left is not known: no answer of the API has said so yet.")
         order = {entry.name: place for place, entry in enumerate(resources.entries())}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime, timedelta
 
-from airflow.sdk import DAG, CronTriggerTimetable, PokeReturnValue, get_current_context, task
+from airflow.sdk import DAG, PokeReturnValue, get_current_context, task
 from airflow.sdk.exceptions import AirflowRescheduleException
 
 from chartline.alerts import telling
@@ -14,9 +14,9 @@ from chartline.gaps import healing
 from chartline.settings import settings
 from chartline.warehouse import alerts, schema
 from chartline_airflow.channels import base_url, channels
-from chartline_airflow.dagbuild import docs, former, runtime
+from chartline_airflow.dagbuild import docs, runtime
 from chartline_airflow.dagbuild.cascade import DEFAULT_ARGS
-from chartline_airflow.notifier import ChartlineNotifier
+from chartline_airflow.dagbuild.standing import standing_dag
 
 log = logging.getLogger(__name__)
 
@@ -26,17 +26,13 @@ KEPT_DAYS = 90
 
 def build() -> DAG:
     """The DAG."""
-    dag = DAG(
+    dag = standing_dag(
         dag_ids.ALERTS,
-        schedule=CronTriggerTimetable("*/5 * * * *", timezone="UTC", run_immediately=False),
         description="Finds what is wrong and sends alerts",
         doc_md=docs.ALERTS,
-        tags={"chartline", "alerts"},
-        default_args=DEFAULT_ARGS | {"retries": 1, "execution_timeout": timedelta(minutes=4)},
-        catchup=False,
+        cron="*/5 * * * *",
         max_active_runs=1,
-        is_paused_upon_creation=former.comes_paused(dag_ids.ALERTS),
-        on_failure_callback=ChartlineNotifier(),
+        default_args=DEFAULT_ARGS | {"retries": 1, "execution_timeout": timedelta(minutes=4)},
     )
     with dag:
 

@@ -19,10 +19,10 @@ from chartline.identifiers import SLUG, UUID, in_form
 from chartline.operating import refresh
 from chartline.settings import settings
 from chartline.warehouse.connect import Connection
-from chartline_airflow.dagbuild import docs, former, runtime
+from chartline_airflow.dagbuild import docs, runtime
 from chartline_airflow.dagbuild.approval import XCOM, EstimateGate, by_config, config
-from chartline_airflow.dagbuild.cascade import DEFAULT_ARGS, add_form, failed_tasks, fetch_task, handles
-from chartline_airflow.notifier import ChartlineNotifier
+from chartline_airflow.dagbuild.cascade import add_form, failed_tasks, fetch_task, handles
+from chartline_airflow.dagbuild.standing import standing_dag
 
 log = logging.getLogger(__name__)
 
@@ -115,17 +115,11 @@ def _approved(context: Context) -> None:
 
 def build(dag_id: str = dag_ids.AUDIENCE_REFRESH) -> DAG:
     """The DAG."""
-    dag = DAG(
+    dag = standing_dag(
         dag_id,
-        schedule=None,
         description="The audience of tracks, artists or a chart's tracks and artists, on demand",
         doc_md=docs.AUDIENCE_REFRESH,
-        tags={"chartline", "audience_refresh"},
-        default_args=DEFAULT_ARGS,
-        catchup=False,
         max_active_runs=16,  # some of them may wait for a person's approval
-        is_paused_upon_creation=former.comes_paused(dag_ids.AUDIENCE_REFRESH),
-        on_failure_callback=ChartlineNotifier(),
     )
     with dag:
 

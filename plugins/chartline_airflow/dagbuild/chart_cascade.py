@@ -16,10 +16,10 @@ from chartline.domain.schedule import MAX_HISTORY_DAYS
 from chartline.identifiers import MAX_SLUG, SLUG, in_form
 from chartline.settings import settings
 from chartline.warehouse.connect import Connection
-from chartline_airflow.dagbuild import docs, former, runtime
+from chartline_airflow.dagbuild import docs, runtime
 from chartline_airflow.dagbuild.approval import EstimateGate, by_config, config
-from chartline_airflow.dagbuild.cascade import DAY_PARAMS, DEFAULT_ARGS, add_cascade, add_form
-from chartline_airflow.notifier import ChartlineNotifier
+from chartline_airflow.dagbuild.cascade import DAY_PARAMS, add_cascade, add_form
+from chartline_airflow.dagbuild.standing import standing_dag
 
 RANKINGS = AssetAlias("chartline/rankings")
 
@@ -105,17 +105,11 @@ def _cost(conn: Connection, ask: CascadeAsk) -> Estimate:
 
 def build(dag_id: str = dag_ids.CHART_CASCADE) -> DAG:
     """The DAG."""
-    dag = DAG(
+    dag = standing_dag(
         dag_id,
-        schedule=None,
         description="Any chart's ranking with its tracks, artists and audience, on demand",
         doc_md=docs.ON_DEMAND,
-        tags={"chartline", "chart_cascade"},
-        default_args=DEFAULT_ARGS,
-        catchup=False,
         max_active_runs=16,  # some of them may wait for a person's approval
-        is_paused_upon_creation=former.comes_paused(dag_ids.CHART_CASCADE),
-        on_failure_callback=ChartlineNotifier(),
     )
     add_cascade(dag, open_run, RANKINGS)
     with dag:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import logging
 
-from airflow.sdk import DAG, CronTriggerTimetable, Param, get_current_context, task
+from airflow.sdk import DAG, Param, get_current_context, task
 
 from chartline.cascade import catalogue
 from chartline.domain import dag_ids
 from chartline.errors import BadInput
 from chartline.identifiers import MAX_PLATFORM, PLATFORM, in_form
 from chartline.warehouse import schema
-from chartline_airflow.dagbuild import docs, former, runtime
-from chartline_airflow.dagbuild.cascade import DEFAULT_ARGS, POOL_FETCH
-from chartline_airflow.notifier import ChartlineNotifier
+from chartline_airflow.dagbuild import docs, runtime
+from chartline_airflow.dagbuild.cascade import POOL_FETCH
+from chartline_airflow.dagbuild.standing import standing_dag
 
 log = logging.getLogger(__name__)
 
@@ -38,19 +38,14 @@ PARAMS = {
 
 def build() -> DAG:
     """The DAG. It waits for its first Monday: a full catalogue costs calls that nobody asked for yet."""
-    dag = DAG(
+    dag = standing_dag(
         dag_ids.CHART_CATALOG,
-        schedule=CronTriggerTimetable("0 4 * * 1", timezone="UTC", run_immediately=False),
         description="Platforms and charts that the API offers",
         doc_md=docs.CATALOGUE,
-        tags={"chartline", "chart_catalog"},
-        default_args=DEFAULT_ARGS,
-        params=PARAMS,
-        catchup=False,
+        cron="0 4 * * 1",
         max_active_runs=1,
-        is_paused_upon_creation=former.comes_paused(dag_ids.CHART_CATALOG),
-        on_failure_callback=ChartlineNotifier(),
-        on_success_callback=ChartlineNotifier(well=True),
+        solves=True,
+        params=PARAMS,
     )
     with dag:
 

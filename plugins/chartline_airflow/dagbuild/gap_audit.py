@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import DAG, Context, CronTriggerTimetable, Param, TriggerRule, get_current_context, task
+from airflow.sdk import DAG, Context, Param, TriggerRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from chartline.costs.estimate import estimate_days, estimate_schedule
@@ -28,10 +28,10 @@ from chartline.schedules import service
 from chartline.settings import settings
 from chartline.warehouse import schedules, schema
 from chartline.wording import counted
-from chartline_airflow.dagbuild import docs, former, runtime
+from chartline_airflow.dagbuild import docs, runtime
 from chartline_airflow.dagbuild.approval import EstimateGate, approved_by
-from chartline_airflow.dagbuild.cascade import DEFAULT_ARGS, POOL_RANKINGS, add_form
-from chartline_airflow.notifier import ChartlineNotifier
+from chartline_airflow.dagbuild.cascade import POOL_RANKINGS, add_form
+from chartline_airflow.dagbuild.standing import standing_dag
 
 log = logging.getLogger(__name__)
 
@@ -67,20 +67,13 @@ PARAMS = {
 
 def build(dag_id: str = dag_ids.GAP_AUDIT) -> DAG:
     """The DAG. It waits for its first quarter past four: the calendars cost calls that nobody asked for yet."""
-    dag = DAG(
+    dag = standing_dag(
         dag_id,
-        schedule=None
-        if dag_ids.is_former(dag_id)
-        else CronTriggerTimetable("15 4 * * *", timezone="UTC", run_immediately=False),
         description="Finds the gaps of followed charts and has them fetched",
         doc_md=docs.GAP_AUDIT,
-        tags={"chartline", "gap_audit"},
-        default_args=DEFAULT_ARGS,
-        catchup=False,
+        cron="15 4 * * *",
         max_active_runs=4,  # one that waits for a person's answer must not hold up tomorrow's
-        is_paused_upon_creation=former.comes_paused(dag_ids.GAP_AUDIT),
-        on_failure_callback=ChartlineNotifier(),
-        on_success_callback=ChartlineNotifier(well=True),
+        solves=True,
     )
     with dag:
 

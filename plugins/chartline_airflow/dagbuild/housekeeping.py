@@ -5,32 +5,26 @@ from __future__ import annotations
 import logging
 from datetime import UTC, datetime
 
-from airflow.sdk import DAG, CronTriggerTimetable, task
+from airflow.sdk import DAG, task
 
 from chartline.domain import dag_ids
 from chartline.settings import settings
 from chartline.warehouse import partitions, raw, schema, usage
-from chartline_airflow.dagbuild import docs, former, runtime
-from chartline_airflow.dagbuild.cascade import DEFAULT_ARGS
-from chartline_airflow.notifier import ChartlineNotifier
+from chartline_airflow.dagbuild import docs, runtime
+from chartline_airflow.dagbuild.standing import standing_dag
 
 log = logging.getLogger(__name__)
 
 
 def build() -> DAG:
     """The DAG."""
-    dag = DAG(
+    dag = standing_dag(
         dag_ids.HOUSEKEEPING,
-        schedule=CronTriggerTimetable("30 3 * * *", timezone="UTC", run_immediately=False),
         description="Removes old raw answers, makes the coming months' partitions, sums up past calls",
         doc_md=docs.HOUSEKEEPING,
-        tags={"chartline", "housekeeping"},
-        default_args=DEFAULT_ARGS,
-        catchup=False,
+        cron="30 3 * * *",
         max_active_runs=1,
-        is_paused_upon_creation=former.comes_paused(dag_ids.HOUSEKEEPING),
-        on_failure_callback=ChartlineNotifier(),
-        on_success_callback=ChartlineNotifier(well=True),
+        solves=True,
     )
     with dag:
 

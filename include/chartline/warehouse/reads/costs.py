@@ -15,7 +15,6 @@ from psycopg.rows import class_row
 from chartline.warehouse import ledger
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.ledger import Item, Want
-from chartline.warehouse.reads import account
 
 
 @dataclass(frozen=True)
@@ -180,11 +179,6 @@ def artist_sample(conn: Connection) -> ArtistSample:
         ).fetchone()
     assert row is not None
     return row
-
-
-def quota_left(conn: Connection) -> int | None:
-    """As the newest answer said; None when none did."""
-    return account.see(conn).left
 
 
 def pages(conn: Connection, resource: str) -> tuple[int, int]:
