@@ -17,15 +17,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, LiteralString
 from uuid import UUID
 
-import psycopg
 from psycopg import sql
 from psycopg.types.numeric import Int4
 
 from chartline.domain import platforms
 from chartline.warehouse import partitions
-from chartline.warehouse.connect import sibling
-
-Connection = psycopg.Connection[Any]
+from chartline.warehouse.connect import Connection, sibling
 
 ARTISTS = 10_000_000
 CHART = "chart-2"

@@ -16,15 +16,13 @@ from statistics import median
 from typing import Any
 from uuid import UUID
 
-import psycopg
 from benchmarks.common import machine, parser, report, table, warehouse, work_folder
 
-from chartline.warehouse.connect import connect
+from chartline.warehouse.connect import Connection, connect
 from chartline.warehouse.merge import Merged, merge
 from chartline.warehouse.partitions import ensure_months
 from chartline.warehouse.tables import TRACK_AUDIENCE
 
-Connection = psycopg.Connection[Any]
 Rows = list[dict[str, Any]]
 
 COLUMNS = ("track", "platform", "day", "identifier", "value")

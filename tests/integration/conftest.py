@@ -11,13 +11,12 @@ from typing import Any
 import psycopg
 import pytest
 import uvicorn
+from tests.known_charts import know_charts
 
 from chartline import cli
 from chartline.soundcharts.account import ApiAccount
 from chartline.soundcharts.client import SoundchartsClient
 from chartline.soundcharts.limiter import NoLimiter
-from chartline.soundcharts.models import ChartLight
-from chartline.warehouse import charts
 from chartline.warehouse.connect import connect
 from simulator.app import create_app
 from simulator.service import Service
@@ -58,12 +57,7 @@ def conn(warehouse_url: str) -> Iterator[psycopg.Connection[Any]]:
     """In autocommit, with the charts day, week and year (a frequency that no schedule has)."""
     with connect(warehouse_url) as conn:
         conn.autocommit = True
-        for slug, frequency in (("day", "daily"), ("week", "weekly"), ("year", "yearly")):
-            chart = ChartLight(
-                slug=slug, name=f"The {slug}", platform="spotify", frequency=frequency, country_code="FR"
-            )
-            with conn.transaction():
-                charts.upsert_chart(conn, chart)
+        know_charts(conn, day="daily", week="weekly", year="yearly")
         yield conn
 
 

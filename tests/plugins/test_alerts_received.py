@@ -9,7 +9,7 @@ from email.header import decode_header, make_header
 from hashlib import sha256
 from typing import Any
 
-from tests.integration.alerts.test_telling import Connection, called, conn, ran, spent_lately
+from tests.integration.alerts.test_telling import called, conn, ran, spent_lately
 from tests.plugins.test_channels import SECRET, SMTP, mail, notifiers, of, receiver
 from tests.receivers import MailServer, Receiver, html_of
 
@@ -17,6 +17,7 @@ from chartline.alerts import telling
 from chartline.settings import Settings
 from chartline.soundcharts.models import ChartLight
 from chartline.warehouse import charts
+from chartline.warehouse.connect import Connection
 
 __all__ = ["conn", "mail", "receiver"]
 

@@ -18,9 +18,8 @@ from chartline.domain import run_ids
 from chartline.settings import Settings
 from chartline.soundcharts.models import ChartLight
 from chartline.warehouse import charts, partitions
-from chartline.warehouse.connect import connect
+from chartline.warehouse.connect import Connection, connect
 
-Connection = psycopg.Connection[Any]
 NAME = 'Top <script>alert("x")</script>'
 DAG = "chartline.chart_sync.day"
 

@@ -10,13 +10,11 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.types.json import Jsonb
+from tests.known_charts import know_charts
 
 from chartline.domain import run_ids
-from chartline.soundcharts.models import ChartLight
-from chartline.warehouse import charts, partitions
-from chartline.warehouse.connect import connect
-
-Connection = psycopg.Connection[Any]
+from chartline.warehouse import partitions
+from chartline.warehouse.connect import Connection, connect
 
 
 def uid(number: int) -> str:
@@ -31,13 +29,7 @@ class Story:
         self.conn = conn
         self.now = datetime.now(UTC)
         self.today = self.now.date()
-        self.ids: dict[str, int] = {}
-        for slug, frequency in (("day", "daily"), ("week", "weekly")):
-            chart = ChartLight(
-                slug=slug, name=f"The {slug}", platform="spotify", frequency=frequency, country_code="FR"
-            )
-            with conn.transaction():
-                self.ids[slug] = charts.upsert_chart(conn, chart)
+        self.ids = know_charts(conn, day="daily", week="weekly")
 
     def ago(self, days: int) -> date:
         return self.today - timedelta(days=days)

@@ -17,11 +17,10 @@ from chartline.settings import Settings
 from chartline.soundcharts.models import ChartLight
 from chartline.warehouse import changes, charts
 from chartline.warehouse import changes as warehouse_changes
-from chartline.warehouse.connect import connect
+from chartline.warehouse.connect import Connection, connect
 from chartline.warehouse.reads import executions
 from chartline.warehouse.reads.charts import ChartFilter
 
-Connection = psycopg.Connection[Any]
 FOLLOWED = ChartFilter(followed=True)
 OWN = Settings()
 

@@ -6,15 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
 
 from chartline.soundcharts.calls import Answer
 from chartline.soundcharts.drift import Observer
 from chartline.warehouse import drift
-from chartline.warehouse.connect import connect
+from chartline.warehouse.connect import Connection, connect
 
-Connection = psycopg.Connection[Any]
 NOW = datetime.now(UTC)
 
 

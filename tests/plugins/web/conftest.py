@@ -20,10 +20,9 @@ from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from jwt import InvalidTokenError
+from tests.known_charts import know_charts
 
 from chartline.operating import reparse
-from chartline.soundcharts.models import ChartLight
-from chartline.warehouse import charts
 from chartline.warehouse.connect import connect
 from chartline_airflow.web import airflow_api
 from chartline_airflow.web import warehouse as web_warehouse
@@ -102,12 +101,7 @@ def conn(warehouse_url: str) -> Iterator[psycopg.Connection[Any]]:
     """In autocommit, with the charts day, week and month."""
     with connect(warehouse_url) as conn:
         conn.autocommit = True
-        for slug, frequency in (("day", "daily"), ("week", "weekly"), ("month", "monthly")):
-            chart = ChartLight(
-                slug=slug, name=f"The {slug}", platform="spotify", frequency=frequency, country_code="FR"
-            )
-            with conn.transaction():
-                charts.upsert_chart(conn, chart)
+        know_charts(conn, day="daily", week="weekly", month="monthly")
         yield conn
 
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
 from chartline.schedules import service
-
-Connection = psycopg.Connection[Any]
+from chartline.warehouse.connect import Connection
 
 
 @pytest.fixture

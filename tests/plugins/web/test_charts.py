@@ -6,15 +6,14 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
 from chartline.schedules import service
 from chartline.soundcharts.models import RankingPage
 from chartline.warehouse import rankings
+from chartline.warehouse.connect import Connection
 
-Connection = psycopg.Connection[Any]
 SCRIPT = '<script>alert("1")</script>'
 
 

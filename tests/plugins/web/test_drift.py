@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
-Connection = psycopg.Connection[Any]
+from chartline.warehouse.connect import Connection
 
 
 @pytest.fixture

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
 from chartline.schedules import service
+from chartline.warehouse.connect import Connection
 
-Connection = psycopg.Connection[Any]
 TRACK = "00000000-0000-0000-0000-000000000001"
 
 

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
 
-import psycopg
 import pytest
 from fastapi.testclient import TestClient
 from tests.plugins.web.conftest import Airflow
 
+from chartline.warehouse.connect import Connection
 from chartline_airflow.web.api import health
-
-Connection = psycopg.Connection[Any]
 
 
 @pytest.fixture(autouse=True)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
-Connection = psycopg.Connection[Any]
+from chartline.warehouse.connect import Connection
 
 
 def test_what_is_left_and_what_was_spent(viewer: TestClient, conn: Connection) -> None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
 from chartline.schedules import service
 from chartline.warehouse import executions
+from chartline.warehouse.connect import Connection
 from chartline.warehouse.schedules import get
 
-Connection = psycopg.Connection[Any]
 LIST = "sync/schedules/"
 
 

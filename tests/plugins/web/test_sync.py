@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import psycopg
 import pytest
 from fastapi.testclient import TestClient
 from tests.plugins.web.conftest import Airflow
@@ -13,8 +12,8 @@ from tests.plugins.web.conftest import Airflow
 from chartline.domain.asks import CascadeAsk
 from chartline.schedules import service
 from chartline.warehouse import executions
+from chartline.warehouse.connect import Connection
 
-Connection = psycopg.Connection[Any]
 TRIGGER = "sync/trigger/"
 
 

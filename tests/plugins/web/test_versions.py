@@ -6,17 +6,16 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import psycopg
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from chartline.schedules import service
 from chartline.warehouse import executions, schedules
+from chartline.warehouse.connect import Connection
 
 from .conftest import Caller
 
-Connection = psycopg.Connection[Any]
 LIST = "sync/schedules/"
 DAY = f"{LIST}day/"
 
