@@ -66,7 +66,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """The first process outlives the workers: it stops the server, if any of them started it."""
     if not hasattr(config, "workerinput"):
         folder = Path(os.environ.pop(FOLDER))
-        LocalPostgres(folder, durable=False).stop()
+        [server, *_] = [*STARTED, LocalPostgres(folder, durable=False)]  # one's own process is to be waited for
+        server.stop()
         shutil.rmtree(folder, ignore_errors=True)
     elif STARTED:  # it lives on until then, which Python would complain of when this worker ends
         warnings.simplefilter("ignore", ResourceWarning)
