@@ -46,12 +46,14 @@ from benchmarks.runs import (
     wait_for_dags,
 )
 
+from chartline.domain.dag_ids import CHART_SYNC
 from chartline.local.stack import Stack
 from chartline.settings import settings
 from chartline.warehouse.connect import connect
 
 PARTS = ("one", "windows", "many")
-DAGS = "chart\\_sync.%"
+DAGS = CHART_SYNC.replace("_", r"\_") + "%"
+"""SQL: `like` the DAGs of charts."""
 MAPPED = ("track_metadata", "artist_metadata", "track_audience", "artist_audience")
 PROBES = 2
 SETTING_UP = 20.0  # seconds, at the most, to follow ten charts, each with its estimate
