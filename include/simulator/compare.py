@@ -3,11 +3,14 @@
 What ought to be there is worked out from the world and from what was asked: each run's own ask, and the past of each
 schedule that wants it. Never from what the warehouse holds. Only the time of each fetch is taken from the call records:
 it decides how much of a series could be seen. Large tables are compared piece by piece, so that years fit into memory.
+
+Nothing is left out but what the simulator itself does not give. What the ledger says of a difference is told with it
+(`known.py`): it explains it, and excuses nothing.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -16,15 +19,20 @@ from typing import Any
 
 import psycopg
 
+from chartline.cascade.resources import RESOURCES
 from simulator import reference
 from simulator.airplay import StationPlays
 from simulator.artists import GenreList
+from simulator.known import OWED, Given, Item, Known, Ledger
 from simulator.located import LocatedPoint
 from simulator.needed import AIRPLAY, WINDOW_DAYS, ChartAsk, history_days
+from simulator.settings import Settings
 from simulator.world import World
 
 Rows = dict[tuple[Any, ...], Any]
-Skip = Callable[[tuple[Any, ...]], bool]
+Key = tuple[Any, ...]
+About = Callable[[Key], Item]
+"""What the row of a table was fetched as."""
 SHOWN = 5
 _CUTS = [f"{first:x}{'0' * 7}-0000-0000-0000-000000000000" for first in range(16)]
 SLICES = list(zip(_CUTS, [*_CUTS[1:], "ffffffff-ffff-ffff-ffff-ffffffffffff"], strict=True))
@@ -57,7 +65,10 @@ COUNTERS = {
 
 @dataclass
 class Part:
-    """One table compared. The lists name the first few rows of each kind of difference."""
+    """One table compared. The lists name the first few rows of each kind of difference.
+
+    `known`: how many of the `differences` the ledger tells of, by its outcome and kind (`failed cut_answer`).
+    """
 
     name: str
     expected: int = 0
@@ -66,27 +77,39 @@ class Part:
     unexpected: list[str] = field(default_factory=list)
     different: list[str] = field(default_factory=list)
     differences: int = 0
+    known: Counter[str] = field(default_factory=Counter)
 
     @property
     def equal(self) -> bool:
         """Whether nothing differs."""
         return not self.differences
 
-    def add(self, expected: Rows, found: Rows, skip: Skip = lambda key: False) -> None:
-        """Compare a piece of the table, without the rows that `skip` leaves out."""
-        expected = {key: value for key, value in expected.items() if not skip(key)}
-        found = {key: value for key, value in found.items() if not skip(key)}
+    @property
+    def unknown(self) -> int:
+        """How many differences nobody told of."""
+        return self.differences - self.known.total()
+
+    def differs(self, *known: str) -> bool:
+        """Whether it differs in more than these known ways (`failed cut_answer`)."""
+        return self.differences > sum(self.known[way] for way in known)
+
+    def add(self, expected: Rows, found: Rows, why: Callable[[Key], Known | None] = lambda key: None) -> None:
+        """Compare a piece of the table. `why`: what is known of a row that differs."""
         missing = [key for key in expected if key not in found]
         unexpected = [key for key in found if key not in expected]
         different = [key for key, value in expected.items() if key in found and found[key] != value]
         self.expected += len(expected)
         self.found += len(found)
         self.differences += len(missing) + len(unexpected) + len(different)
-        self.missing += map(_show, missing[: SHOWN - len(self.missing)])
-        self.unexpected += map(_show, unexpected[: SHOWN - len(self.unexpected)])
+        reasons = {key: why(key) for key in (*missing, *unexpected, *different)}
+        self.known.update(known.way for known in reasons.values() if known)
+        # Those that nobody told of are shown first.
+        shown = [sorted(keys, key=lambda key: reasons[key] is not None) for keys in (missing, unexpected, different)]
+        self.missing += [_show(key, reasons[key]) for key in shown[0][: SHOWN - len(self.missing)]]
+        self.unexpected += [_show(key, reasons[key]) for key in shown[1][: SHOWN - len(self.unexpected)]]
         self.different += [
-            f"{_show(key)}: {found[key]!r:.200} is {expected[key]!r:.200} in truth"
-            for key in different[: SHOWN - len(self.different)]
+            f"{_show(key, reasons[key])}: {found[key]!r:.200} is {expected[key]!r:.200} in truth"
+            for key in shown[2][: SHOWN - len(self.different)]
         ]
 
 
@@ -113,36 +136,31 @@ class Refreshed:
         return list(usual) if named is None else [platform for platform in named if platform in served]
 
 
-def compare(world: World, dsn: str, window_days: int = WINDOW_DAYS) -> list[Part]:
-    """Every part of the warehouse against the world. window_days: of a series, as one call brings them.
-
-    Items recorded as failed and not fetched since are left out on both sides.
+def compare(
+    world: World, dsn: str, window_days: int = WINDOW_DAYS, settings: Settings | None = None
+) -> list[Part]:
+    """Every part of the warehouse against the world. window_days: of a series, as one call brings them. settings: of
+    the simulator's server, whose faults may keep things from being had for good (404 of single entities).
     """
     with psycopg.connect(dsn) as conn:
         conn.execute("set local search_path = chartline")
         conn.execute("set local timezone = 'UTC'")
-        return Comparison(world, conn, window_days).parts()
+        return Comparison(world, conn, window_days, Given(world, settings)).parts()
 
 
 class Comparison:
     """One comparison; holds what several parts need."""
 
-    def __init__(self, world: World, conn: psycopg.Connection[Any], window_days: int) -> None:
-        self._world, self._conn, self._window_days = world, conn, window_days
-        self._failed: dict[str, set[tuple[str, str]]] = defaultdict(set)
-        rows = self._rows(
-            """select resource, entity, facet
-               from execution_failure left join fetch_ledger using (resource, entity, facet)
-               where outcome is null or outcome not in ('ok', 'empty')"""
-        )
-        for resource, entity, facet in rows:
-            self._failed[resource].add((entity, facet))
+    def __init__(self, world: World, conn: psycopg.Connection[Any], window_days: int, given: Given) -> None:
+        self._world, self._conn, self._window_days, self._given = world, conn, window_days, given
+        self._ledger = Ledger(conn)
         self._fetches = self._fetch_times()
         asked = list(self._executions())
         self._followed = [one for one in asked if isinstance(one, Followed)]
         self._asks = asked
         self._wanted_tracks = cache(self._tracks_of_step)
         self._wanted_artists = cache(self._artists_of_step)
+        self._tracks_of_artists = cache(self._name_artists)
 
     def parts(self) -> list[Part]:
         """All tables, in the order of the cascade."""
@@ -155,6 +173,7 @@ class Comparison:
             self._artist_audience(),
             self._artist_airplay(),
             self._located(),
+            self._owed(),
             *([self._failures()] if self._world.odd else []),
         ]
 
@@ -224,11 +243,6 @@ class Comparison:
             days[f.slug].update(f.days)
         for slug, day in self._past_days():
             days[slug].add(day)
-        for slug, left in self._rows(
-            """select chart_slug, unnest(days_left) from chart_sync_execution except
-               select slug, day from chart_ranking join chart c on c.id = chart_id"""
-        ):
-            days[slug].discard(left)
         stored = [
             slug for (slug,) in self._rows("select distinct slug from chart_ranking join chart c on c.id = chart_id")
         ]
@@ -249,7 +263,11 @@ class Comparison:
                 slug,
             )
             found = {(slug, *row[:3]): tuple(row[3:]) for row in rows}
-            part.add({(slug, *key): value for key, value in expected.items()}, found)
+            part.add(
+                {(slug, *key): value for key, value in expected.items()},
+                found,
+                lambda key: self._ledger.of(Item("ranking", key[0], key[1].isoformat())),
+            )
         return part
 
     def _tracks_of_step(self, step: str) -> set[str]:
@@ -257,18 +275,31 @@ class Comparison:
         return {uuid for slug, day in days for uuid in self._world.tracks_of(slug, day)}
 
     def _artists_of_step(self, step: str) -> set[str]:
-        known = self._wanted_tracks("track_metadata") - {uuid for uuid, _ in self._failed["track_metadata"]}
-        return self._artists_of(self._wanted_tracks(step) & known)
+        return self._artists_of(self._wanted_tracks(step) & self._known_tracks())
+
+    def _known_tracks(self) -> set[str]:
+        """Those whose metadata is asked for, and can be had."""
+        return {uuid for uuid in self._wanted_tracks("track_metadata") if self._gives_track(uuid)}
+
+    def _gives_track(self, uuid: str) -> bool:
+        return self._given.has(Item("track_metadata", uuid))
 
     def _artists_of(self, tracks: Iterable[str]) -> set[str]:
         return {uuid for track in tracks for uuid in self._song(track).artist_uuids}
+
+    def _name_artists(self) -> dict[str, list[str]]:
+        """Artist -> the tracks that name it, of those whose metadata is asked for."""
+        named: dict[str, list[str]] = defaultdict(list)
+        for track in self._wanted_tracks("track_metadata"):
+            for artist in self._song(track).artist_uuids:
+                named[artist].append(track)
+        return dict(named)
 
     def _song(self, uuid: str) -> Any:
         return self._world.song(uuid)
 
     def _tracks(self) -> list[Part]:
-        failed = {uuid for uuid, _ in self._failed["track_metadata"]}
-        songs = [self._song(uuid) for uuid in self._wanted_tracks("track_metadata") - failed]
+        songs = [self._song(uuid) for uuid in self._known_tracks()]
         columns = ", ".join((*TRACK_COLUMNS, *AUDIO_COLUMNS))
         found = {
             (row[0],): tuple(row[1:])
@@ -278,31 +309,31 @@ class Comparison:
             )
         }
 
-        def skip(key: tuple[Any, ...]) -> bool:
-            return key[0] in failed
+        def about(key: Key) -> Item:
+            return Item("track_metadata", key[0])
 
         tracks = Part("tracks")
-        tracks.add({(s.uuid,): _track_values(s) for s in songs}, found, skip)
+        self._add(tracks, {(s.uuid,): _track_values(s) for s in songs}, found, about)
         return [
             tracks,
             self._links(
                 "track artists",
                 (link for song in songs for link in _artist_links(song)),
                 "select track::text, position, artist::text, role from track_artist",
-                skip,
+                about,
             ),
             self._links(
                 "track genres",
                 ((s.uuid, *path) for s in songs for path in _genre_paths(s.genres)),
                 """select l.track::text, p.name, g.name from track_genre l join genre g on g.id = l.genre_id
                    left join genre p on p.id = g.parent_id""",
-                skip,
+                about,
             ),
             self._links(
                 "track labels",
                 ((s.uuid, n, *label) for s in songs for n, label in enumerate(dict.fromkeys(s.labels), 1)),
                 "select t.track::text, t.position, l.name, l.type from track_label t join label l on l.id = t.label_id",
-                skip,
+                about,
             ),
             self._links(
                 "track credits",
@@ -313,17 +344,13 @@ class Comparison:
                     for n, name in enumerate(names, 1)
                 ),
                 "select track::text, role, position, name from track_credit",
-                skip,
+                about,
             ),
         ]
 
     def _artists(self) -> list[Part]:
         wanted = self._wanted_artists("artist_metadata")
-        # Those of a track that failed in the end may be known from better days.
-        failed = {uuid for uuid, _ in self._failed["artist_metadata"]} | (
-            self._artists_of(uuid for uuid, _ in self._failed["track_metadata"]) - wanted
-        )
-        known = [artist for artist in map(self._world.artist, wanted - failed) if artist]
+        known = [artist for uuid in wanted if self._gives_artist(uuid) and (artist := self._world.artist(uuid))]
         found = {
             (row[0],): tuple(row[1:])
             for row in self._rows(
@@ -331,11 +358,11 @@ class Comparison:
             )
         }
 
-        def skip(key: tuple[Any, ...]) -> bool:
-            return key[0] in failed
+        def about(key: Key) -> Item:
+            return Item("artist_metadata", key[0])
 
         artists = Part("artists")
-        artists.add({(a.uuid,): tuple(getattr(a, c) for c in ARTIST_COLUMNS) for a in known}, found, skip)
+        self._add(artists, {(a.uuid,): tuple(getattr(a, c) for c in ARTIST_COLUMNS) for a in known}, found, about)
         return [
             artists,
             self._links(
@@ -343,14 +370,39 @@ class Comparison:
                 ((a.uuid, *path) for a in known for path in _genre_paths(a.genres)),
                 """select l.artist::text, p.name, g.name from artist_genre l join genre g on g.id = l.genre_id
                    left join genre p on p.id = g.parent_id""",
-                skip,
+                about,
             ),
         ]
 
-    def _links(self, name: str, expected: Iterable[tuple[Any, ...]], query: str, skip: Skip) -> Part:
+    def _links(self, name: str, expected: Iterable[Key], query: str, about: About) -> Part:
         part = Part(name)
-        part.add(dict.fromkeys(expected, True), {tuple(row): True for row in self._rows(query)}, skip)
+        self._add(part, dict.fromkeys(expected, True), {tuple(row): True for row in self._rows(query)}, about)
         return part
+
+    def _add(self, part: Part, expected: Rows, found: Rows, about: About) -> None:
+        """Compare rows of things that are fetched; what the simulator does not give may be there from better days."""
+        part.add(
+            {key: value for key, value in expected.items() if self._gives(about(key))},
+            {key: value for key, value in found.items() if self._gives(about(key))},
+            lambda key: self._why(about(key)),
+        )
+
+    def _gives(self, item: Item) -> bool:
+        """Whether it can be had; of an artist also whether any of the tracks that name it can."""
+        if not self._given.has(item):
+            return False
+        return not item.resource.startswith("artist") or self._gives_artist(item.entity)
+
+    def _gives_artist(self, uuid: str) -> bool:
+        tracks = self._tracks_of_artists().get(uuid)
+        return self._given.has(Item("artist_metadata", uuid)) and (not tracks or any(map(self._gives_track, tracks)))
+
+    def _why(self, item: Item) -> Known | None:
+        """What the ledger says of it, or, of an artist that it does not know, of the tracks that name it."""
+        if (known := self._ledger.of(item)) or not item.resource.startswith("artist"):
+            return known
+        tracks = self._tracks_of_artists().get(item.entity, ())
+        return self._ledger.of_any(Item("track_metadata", uuid) for uuid in tracks)
 
     # -- audience --------------------------------------------------------------------------------------------
 
@@ -403,14 +455,15 @@ class Comparison:
         query: str,
         asked: Mapping[tuple[str, str], int],
         points: Callable[[str, str, int], Iterable[tuple[tuple[Any, ...], Any]]],
-        skip: Skip,
+        about: About,
     ) -> Part:
         """One table of series. `points`: what is true of a uuid and platform, and the days asked the first time."""
         part = Part(name)
         for first, last in SLICES:
             mine = ((key, days) for key, days in asked.items() if first <= key[0] < last)
             expected = dict(point for (uuid, platform), days in mine for point in points(uuid, platform, days))
-            part.add(expected, {tuple(row[:-1]): row[-1] for row in self._rows(query, first, last)}, skip)
+            found = {tuple(row[:-1]): row[-1] for row in self._rows(query, first, last)}
+            self._add(part, expected, found, about)
         return part
 
     def _track_platforms(self) -> dict[tuple[str, str], int]:
@@ -439,7 +492,7 @@ class Comparison:
                where track >= %s and track < %s""",
             {key: days for key, days in self._track_platforms().items() if key[1] != AIRPLAY},
             points,
-            lambda key: (key[0], key[1]) in self._failed["track_audience"],
+            lambda key: Item("track_audience", key[0], key[1]),
         )
 
     def _track_airplay(self) -> Part:
@@ -477,7 +530,7 @@ class Comparison:
                 where {whose} >= %s and {whose} < %s""",
             {key: days for key, days in asked.items() if key[1] == AIRPLAY},
             points,
-            lambda key: (key[0], AIRPLAY) in self._failed[f"{whose}_airplay"],
+            lambda key: Item(f"{whose}_airplay", key[0], AIRPLAY),
         )
 
     def _artist_platforms(self) -> dict[tuple[str, str], int]:
@@ -488,8 +541,7 @@ class Comparison:
 
         def refreshed(r: Refreshed) -> tuple[Iterable[str], Sequence[str]]:
             met = self._artists_of(
-                self._tracks_on(r.rankings)
-                & self._wanted_tracks("track_metadata") - {uuid for uuid, _ in self._failed["track_metadata"]}
+                self._tracks_on(r.rankings) & self._known_tracks()
             )
             platforms = r.platforms((*reference.ARTIST_AUDIENCE, AIRPLAY), USUAL["artist_platforms"])
             return {*r.settings["artists"], *met}, platforms
@@ -520,9 +572,7 @@ class Comparison:
                where artist >= %s and artist < %s""",
             {key: days for key, days in self._artist_platforms().items() if key[1] != AIRPLAY},
             points,
-            lambda key: (
-                (key[0], key[1]) in self._failed["artist_listeners" if key[2] == LISTENERS else "artist_audience"]
-            ),
+            lambda key: Item("artist_listeners" if key[2] == LISTENERS else "artist_audience", key[0], key[1]),
         )
 
     def _located(self) -> Part:
@@ -550,8 +600,17 @@ class Comparison:
                where artist >= %s and artist < %s""",
             self._artist_platforms(),
             points,
-            lambda key: (key[0], key[1]) in self._failed[served[key[2]][0]],
+            lambda key: Item(served[key[2]][0], key[0], key[1]),
         )
+
+    # -- what is to be fetched yet ----------------------------------------------------------------------------------
+
+    def _owed(self) -> Part:
+        """All that the ledger says is to be fetched yet: of a complete warehouse there is none."""
+        part = Part("items owed")
+        owed = {item: known for item, known in self._ledger.with_outcomes(OWED).items() if self._gives(item)}
+        part.add({}, {(i.resource, i.entity, i.facet): True for i in owed}, lambda key: owed[Item(*key)])
+        return part
 
     # -- what odd answers must make fail -------------------------------------------------------------------------
 
@@ -573,7 +632,8 @@ class Comparison:
                 points = bool(self._world.artist_audience(uuid, platform, *window))
                 if self._world.odd.fails("artist_audience", uuid, platform, points=points):
                     expected["artist_audience", uuid, platform] = True
-        found = {(resource, *item): True for resource, items in self._failed.items() for item in items}
+        failed = self._ledger.with_outcomes(("failed", "absent", "unsupported"))
+        found = {(i.resource, i.entity, i.facet): True for i in failed if i.resource in RESOURCES}
         part = Part("items that fail by name")
         part.add(expected, found)
         return part
@@ -625,5 +685,6 @@ def _genre_paths(genres: GenreList) -> set[tuple[str | None, str]]:
     return roots | {(root, sub) for root, subs in genres for sub in subs if sub != root}
 
 
-def _show(key: tuple[Any, ...]) -> str:
-    return " ".join(str(part) for part in key)
+def _show(key: Key, known: Known | None = None) -> str:
+    shown = " ".join(str(part) for part in key)
+    return f"{shown} (known: {known})" if known else shown

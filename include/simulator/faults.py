@@ -52,6 +52,14 @@ class FaultRule(BaseModel):
             return given | {"match": {"endpoint": given["match"]}}
         return given
 
+    def looks_at(self, endpoint: str, entities: Sequence[str], facet: str) -> bool:
+        """Whether the rule is about such a call, whatever its share."""
+        return (
+            fnmatchcase(endpoint, self.match.endpoint)
+            and fnmatchcase(facet, self.match.facet)
+            and any(fnmatchcase(entity, self.match.entity) for entity in (entities or ("",)))
+        )
+
     def afflicts(self, seed: int, entity: str) -> bool:
         """Whether a rule `per: entity` always strikes this entity; the endpoint plays no part in the choice."""
         about = f"{self.kind} {self.status if self.kind == 'status' else ''} {entity}"
@@ -83,7 +91,7 @@ class Faults:
         for index, rule in enumerate(self._rules):
             if self._left[index] == 0 or rule.kind not in kinds:
                 continue
-            if not self._looks_at(rule, endpoint, entities, facet):
+            if not rule.looks_at(endpoint, entities, facet):
                 continue
             if rule.per == "call":
                 hit = set(entities) if chance(mix(seed, self._turn, index), rule.share) else None
@@ -97,14 +105,6 @@ class Faults:
                 return Strike(frozenset(absent), rule)
             absent |= hit
         return Strike(frozenset(absent))
-
-    @staticmethod
-    def _looks_at(rule: FaultRule, endpoint: str, entities: Sequence[str], facet: str) -> bool:
-        return (
-            fnmatchcase(endpoint, rule.match.endpoint)
-            and fnmatchcase(facet, rule.match.facet)
-            and any(fnmatchcase(entity, rule.match.entity) for entity in (entities or ("",)))
-        )
 
     def _spend(self, index: int) -> None:
         left = self._left[index]

@@ -158,6 +158,9 @@ class _Pages:
 
     @property
     def is_whole(self) -> bool:
+        page = self.read[-1].page if self.read else None
+        if page and page.next and self.read[-1].stamps:  # a total may be too small: it ends no list
+            return False
         return bool(self.read) and (self.total is None or self.count >= self.total)
 
 
@@ -176,7 +179,7 @@ def _read(keeper: Keeper, client: SoundchartsClient, slug: str, known: _Reading,
         empty = 0 if page.stamps else empty + 1
         chart = charts.find(conn, slug)
         here = rankings.calendar_size(conn, chart.id) if chart else 0
-        all_known = pages.is_whole or (bool(page.stamps) and pages.total == here)
+        all_known = pages.is_whole or (bool(page.stamps) and pages.count < (pages.total or 0) == here)
         if not all_known and empty > owner.settings.call_retries:
             short = f"Soundcharts gave {pages.count} of {pages.total} days of the calendar of {slug}"
             if not came_short:

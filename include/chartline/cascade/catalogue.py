@@ -171,7 +171,7 @@ class _Refresh:
             offset += came
             empty = 0 if came else empty + 1
             total = page.page.total if page.page else offset
-            last = offset >= total
+            last = offset >= total and not (came and page.page and page.page.next)
             yield answer, page, last
             if not last and empty > self.owner.settings.call_retries:
                 raise ShortAnswer(f"Soundcharts gave {offset} of {total} charts of {platform}.", body=answer.body)

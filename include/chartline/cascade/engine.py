@@ -113,6 +113,7 @@ class _Work:
                 self._store(gathered)
                 for got in gathered:
                     left -= got.ended
+                    work.add(got.again)
                     stop = stop or got.stop
                     unanswered = len(got.errors) if got.found_api_away else 0
                     self.report.unanswered += unanswered

@@ -19,6 +19,7 @@ from chartline.errors import (
     ContractBroken,
     CutAnswer,
     Moved,
+    NotFound,
     RateLimited,
     ServerTrouble,
     ShortAnswer,
@@ -53,6 +54,8 @@ class Fetched:
     calls: list[Call] = field(default_factory=list)
     put_off: list[tuple[Item, ChartlineError]] = field(default_factory=list)
     """What was not asked, as others were refused for the same reason one after the other."""
+    again: list[list[Item]] = field(default_factory=list)
+    """Requests that are to be made yet: what an answer about several left out says nothing of them."""
     stop: ChartlineError | None = None
     """Set when nothing more should be asked: the account, not the item, is concerned."""
 
@@ -65,7 +68,7 @@ class Fetched:
     @property
     def found_api_away(self) -> bool:
         """Whether nothing came because the API did not answer."""
-        passing = (isinstance(e, TryLater) and not isinstance(e, CutAnswer) for _, e in self.errors)
+        passing = (isinstance(e, TryLater) and not isinstance(e, CutAnswer | ShortAnswer) for _, e in self.errors)
         return not self.values and any(passing)
 
     def join(self, part: Fetched) -> None:
@@ -75,6 +78,7 @@ class Fetched:
         self.raws += part.raws
         self.calls += part.calls
         self.put_off += part.put_off
+        self.again += part.again
         self.stop = self.stop or part.stop
 
 
@@ -143,11 +147,12 @@ class Fetcher:
         except ContractBroken as error:
             got.errors.extend((item, error) for item in items)
             return
-        for uuid, value in answered.items():
+        for uuid, value in answered.told.items():
             if isinstance(value, ChartlineError):
                 got.errors.append((by_uuid[uuid], value))
             else:
                 got.values.append((by_uuid[uuid], value))
+        _note_left_out(got, resource, answered, [by_uuid[uuid] for uuid in answered.left_out])
 
     def _fetch_series(self, got: Fetched, resource: Series, item: Item) -> None:
         if item.facet in self._refused:
@@ -194,6 +199,32 @@ class Fetcher:
             # has a value, as later ones may still come. A day that lies ahead must not stand for those up to it.
             if days or done:
                 got.covered[item] = (whole[0], min(max(days), whole[1]) if days else None)
+
+
+def _note_left_out(got: Fetched, resource: Metadata, answered: models.BatchAnswer[Any], left_out: list[Item]) -> None:
+    """What is left out is asked again. Of an answer that says it is short: together, or in halves where nothing came.
+    Of a whole one: each alone, and what is said then is believed; so is that it is left out, where it was absent before.
+    """
+    about = resource.endpoint.name
+    if len(left_out) == 1 and not answered.told:  # it was asked alone
+        if answered.short:
+            what = f"Soundcharts gave no whole answer of {about} of {left_out[0].entity}, which it says that there is."
+            got.errors.append((left_out[0], ShortAnswer(what)))
+        else:
+            got.errors.append((left_out[0], _unknown(about, left_out[0])))
+    elif answered.short:
+        middle = 0 if answered.told else len(left_out) // 2
+        got.again += [part for part in (left_out[:middle], left_out[middle:]) if part]
+    else:
+        for item in left_out:
+            if item.was_absent:
+                got.errors.append((item, _unknown(about, item)))
+            else:
+                got.again.append([item])
+
+
+def _unknown(about: str, item: Item) -> NotFound:
+    return NotFound(f"Soundcharts left {item.entity} out of its answer of {about}: it does not know it.")
 
 
 def _came_short(short: ShortAnswer, *, again: bool) -> CameShort:

@@ -55,6 +55,11 @@ class SideBySide(Generic[Item, Got]):
             for n, go_on in enumerate(self._go_on)
         ]
 
+    def add(self, items: Iterable[Item]) -> None:
+        """More items: to be done after all others, by the threads that the caller was given something of."""
+        for item in items:
+            self._todo.put(item)
+
     def halt(self) -> None:
         """Take no new item; what is under way is still handed in."""
         self._halted.set()

@@ -26,19 +26,29 @@ def verify(
     """Compare every entry, track, artist, link and audience point with what the simulator serves; fails when one
     differs.
 
-    Items that are recorded as failed are left out.
+    Differences that the ledger tells of (failed, deferred, absent, left) are differences too: they are counted as known
+    and shown with its reason. Only what the simulator itself says is absent is none.
     """
     from simulator.compare import compare  # not part of an installation that has the real API only
     from simulator.odd_answers import OddAnswers
+    from simulator.settings import Settings
     from simulator.world import World
 
     url = simulator or ApiAccount.from_environment().base_url
     world = World(**_asked(url, "world"))
-    world.odd = OddAnswers(world.seed, _asked(url, "settings")["odd_answers"])
-    parts = compare(world, common.warehouse_url(), settings().audience_window_days)
-    rows = [(p.name, f"{p.expected:,}", f"{p.found:,}", "equal" if p.equal else f"{p.differences:,}") for p in parts]
-    typer.echo(common.columns(("PART", "EXPECTED", "STORED", "DIFFERENCES"), rows))
+    told = _asked(url, "settings")
+    served = Settings.model_validate({name: told[name] for name in Settings.model_fields})
+    world.odd = OddAnswers(world.seed, served.odd_answers)
+    parts = compare(world, common.warehouse_url(), settings().audience_window_days, served)
+    rows = [
+        (p.name, f"{p.expected:,}", f"{p.found:,}", "equal" if p.equal else f"{p.differences:,}",
+         "" if p.equal else f"{p.known.total():,}")
+        for p in parts
+    ]  # fmt: skip
+    typer.echo(common.columns(("PART", "EXPECTED", "STORED", "DIFFERENCES", "KNOWN"), rows))
     for part in parts:
+        for way, count in sorted(part.known.items()):
+            typer.echo(f"{part.name}, known as {way}: {count:,}", err=True)
         for what in ("missing", "unexpected", "different"):
             for line in getattr(part, what):
                 typer.echo(f"{part.name}, {what}: {common.plain(line)}", err=True)

@@ -219,7 +219,7 @@ class SoundchartsClient:
             if page is None:
                 return answers, None
             collected += items
-            if page.next is None or collected >= page.total or not items:
+            if page.next is None or not items:  # a total may be too small: it ends no list
                 break
             question = replace(first, path=_relative(answer, page.next))
             if question.path in asked:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -28,7 +29,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from chartline.domain.ranges import DATES, DAYS, KEY_LENGTH, LISTED, TOTAL, WHOLE, within
-from chartline.errors import ChartlineError, ContractBroken, Moved, NotFound, storable
+from chartline.errors import ChartlineError, ContractBroken, Moved, storable
 from chartline.soundcharts import drift
 from chartline.soundcharts.calls import Answer
 from chartline.soundcharts.lenient import ESSENTIAL, Each, at, read
@@ -532,28 +533,46 @@ def parse(model: type[Model], answer: Answer) -> Model:
     return _validate(model, answer.data, answer)
 
 
-def parse_batch(model: type[Model], answer: Answer, uuids: Iterable[str]) -> dict[str, Model | ChartlineError]:
-    """What the answer says of each uuid asked for, matched by uuid: a model, `NotFound` or `ContractBroken`.
+@dataclass(frozen=True, slots=True)
+class BatchAnswer(Generic[Model]):
+    """What an answer says of the uuids asked for. `told`: of each that it tells of, a model or why there is none.
+    `left_out`: those that it says nothing of. `short`: its own total is of more than came."""
 
-    The single envelope is read as a batch of one. Raises `ContractBroken` when there is neither object nor items.
+    told: dict[str, Model | ChartlineError]
+    left_out: list[str]
+    short: bool
+
+
+def parse_batch(model: type[Model], answer: Answer, uuids: Iterable[str]) -> BatchAnswer[Model]:
+    """What the answer says of each uuid asked for, matched by uuid: a model, `ContractBroken`, `Moved`, or nothing.
+
+    Left out of an answer about several, a uuid is unknown, known under another uuid, or was lost on the way: only
+    asked alone is it told which. The single envelope is read as a batch of one. Raises `ContractBroken` when there is
+    neither object nor items.
     """
     by_uuid: dict[str, Model | ChartlineError] = {}
-    nameless: ContractBroken | None = None
+    nameless: list[ContractBroken] = []
     for where, item in _batch_items(answer):
         try:
             uuid = _uuid(str(item["uuid"]))
         except (KeyError, TypeError, ValueError):
             got = item.get("uuid") if isinstance(item, dict) else item
-            nameless = _broken(answer, f"{where}.uuid", "a uuid is expected", got)
+            nameless.append(_broken(answer, f"{where}.uuid", "a uuid is expected", got))
             continue
         try:
             by_uuid[uuid] = _validate(model, item, answer, where)
         except ContractBroken as broken:
             by_uuid[uuid] = broken
     asked = list(uuids)
+    told = {uuid: by_uuid[uuid.lower()] for uuid in asked if uuid.lower() in by_uuid}
+    missing = [uuid for uuid in asked if uuid not in told]
     others = [uuid for uuid in by_uuid if uuid not in {one.lower() for one in asked}]
-    missing = [uuid for uuid in asked if uuid.lower() not in by_uuid]
-    return {uuid: by_uuid.get(uuid.lower()) or nameless or _left_out(answer, uuid, missing, others) for uuid in asked}
+    short = _total(answer) > len(by_uuid) + len(nameless)
+    if nameless and len(missing) <= len(nameless):
+        told |= dict.fromkeys(missing, nameless[0])
+    elif len(missing) == 1 and others and not (short and len(asked) > 1):
+        told[missing[0]] = _moved(answer, missing[0], others)
+    return BatchAnswer(told, [uuid for uuid in missing if uuid not in told], short)
 
 
 def _batch_items(answer: Answer) -> list[tuple[str, Any]]:
@@ -564,11 +583,17 @@ def _batch_items(answer: Answer) -> list[tuple[str, Any]]:
     raise _broken(answer, "items", "a list is expected", answer.data.get("items"))
 
 
-def _left_out(answer: Answer, uuid: str, missing: list[str], others: list[str]) -> ChartlineError:
-    """Unknown, or known under another uuid: then the answer names one not asked for. Its order proves nothing."""
-    if not others:
-        return NotFound(f"Soundcharts left {uuid} out of its answer of {answer.endpoint}: it does not know it.")
-    one = len(others) == len(missing) == 1
+def _total(answer: Answer) -> int:
+    """How many the answer says there are; 0 where it does not say, or not so that it can be read."""
+    try:
+        return PageInfo.model_validate(answer.data.get("page")).total
+    except ValidationError:
+        return 0
+
+
+def _moved(answer: Answer, uuid: str, others: list[str]) -> Moved:
+    """Known under another uuid: the answer names one that was not asked for."""
+    one = len(others) == 1
     return Moved(
         f"Soundcharts answered {answer.endpoint} of {uuid} with another uuid: {'' if one else 'one of '}"
         f"{', '.join(others)}.",

@@ -45,6 +45,8 @@ class Item:
     """Its last answer was short of its own total."""
     fetched_on: date | None = None
     """The day (UTC) on which it was last had."""
+    was_absent: bool = False
+    """The API said, when it was last asked, that there is none."""
 
 
 @dataclass(frozen=True)
@@ -172,13 +174,14 @@ def take_up(conn: Connection, token: str, owner: str, lease: timedelta) -> list[
     rows = conn.execute(
         """with own as (
                select resource, entity, facet, outcome = 'deferred' and lease_until is null as was_deferred,
-                      coalesce(error_kind = %s, false) as came_short, outcome = 'failed' as failed
+                      coalesce(error_kind = %s, false) as came_short, outcome = 'failed' as failed,
+                      coalesce(outcome = 'absent', false) as was_absent
                from chartline.fetch_ledger where lease_token = %s order by resource, entity, facet for update
            )
            update chartline.fetch_ledger l set lease_owner = %s, lease_until = now() + %s
            from own where (l.resource, l.entity, l.facet) = (own.resource, own.entity, own.facet)
            returning own.failed, l.facet, l.entity, l.covered_from, l.covered_to, own.was_deferred, own.came_short,
-                     (l.fetched_at at time zone 'UTC')::date""",
+                     (l.fetched_at at time zone 'UTC')::date, own.was_absent""",
         (CameShort.kind, UUID(token), owner, lease),
     ).fetchall()
     # What failed before comes last: should it fail again, it does not stand before what was never asked.

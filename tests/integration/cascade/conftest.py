@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,14 +12,17 @@ from typing import Any
 import psycopg
 import pytest
 import uvicorn
+from requests.structures import CaseInsensitiveDict
 
 from chartline.cascade import artists, ranking, report, tracks
 from chartline.cascade.engine import Engine
 from chartline.cascade.run import Run
 from chartline.domain.asks import CascadeAsk
 from chartline.settings import Settings
+from chartline.soundcharts import transport
 from chartline.soundcharts.account import ApiAccount
 from chartline.soundcharts.client import SoundchartsClient
+from chartline.soundcharts.transport import Reply
 from chartline.warehouse import executions
 from chartline.warehouse.budget import PostgresLimiter
 from chartline.warehouse.connect import connect
@@ -142,3 +146,26 @@ def query(warehouse_url: str) -> Callable[..., list[tuple[Any, ...]]]:
             return conn.execute(sql, values).fetchall()
 
     return ask
+
+
+Rewrite = Callable[[str, dict[str, Any]], None]
+
+
+@pytest.fixture
+def rewrite(monkeypatch: pytest.MonkeyPatch) -> Callable[[Rewrite], None]:
+    """Change what the API answers, on its way in: `change(path, body)`."""
+
+    def install(change: Rewrite) -> None:
+        exchange = transport.exchange
+
+        def changed(session: Any, method: str, url: str, **more: Any) -> Reply:
+            reply = exchange(session, method, url, **more)
+            if reply.status != 200:
+                return reply
+            body = json.loads(reply.body)
+            change(url, body)
+            return Reply(reply.status, CaseInsensitiveDict(reply.headers), json.dumps(body).encode(), reply.cut)
+
+        monkeypatch.setattr("chartline.soundcharts.client.exchange", changed)
+
+    return install

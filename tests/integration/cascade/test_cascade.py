@@ -23,7 +23,7 @@ Query = Callable[..., list[tuple[Any, ...]]]
 
 def differences(cascade: Cascade) -> dict[str, Any]:
     parts = compare(cascade.server.service.world, cascade.warehouse_url)
-    assert len(parts) == 13
+    assert len(parts) == 14
     return {p.name: (p.expected, p.found, p.missing, p.unexpected, p.different) for p in parts if not p.equal}
 
 

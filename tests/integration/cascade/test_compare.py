@@ -78,29 +78,55 @@ def test_a_ranking_that_was_cut_or_that_the_source_does_not_have_shows(filled: C
     assert found.unexpected
 
 
-def test_a_day_that_a_run_says_is_left_is_forgiven_until_it_is_there(filled: Cascade) -> None:
+def test_a_day_that_a_run_says_is_left_is_missing_and_known(filled: Cascade) -> None:
     day = newest(filled)[4]
-    change(filled, "update chart_sync_execution set days_left = array[%s::date] where run_id = 'past'", day)
-    assert differences(filled) == {}
-    change(filled, "delete from chart_ranking where day = %s", day)
-    assert differences(filled) == {}
-
-
-def test_what_failed_is_left_out_only_while_it_was_not_had_since(filled: Cascade) -> None:
-    [(track, execution)] = _rows(
-        filled, "select track::text, max(x.id) from track_artist, chart_sync_execution x group by 1 limit 1"
-    )
     change(
         filled,
-        "insert into execution_failure (execution_id, resource, entity, kind, reason) values (%s, %s, %s, 'x', 'x')",
-        execution, "track_metadata", track,
-    )  # fmt: skip
-    change(filled, "update track set name = 'another' where uuid = %s", track)
-    assert set(differences(filled)) == {"tracks"}, "it was fetched: its failure is an old one"
-    change(
-        filled, "update fetch_ledger set outcome = 'failed' where resource = 'track_metadata' and entity = %s", track
+        "update chart_sync_execution set days_left = array[%s::date], error = 'Why.' where run_id = 'past'",
+        day,
     )
-    assert differences(filled) == {}
+    assert differences(filled) == {}, "it is there"
+    change(filled, "delete from chart_ranking where day = %s", day)
+    change(filled, "delete from fetch_ledger where resource = 'ranking' and facet = %s", day.isoformat())
+    found = differences(filled)["ranking entries"]
+    assert (found.differences, found.known, found.unknown) == (ENTRIES, {"left": ENTRIES}, 0)
+    assert all(line.endswith("(known: left: Why.)") for line in found.missing)
+    assert not found.differs("left")
+
+
+def test_what_failed_is_a_difference_whatever_the_ledger_says(filled: Cascade) -> None:
+    [(track,)] = _rows(filled, "select track::text from track_artist group by 1 limit 1")
+    change(filled, "update track set name = 'another' where uuid = %s", track)
+    found = differences(filled)
+    assert set(found) == {"tracks"}
+    assert (found["tracks"].known, found["tracks"].unknown) == ({}, 1)
+    assert found["tracks"].differs("failed cut_answer")
+    change(
+        filled,
+        """update fetch_ledger set outcome = 'failed', error_kind = 'cut_answer', error = 'Cut.'
+           where resource = 'track_metadata' and entity = %s""",
+        track,
+    )
+    found = differences(filled)
+    assert {name: (part.known, part.unknown) for name, part in found.items()} == {
+        "tracks": ({"failed cut_answer": 1}, 0),
+        "items owed": ({"failed cut_answer": 1}, 0),
+    }
+    assert not any(part.differs("failed cut_answer") for part in found.values())
+    assert "(known: failed cut_answer: Cut.)" in found["tracks"].different[0]
+
+
+def test_what_follows_from_a_track_that_is_not_had_is_known_by_it(filled: Cascade) -> None:
+    [(track, artist)] = _rows(
+        filled,
+        """select min(track::text), artist::text from track_artist group by artist having count(*) = 1
+           order by 2 limit 1""",
+    )
+    change(filled, "update artist set metadata_at = null where uuid = %s", artist)
+    change(filled, "delete from fetch_ledger where entity = %s", artist)
+    assert differences(filled)["artists"].unknown == 1
+    change(filled, "update fetch_ledger set outcome = 'deferred', error_kind = 'quota_spent' where entity = %s", track)
+    assert differences(filled)["artists"].known == {"deferred quota_spent": 1}
 
 
 def _rows(cascade: Cascade, text: str) -> list[tuple[Any, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import string
 from collections.abc import Callable
@@ -10,15 +9,13 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from requests.structures import CaseInsensitiveDict
 
-from chartline.soundcharts import endpoints, transport
-from chartline.soundcharts.transport import Reply
+from chartline.soundcharts import endpoints
 from chartline.warehouse import drift
 from simulator.compare import compare
 from simulator.world import World
 
-from .conftest import ENTRIES, Cascade
+from .conftest import ENTRIES, Cascade, Rewrite
 
 CHART = "demo-global-daily"
 Query = Callable[..., list[tuple[Any, ...]]]
@@ -92,29 +89,6 @@ def test_a_day_that_cannot_be_costs_its_series_alone(
 
 
 # -- one answer rewritten ----------------------------------------------------------------------------------------
-
-
-Rewrite = Callable[[str, dict[str, Any]], None]
-
-
-@pytest.fixture
-def rewrite(monkeypatch: pytest.MonkeyPatch) -> Callable[[Rewrite], None]:
-    """Change what the API answers, on its way in: `change(path, body)`."""
-
-    def install(change: Rewrite) -> None:
-        exchange = transport.exchange
-
-        def changed(session: Any, method: str, url: str, **more: Any) -> Reply:
-            reply = exchange(session, method, url, **more)
-            if reply.status != 200:
-                return reply
-            body = json.loads(reply.body)
-            change(url, body)
-            return Reply(reply.status, CaseInsensitiveDict(reply.headers), json.dumps(body).encode(), reply.cut)
-
-        monkeypatch.setattr("chartline.soundcharts.client.exchange", changed)
-
-    return install
 
 
 def scrambled(length: int) -> str:

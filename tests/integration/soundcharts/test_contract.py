@@ -172,16 +172,16 @@ def test_a_batch_of_ten_with_one_that_nobody_knows(
     asked = [*known[:4], UNKNOWN, *known[4:]]
     answer = client_of().get(endpoint, ",".join(asked))
     found = models.parse_batch(model, answer, asked)
-    assert isinstance(found.pop(UNKNOWN), NotFound)
-    assert list(found) == list(known)
-    assert all(isinstance(value, model) and value.uuid == uuid for uuid, value in found.items())
+    assert (found.left_out, found.short) == ([UNKNOWN], False)
+    assert list(found.told) == list(known)
+    assert all(isinstance(value, model) and value.uuid == uuid for uuid, value in found.told.items())
     assert len(answer.calls) == 1
 
 
 def test_a_batch_of_one(simulator: Simulator, client_of: Callable[..., SoundchartsClient]) -> None:
     uuid = simulator.tracks()[0]
     found = models.parse_batch(models.Song, client_of().get(endpoints.SONG, uuid), [uuid])
-    song = found[uuid]
+    song = found.told[uuid]
     assert isinstance(song, models.Song)
     assert song.uuid == uuid
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from chartline.errors import ContractBroken, Moved, NotFound
+from chartline.errors import ContractBroken, Moved
 from chartline.soundcharts import models
 from chartline.soundcharts.calls import Answer, Call
 
@@ -329,70 +329,91 @@ def test_escaped_slashes_and_other_alphabets() -> None:
 OTHERS = [f"{n:08d}-0000-4000-8000-000000000000" for n in range(4)]
 
 
+def batch(model: type[Any], data: dict[str, Any], asked: list[str], name: str = "song") -> models.BatchAnswer[Any]:
+    return models.parse_batch(model, answer(data, name), asked)
+
+
 def test_a_batch_is_matched_by_uuid_whatever_the_order() -> None:
     items = [SONG | {"uuid": uuid.upper(), "name": uuid} for uuid in reversed(OTHERS)]
-    found = models.parse_batch(models.Song, answer({"items": items}), OTHERS)
-    assert list(found) == OTHERS
-    assert [isinstance(song, models.Song) and song.name for song in found.values()] == OTHERS
+    found = batch(models.Song, {"items": items}, OTHERS)
+    assert list(found.told) == OTHERS
+    assert [isinstance(song, models.Song) and song.name for song in found.told.values()] == OTHERS
+    assert (found.left_out, found.short) == ([], False)
 
 
 def test_one_bad_item_of_a_batch_does_not_harm_the_others() -> None:
     items = [SONG | {"uuid": OTHERS[0]}, SONG | {"uuid": OTHERS[1], "name": {}}, SONG | {"uuid": OTHERS[3]}]
-    found = models.parse_batch(models.Song, answer({"items": items}, "song"), OTHERS)
-    assert isinstance(found[OTHERS[0]], models.Song)
-    assert isinstance(found[OTHERS[3]], models.Song)
-    broken = found[OTHERS[1]]
+    found = batch(models.Song, {"items": items}, OTHERS)
+    assert isinstance(found.told[OTHERS[0]], models.Song)
+    assert isinstance(found.told[OTHERS[3]], models.Song)
+    broken = found.told[OTHERS[1]]
     assert isinstance(broken, ContractBroken)
     assert (broken.endpoint, broken.field) == ("song", "items.1.name")
-    assert isinstance(found[OTHERS[2]], NotFound)
-    assert OTHERS[2] in str(found[OTHERS[2]])
+    assert found.left_out == [OTHERS[2]]
 
 
 def test_a_batch_of_one_comes_in_the_single_envelope() -> None:
-    found = models.parse_batch(models.Artist, answer({"type": "artist", "object": ARTIST}), [TIME_BASED])
-    assert isinstance(found[TIME_BASED], models.Artist)
+    found = batch(models.Artist, {"type": "artist", "object": ARTIST}, [TIME_BASED])
+    assert isinstance(found.told[TIME_BASED], models.Artist)
 
 
 def test_uuids_are_answered_for_as_they_were_asked() -> None:
-    found = models.parse_batch(models.Song, answer({"items": [SONG]}), [UUID.upper()])
-    assert isinstance(found[UUID.upper()], models.Song)
+    found = batch(models.Song, {"items": [SONG]}, [UUID.upper()])
+    assert isinstance(found.told[UUID.upper()], models.Song)
 
 
 @pytest.mark.parametrize("nameless", [{"name": "x"}, SONG | {"uuid": None}, "text", None, 7])
-def test_an_item_without_a_uuid_may_be_any_of_those_that_are_missing(nameless: Any) -> None:
-    found = models.parse_batch(models.Song, answer({"items": [SONG, nameless]}), [UUID, OTHERS[0]])
-    assert isinstance(found[UUID], models.Song)
-    broken = found[OTHERS[0]]
+def test_an_item_without_a_uuid_may_be_the_one_that_is_missing_but_no_more_than_one(nameless: Any) -> None:
+    found = batch(models.Song, {"items": [SONG, nameless]}, [UUID, OTHERS[0]])
+    assert isinstance(found.told[UUID], models.Song)
+    broken = found.told[OTHERS[0]]
     assert isinstance(broken, ContractBroken)
     assert broken.field == "items.1.uuid"
+    more = batch(models.Song, {"items": [SONG, nameless]}, [UUID, *OTHERS[:2]])
+    assert (list(more.told), more.left_out) == ([UUID], OTHERS[:2])
 
 
 @pytest.mark.parametrize("data", [{}, {"items": None}, {"items": {}}, {"object": None}])
 def test_a_batch_answer_of_no_known_shape(data: dict[str, Any]) -> None:
     with pytest.raises(ContractBroken):
-        models.parse_batch(models.Song, answer(data), OTHERS)
+        batch(models.Song, data, OTHERS)
 
 
 @given(st.lists(st.sampled_from(OTHERS), unique=True), st.lists(st.sampled_from(OTHERS), unique=True))
-def test_each_uuid_asked_has_one_answer(asked: list[str], there: list[str]) -> None:
-    items = [SONG | {"uuid": uuid} for uuid in there]
-    found = models.parse_batch(models.Song, answer({"items": items}), asked)
-    assert list(found) == asked
-    for uuid, value in found.items():
-        absent = Moved if set(there) - set(asked) else NotFound
-        assert isinstance(value, models.Song if uuid in there else absent)
+def test_each_uuid_asked_is_told_of_or_left_out(asked: list[str], there: list[str]) -> None:
+    found = batch(models.Song, {"items": [SONG | {"uuid": uuid} for uuid in there]}, asked)
+    assert sorted([*found.told, *found.left_out]) == sorted(asked)
+    others = set(there) - set(asked)
+    for uuid, value in found.told.items():
+        assert isinstance(value, models.Song if uuid in there else Moved)
+        assert uuid in there or others
+    assert not set(found.left_out) & set(there)
+
+
+@pytest.mark.parametrize(
+    ("page", "short"),
+    [({"total": 4}, True), ({"total": 3}, False), ({"total": 1}, False), (None, False), ({}, False), ("odd", False),
+     ({"total": "4"}, True), ({"total": -4}, False), ({"total": 10**30}, False)],
+)  # fmt: skip
+def test_its_own_total_tells_whether_a_batch_is_short(page: Any, short: bool) -> None:
+    items = [SONG | {"uuid": uuid} for uuid in (*OTHERS[:3], OTHERS[0])]
+    assert batch(models.Song, {"items": items, "page": page}, OTHERS).short is short
 
 
 def test_what_is_answered_under_another_uuid_has_moved_there() -> None:
-    found = models.parse_batch(models.Song, answer({"items": [SONG, SONG | {"uuid": OTHERS[3]}]}), [UUID, OTHERS[0]])
-    assert isinstance(found[UUID], models.Song)
-    moved = found[OTHERS[0]]
+    found = batch(models.Song, {"items": [SONG, SONG | {"uuid": OTHERS[3]}]}, [UUID, OTHERS[0]])
+    assert isinstance(found.told[UUID], models.Song)
+    moved = found.told[OTHERS[0]]
     assert isinstance(moved, Moved)
     assert (moved.to, OTHERS[3] in str(moved)) == (OTHERS[3], True)
-    [single] = models.parse_batch(models.Artist, answer({"object": ARTIST}), [OTHERS[0]]).values()
+    [single] = batch(models.Artist, {"object": ARTIST}, [OTHERS[0]]).told.values()
     assert isinstance(single, Moved)
-    two = models.parse_batch(models.Song, answer({"items": [SONG]}), OTHERS[:2])
-    assert all(isinstance(one, Moved) and one.to == "" and UUID in str(one) for one in two.values())
+
+
+def test_which_of_several_moved_is_not_guessed() -> None:
+    assert batch(models.Song, {"items": [SONG]}, OTHERS[:2]).left_out == OTHERS[:2]
+    short = batch(models.Song, {"items": [SONG, SONG | {"uuid": OTHERS[3]}], "page": {"total": 3}}, [UUID, OTHERS[0]])
+    assert (short.left_out, short.short) == ([OTHERS[0]], True)
 
 
 # -- audience ----------------------------------------------------------------------------------------------------
