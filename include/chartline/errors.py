@@ -6,13 +6,24 @@ person. `kind` is the word stored in the warehouse and shown to people; `advice`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
+
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+"""Characters that steer a terminal, or turn round what stands beside them."""
+_LONGEST = 10_000
+"""Characters of a text: what is refused may be of any length."""
 
 
 def storable(text: str) -> str:
     """Without what PostgreSQL cannot hold: NUL, and halves of characters, which JSON can spell."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def printable(text: str) -> str:
+    """With everything that is not seen spelled out, but for tabs and the ends of lines: as it may stand in a log."""
+    return _UNSEEN.sub(lambda unseen: unseen[0].encode("unicode_escape").decode(), storable(text))
 
 
 class ChartlineError(Exception):
@@ -24,7 +35,7 @@ class ChartlineError(Exception):
 
     def __init__(self, what: str, *, advice: str = "", calls: tuple[Any, ...] = (), body: bytes = b"") -> None:
         """`calls`: the call records spent before giving up; `body`: the last raw answer, to be kept."""
-        self.what, self.advice, self.calls, self.body = storable(what), advice, calls, body
+        self.what, self.advice, self.calls, self.body = printable(what[:_LONGEST]), advice, calls, body
         super().__init__(f"{self.what} {advice}".strip())
 
 
@@ -121,6 +132,12 @@ class ContractBroken(SkipItem):
     def __init__(self, what: str, *, endpoint: str = "", field: str = "", **more: Any) -> None:
         self.endpoint, self.field = endpoint, field
         super().__init__(what, **more)
+
+
+class AnswerTooLarge(SkipItem):
+    """An answer beyond the size that any can have: it was not read to its end, and is not asked again."""
+
+    kind = "answer_too_large"
 
 
 class NotStored(SkipItem):

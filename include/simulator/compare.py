@@ -136,9 +136,7 @@ class Refreshed:
         return list(usual) if named is None else [platform for platform in named if platform in served]
 
 
-def compare(
-    world: World, dsn: str, window_days: int = WINDOW_DAYS, settings: Settings | None = None
-) -> list[Part]:
+def compare(world: World, dsn: str, window_days: int = WINDOW_DAYS, settings: Settings | None = None) -> list[Part]:
     """Every part of the warehouse against the world. window_days: of a series, as one call brings them. settings: of
     the simulator's server, whose faults may keep things from being had for good (404 of single entities).
     """
@@ -540,9 +538,7 @@ class Comparison:
             return self._artists_of(self._tracks_on((f.slug, day) for day in self._audience_days(f))) & known
 
         def refreshed(r: Refreshed) -> tuple[Iterable[str], Sequence[str]]:
-            met = self._artists_of(
-                self._tracks_on(r.rankings) & self._known_tracks()
-            )
+            met = self._artists_of(self._tracks_on(r.rankings) & self._known_tracks())
             platforms = r.platforms((*reference.ARTIST_AUDIENCE, AIRPLAY), USUAL["artist_platforms"])
             return {*r.settings["artists"], *met}, platforms
 

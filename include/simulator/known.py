@@ -1,4 +1,4 @@
-"""Why a thing of the truth is not in a warehouse: since the simulator itself does not give it, or as its ledger says."""
+"""Why a thing of the truth is not in a warehouse: the simulator itself does not give it, or what the ledger says."""
 
 from __future__ import annotations
 

@@ -203,8 +203,8 @@ class Fetcher:
 
 def _note_left_out(got: Fetched, resource: Metadata, answered: models.BatchAnswer[Any], left_out: list[Item]) -> None:
     """What is left out is asked again. Of an answer that says it is short: together, or in halves where nothing came.
-    Of a whole one: each alone, and what is said then is believed; so is that it is left out, where it was absent before.
-    """
+    Of a whole one: each alone, and what is said then is believed. What was absent before, and is left out again, is not
+    asked."""
     about = resource.endpoint.name
     if len(left_out) == 1 and not answered.told:  # it was asked alone
         if answered.short:

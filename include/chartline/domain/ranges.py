@@ -52,7 +52,7 @@ QUOTA_LEFT = Bounds(0, 1_000_000_000_000)
 # -- bodies ----------------------------------------------------------------------------------------------------
 
 BODY = Bounds(0, 64 * 1024 * 1024)
-"""Bytes of an answer, as they come and not as its Content-Length says: a longer one is cut."""
+"""Bytes of an answer, unpacked: a longer one is refused, unread where its Content-Length says so."""
 LISTED = Bounds(0, 100_000)
 """Items of a list, and where a page of it begins and how much it holds (page.total, page.offset, page.limit)."""
 PAGES = Bounds(1, 1_000)

@@ -22,6 +22,7 @@ from chartline.domain import dag_ids, platforms
 from chartline.domain.grid import FREQUENCIES, FRIDAY, MAX_HOURS, Frequency, Grid, check_cron
 from chartline.errors import BadInput
 from chartline.identifiers import MAX_SLUG, SLUG
+from chartline.wording import shown
 
 MAX_HISTORY_DAYS = 3650
 
@@ -203,4 +204,4 @@ def _line(entry: Any) -> tuple[str, str]:
         return name, "is missing"
     if entry["type"] == "value_error":  # our own texts name the value
         return name, reason
-    return name, f"{reason} (got {entry['input']!r:.80})"
+    return name, f"{reason} (got {shown(entry['input'], 80)})"

@@ -377,15 +377,24 @@ def _first_page(endpoint: Endpoint, entity: str, facet: str, query: Query | None
 
 def _data(reply: Reply, question: _Question) -> dict[str, Any]:
     """The JSON object of a good reply; every other reply as the error that it means."""
+    unreadable = ""
     try:
         data, readable = statuses.decode(reply.body), True
-    except ValueError:
+    except ValueError as wrong:
         data, readable = None, False
+        unreadable = str(wrong) if isinstance(wrong, statuses.Unreadable) else ""
     error = statuses.judge(
         reply.status, reply.headers, data, str(question), reply.body, path=question.path, entity=question.entity
     )
     if error is not None and not (reply.cut and statuses.told_by_text(reply.status)):
         raise error
+    if unreadable and not reply.cut:
+        raise ContractBroken(
+            f"The answer of Soundcharts to {question} cannot be read: {unreadable}.",
+            endpoint=question.endpoint.name,
+            body=reply.body,
+            advice="The raw answer is kept.",
+        )
     if reply.cut or not readable:
         how = "ended early" if reply.cut else "is not JSON"
         raise CutAnswer(f"The answer of Soundcharts to {question} {how}.", body=reply.body)

@@ -33,6 +33,7 @@ from chartline.errors import ChartlineError, ContractBroken, Moved, storable
 from chartline.soundcharts import drift
 from chartline.soundcharts.calls import Answer
 from chartline.soundcharts.lenient import ESSENTIAL, Each, at, read
+from chartline.wording import shown
 
 # -- values --------------------------------------------------------------------------------------------------
 
@@ -120,6 +121,12 @@ def _time(value: Any) -> Any:
     return time if time.tzinfo else time.replace(tzinfo=dt.UTC)
 
 
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("a text is expected")
+    return value
+
+
 def _uuid(value: str) -> str:
     """Lower-cased; version bits are not looked at, as time-based ones with odd bits exist."""
     lowered = value.lower()
@@ -128,13 +135,22 @@ def _uuid(value: str) -> str:
     return lowered
 
 
+def _seen(value: str) -> str:
+    """Of printable characters alone: names stand in logs, and in a line of others."""
+    if not value.isprintable():
+        raise ValueError("printable characters are expected")
+    return value
+
+
 def _not_measured(item: Any) -> bool:
     """Whether its value is null: nothing was measured, which is not zero."""
     return isinstance(item, dict) and "value" in item and item["value"] is None
 
 
 Text = Annotated[str, Field(coerce_numbers_to_str=True), AfterValidator(storable)]
-Key = Annotated[Text, Field(min_length=KEY_LENGTH.low, max_length=KEY_LENGTH.high)]  # names a thing, in an index
+Key = Annotated[  # names a thing, in an index
+    Text, Field(min_length=KEY_LENGTH.low, max_length=KEY_LENGTH.high), AfterValidator(_seen)
+]
 MaybeText = Annotated[Text | None, BeforeValidator(_blank_is_none)]  # "" is how the API says nothing
 PlainText = Annotated[Text, BeforeValidator(_none_is_blank)]  # "" has a meaning of its own
 Names = Annotated[list[Text], Each(_says_nothing, spare=True), BeforeValidator(_none_is_empty)]
@@ -554,7 +570,7 @@ def parse_batch(model: type[Model], answer: Answer, uuids: Iterable[str]) -> Bat
     nameless: list[ContractBroken] = []
     for where, item in _batch_items(answer):
         try:
-            uuid = _uuid(str(item["uuid"]))
+            uuid = _uuid(_text(item["uuid"]))
         except (KeyError, TypeError, ValueError):
             got = item.get("uuid") if isinstance(item, dict) else item
             nameless.append(_broken(answer, f"{where}.uuid", "a uuid is expected", got))
@@ -636,10 +652,9 @@ def _in_part(dates: Any, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[s
 
 
 def _broken(answer: Answer, place: str, expected: str, got: Any, *, missing: bool = False) -> ContractBroken:
-    text = repr(got)
-    shown = "nothing" if missing else f"{type(got).__name__} {text[:_SHOWN]}{'…' if len(text) > _SHOWN else ''}"
+    what = "nothing" if missing else f"{type(got).__name__} {shown(got, _SHOWN)}"
     return ContractBroken(
-        f"Soundcharts broke its contract in {answer.endpoint} at {place}: {expected}; got {shown}.",
+        f"Soundcharts broke its contract in {answer.endpoint} at {place}: {expected}; got {what}.",
         endpoint=answer.endpoint,
         field=place,
         body=answer.body,

@@ -18,6 +18,7 @@ _LOGGERS = ("chartline.soundcharts.client", "chartline.soundcharts.auth", "urlli
 
 _WHOLE_WORD = 12  # a shorter secret may stand within a uuid by chance
 _CODED = re.compile(r"(?:\\u00|%(?:25)*|&#x?0*)([0-9a-f]{2,3})", re.IGNORECASE)  # a character spelled by its code
+_ESCAPES = 16  # JSON in JSON doubles them; without an end a megabyte of them would be looked through once for each
 _NAMED = {"&": "amp", "<": "lt", ">": "gt", '"': "quot"}
 
 
@@ -104,11 +105,11 @@ def _spelled(letter: str) -> str:
     code = ord(letter)
     pair = "".join(f"[{digit.lower()}{digit.upper()}]" for digit in f"{code:02x}")
     ways = [
-        rf"\\*{re.escape(letter)}",
-        rf"\\+u00{pair}",
+        rf"\\{{0,{_ESCAPES}}}{re.escape(letter)}",
+        rf"\\{{1,{_ESCAPES}}}u00{pair}",
         rf"(?:%|%25|%2525){pair}",
-        rf"&#0*{code};",
-        rf"&#[xX]0*{pair};",
+        rf"&#0{{0,{_ESCAPES}}}{code};",
+        rf"&#[xX]0{{0,{_ESCAPES}}}{pair};",
     ]
     if letter in _NAMED:
         ways.append(f"&(?:amp;)?{_NAMED[letter]};")

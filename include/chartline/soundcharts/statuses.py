@@ -45,6 +45,8 @@ UNSAID_WAIT = 10.0  # seconds: when a 429 does not say how long
 ROUNDING = 1.0  # the reset header is in whole seconds, cut off
 _EPOCH = 1e9  # a reset header above is a time, not a wait
 _SHOWN = 200
+_LONGEST_NUMBER = 1_000
+"""Digits of a number that can be read at all; what a field may hold is a matter of its range."""
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 Headers = Mapping[str, str]
@@ -89,12 +91,23 @@ MOVED = StatusRule(
 REFUSED = StatusRule(RequestRefused, "refused the request")
 
 
+class Unreadable(ValueError):
+    """JSON, as far as can be seen, that no answer can be: asking again would bring the same."""
+
+
 def decode(body: bytes) -> Any:
-    """The body as JSON. Raises `ValueError`, also for the numbers that only Python takes for JSON (NaN, Infinity)."""
+    """The body as JSON. Raises `ValueError`, also for the numbers that only Python takes for JSON (NaN, Infinity);
+    `Unreadable` for what is nested too deeply or holds a number too long to be read."""
     try:
-        return json.loads(body, parse_constant=_no_number)
+        return json.loads(body, parse_constant=_no_number, parse_int=_whole_number)
     except RecursionError:
-        raise ValueError("nested too deeply") from None
+        raise Unreadable("it is nested too deeply") from None
+
+
+def _whole_number(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER:
+        raise Unreadable(f"it holds a number of {len(text)} digits")
+    return int(text)
 
 
 def _no_number(text: str) -> float:

@@ -14,13 +14,15 @@ from requests.auth import AuthBase
 from requests.structures import CaseInsensitiveDict
 
 from chartline.domain import ranges
-from chartline.errors import ChartlineError, NetworkTrouble, NotConfigured, RequestRefused
+from chartline.errors import AnswerTooLarge, ChartlineError, NetworkTrouble, NotConfigured, RequestRefused
 from chartline.soundcharts.account import CONNECTION
 from chartline.soundcharts.redaction import redact_body
 
 Timeout = tuple[float, float]  # seconds to connect; seconds to wait for the answer, and again for its whole body
 
 _PART = 64 * 1024
+_DIGITS = 19
+"""Of a length that is none: 2**63 has as many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,9 @@ def exchange(
 ) -> Reply:
     """Sends one request, follows no redirect, reads the whole body.
 
-    Raises `NetworkTrouble` when no answer came, `NotConfigured` when the certificate is not trusted. The texts name
-    the host only: those of the HTTP library may repeat headers.
+    Raises `NetworkTrouble` when no answer came, `NotConfigured` when the certificate is not trusted, `AnswerTooLarge`
+    for a body beyond `ranges.BODY`: unread where it says so itself, else as soon as there is more, and never unpacked
+    beyond that. The texts name the host only: those of the HTTP library may repeat headers.
     """
     host = urlsplit(url).netloc
     try:
@@ -56,7 +59,8 @@ def exchange(
     except http.RequestException as trouble:
         raise _named(trouble, host, timeout) from None
     try:
-        body, cut = _read(response, time.monotonic() + timeout[1])
+        _check_size(_announced(response), host)
+        body, cut = _read(response, time.monotonic() + timeout[1], host)
     finally:
         response.close()  # a body read to its end has given its connection back already
     return Reply(response.status_code, response.headers, body, cut)
@@ -67,15 +71,32 @@ def without_secrets(reply: Reply) -> Reply:
     return replace(reply, body=redact_body(reply.body))
 
 
-def _read(response: requests.Response, deadline: float) -> tuple[bytes, bool]:
-    """The body as far as it came, and whether it was cut. In parts, so that a trickle cannot hold the worker."""
+def _announced(response: requests.Response) -> int:
+    """The length that an answer says it has, packed or not; 0 where it says none."""
+    length = (response.headers.get("content-length") or "").strip()
+    return int(length) if length.isascii() and length.isdecimal() and len(length) < _DIGITS else 0
+
+
+def _check_size(size: int, host: str) -> None:
+    if size > ranges.BODY.high:
+        most = ranges.BODY.high // 2**20
+        raise AnswerTooLarge(
+            f"{host} sent an answer of more than {most} MiB, which was not read.",
+            advice="No answer of the API is so large: see whether something else answers at this address.",
+        )
+
+
+def _read(response: requests.Response, deadline: float, host: str) -> tuple[bytes, bool]:
+    """The body as far as it came, and whether it was cut. In parts, each unpacked no farther than to a part's size: a
+    trickle cannot hold the worker, and what is small on the way and huge unpacked is never in memory."""
     parts: list[bytes] = []
     size = 0
     try:
         while part := response.raw.read1(_PART, decode_content=True):
             parts.append(part)
             size += len(part)
-            if time.monotonic() > deadline or size > ranges.BODY.high:
+            _check_size(size, host)
+            if time.monotonic() > deadline:
                 return b"".join(parts), True
     except (urllib3.exceptions.HTTPError, OSError):
         return b"".join(parts), True

@@ -34,6 +34,7 @@ from chartline.errors import (
     StopRun,
     TryLater,
     UnknownChart,
+    printable,
 )
 
 log = logging.getLogger(__name__)
@@ -174,7 +175,7 @@ def _chartline(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ChartlineError)
     problem = of(error)
     if problem.status >= 500:
-        log.warning("%s %s: %s: %s", request.method, request.url.path, error.kind, error)
+        log.warning("%s %s: %s: %s", request.method, printable(request.url.path), error.kind, error)
     return problem.response
 
 
@@ -210,7 +211,7 @@ def _database(request: Request, error: Exception) -> JSONResponse:
     if isinstance(error, psycopg.DataError):
         return Problem(422, "A value cannot be stored or looked up: it is out of range.", kind="bad_input").response
     told = str(error).partition("\n")[0]  # what follows quotes the row
-    log.warning("%s %s: %s: %s", request.method, request.url.path, type(error).__name__, told)
+    log.warning("%s %s: %s: %s", request.method, printable(request.url.path), type(error).__name__, told)
     if isinstance(error, psycopg.OperationalError):
         detail = "The warehouse did not answer in time, or the connection was lost."
         return Problem(503, detail, kind="warehouse_unavailable", headers={"Retry-After": "10"}).response

@@ -36,9 +36,7 @@ def fault(kind: str, endpoint: str = "*", entity: str = "*", share: float = 1.0,
 
 def different(cascade: Cascade, *known: str) -> dict[str, Any]:
     """What differs from the truth in other ways than these known ones."""
-    parts = compare(
-        cascade.server.service.world, cascade.warehouse_url, settings=cascade.server.service.settings
-    )
+    parts = compare(cascade.server.service.world, cascade.warehouse_url, settings=cascade.server.service.settings)
     return {p.name: (p.missing, p.unexpected, p.different) for p in parts if p.differs(*known)}
 
 

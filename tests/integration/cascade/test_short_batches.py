@@ -55,7 +55,7 @@ def test_what_a_short_answer_lacks_is_asked_again_at_once(cascade: Cascade, quer
 
 
 def left_out(path: str, body: dict[str, Any], lacks: Callable[[int], bool], *, total: int | None) -> None:
-    """Of an answer about several: those whose place `lacks` are not there; `total`: what it says then (None: nothing)."""
+    """Of an answer about several: those whose place `lacks` are gone; `total`: what it says then (None: nothing)."""
     if "/song/" in path and "," in path and "items" in body:
         body["items"] = [item for place, item in enumerate(body["items"]) if not lacks(place)]
         body["page"] = None if total is None else body["page"] | {"total": total or body["page"]["total"]}

@@ -15,7 +15,7 @@ from simulator.world import World
 from ..conftest import Say
 
 CHART = "demo-global-daily"
-TOKEN = "the-token-of-this-test"  # noqa: S105
+TOKEN = "the-token-of-this-test"
 
 
 @pytest.fixture
