@@ -604,7 +604,11 @@ class Comparison:
     def _owed(self) -> Part:
         """All that the ledger says is to be fetched yet: of a complete warehouse there is none."""
         part = Part("items owed")
-        owed = {item: known for item, known in self._ledger.with_outcomes(OWED).items() if self._gives(item)}
+        owed = {
+            item: known
+            for item, known in self._ledger.with_outcomes(OWED).items()
+            if item.resource in RESOURCES and self._gives(item)  # rankings are missing themselves
+        }
         part.add({}, {(i.resource, i.entity, i.facet): True for i in owed}, lambda key: owed[Item(*key)])
         return part
 

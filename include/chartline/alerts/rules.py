@@ -287,7 +287,7 @@ def slow_run(pace: RunPace) -> Found:
         f"{pace.chart_name or pace.chart_slug}: a run is much slower than usual",
         "See in the run which task takes so long. Often the API answers slowly or limits calls (the run's calls "
         "show it), "
-        "or the machine is busy with other runs. Nothing is lost: the run goes on by itself.",
+        "or the machine is busy with other runs. A slow run has not failed: there is nothing to start again.",
         (
             f"Run: {pace.run_id} of {pace.dag_id}",
             f"It {verb} {span(pace.seconds)} for {pace.calls} calls; the last {pace.earlier} of its kind took "

@@ -228,7 +228,11 @@ def _unknown(about: str, item: Item) -> NotFound:
 
 
 def _came_short(short: ShortAnswer, *, again: bool) -> CameShort:
-    then = "It is asked once more tomorrow." if again else "It came so before, and is not asked again for it."
+    then = (
+        "The next run about it asks for it once more, from tomorrow on."
+        if again
+        else "It came so before, and is not asked again for it."
+    )
     return CameShort(short.what, advice=f"What came is kept. {then}")
 
 

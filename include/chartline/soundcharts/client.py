@@ -382,7 +382,7 @@ def _data(reply: Reply, question: _Question) -> dict[str, Any]:
         data, readable = statuses.decode(reply.body), True
     except ValueError as wrong:
         data, readable = None, False
-        unreadable = str(wrong) if isinstance(wrong, statuses.Unreadable) else ""
+        unreadable = str(wrong) if isinstance(wrong, statuses.Unparsable) else ""
     error = statuses.judge(
         reply.status, reply.headers, data, str(question), reply.body, path=question.path, entity=question.entity
     )

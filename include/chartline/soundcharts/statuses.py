@@ -91,22 +91,22 @@ MOVED = StatusRule(
 REFUSED = StatusRule(RequestRefused, "refused the request")
 
 
-class Unreadable(ValueError):
+class Unparsable(ValueError):
     """JSON, as far as can be seen, that no answer can be: asking again would bring the same."""
 
 
 def decode(body: bytes) -> Any:
     """The body as JSON. Raises `ValueError`, also for the numbers that only Python takes for JSON (NaN, Infinity);
-    `Unreadable` for what is nested too deeply or holds a number too long to be read."""
+    `Unparsable` for what is nested too deeply or holds a number too long to be read."""
     try:
         return json.loads(body, parse_constant=_no_number, parse_int=_whole_number)
     except RecursionError:
-        raise Unreadable("it is nested too deeply") from None
+        raise Unparsable("it is nested too deeply") from None
 
 
 def _whole_number(text: str) -> int:
     if len(text) > _LONGEST_NUMBER:
-        raise Unreadable(f"it holds a number of {len(text)} digits")
+        raise Unparsable(f"it holds a number of {len(text)} digits")
     return int(text)
 
 

@@ -28,9 +28,10 @@ and what could not be fetched: `select * from chartline.execution_failure where 
 | `credentials_refused` | correct the connection `soundcharts`, then clear the failed task |
 | `not_in_plan` | the account's plan does not serve this endpoint: switch the step off in the schedule |
 | `quota_spent` | nothing is lost: what is left is *deferred* and taken up by the next run once calls are available |
-| `came_short` | a series with fewer values than its own total; they are kept, and asked once more a day later |
+| `came_short` | a series with fewer values than its own total: they are kept; the next run about it asks once more |
 | `moved` | the API knows it under another uuid, which the reason names; the rankings to come name that one |
-| `short_answer`, `ranking_incomplete` | the API gave fewer rows than its total; nothing is stored: clear it later |
+| `short_answer`, `ranking_incomplete` | the API gave less than its own total; nothing of it is stored: clear it later |
+| `answer_too_large` | something else than the API answers at this address: see the connection `soundcharts` |
 | `server_trouble`, `network_trouble`, `cut_answer`, `rate_limited` | the API was away or busy: clear the task |
 | `not_yet` | nothing: what the run waits for is not published yet, or another run is fetching it |
 | `left_behind` | another run died over items of this one: trigger a run, only what is left is asked |

@@ -45,7 +45,7 @@ def test_what_the_ledger_knows_is_lost_is_a_difference_and_said(
 ) -> None:
     row = conn.execute(
         """update fetch_ledger set outcome = %s, error_kind = 'cut_answer', error = 'It was cut.'
-           where resource = 'track_metadata' and entity = (select min(uuid)::text from track) returning entity""",
+           where resource = 'track_metadata' and entity = (select min(uuid::text) from track) returning entity""",
         (outcome,),
     ).fetchone()
     assert row
@@ -60,7 +60,7 @@ def test_what_the_ledger_knows_is_lost_is_a_difference_and_said(
 
 
 def test_what_nobody_told_of_is_unknown(say: Say, filled: Cascade, conn: psycopg.Connection) -> None:
-    conn.execute("update track set name = 'another' where uuid = (select min(uuid) from track)")
+    conn.execute("update track set name = 'another' where uuid = (select min(uuid::text)::uuid from track)")
     code, out, err = verify(say, filled)
     assert code == 1
     [tracks] = [line.split() for line in out.splitlines() if line.startswith("tracks ")]

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 from urllib.parse import quote
 
 import psycopg
 import pytest
 from fastapi import FastAPI
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.hostile import fuzzed
 from tests.plugins.web.conftest import Airflow, Caller
 
 from chartline.schedules import service
 
-pytestmark = pytest.mark.fuzz
-
+EXAMPLES = int(os.environ.get("CHARTLINE_TEST_EXAMPLES", "60"))
+"""Of each property; thousands find what is rare."""
 ODD = st.one_of(
     st.text(max_size=30),
     st.integers().map(str),
@@ -49,7 +49,7 @@ JSON = st.recursive(
 
 
 @pytest.fixture
-def caller(app: FastAPI, own: FastAPI, conn: psycopg.Connection[Any], airflow: Airflow) -> Caller:
+def fuzzed(app: FastAPI, own: FastAPI, conn: psycopg.Connection[Any], airflow: Airflow) -> Caller:
     """An editor whose server does not raise: what fails is answered with 500."""
     service.add(conn, "day")
     airflow.dags = {"chartline.chart_sync.day": False, "chartline.chart_cascade": False}
@@ -89,26 +89,26 @@ def check(answer: Any, *of: Any) -> None:
         assert answer.json()["detail"], of
 
 
-@fuzzed
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
-def test_odd_reads_are_answered(caller: Caller, own: FastAPI, data: st.DataObject) -> None:
+def test_odd_reads_are_answered(fuzzed: Caller, own: FastAPI, data: st.DataObject) -> None:
     method, path, said = data.draw(st.sampled_from(operations(own, "get")))
     names = [one["name"] for one in said.get("parameters", []) if one["in"] == "query"]
     params = data.draw(st.dictionaries(st.sampled_from([*names, "no_such"]), ODD, max_size=3))
     keys = data.draw(st.lists(st.one_of(st.just("day"), ODD), min_size=2, max_size=2))
     url = f"http://testserver/chartline{filled(path, keys)}"
-    check(caller.request(method, url, params=params, follow_redirects=False), method, url, params)
+    check(fuzzed.request(method, url, params=params, follow_redirects=False), method, url, params)
 
 
-@fuzzed
+@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
-def test_odd_bodies_are_answered(caller: Caller, own: FastAPI, data: st.DataObject) -> None:
+def test_odd_bodies_are_answered(fuzzed: Caller, own: FastAPI, data: st.DataObject) -> None:
     method, path, said = data.draw(st.sampled_from(operations(own, "post", "put", "patch", "delete")))
     names = _fields(own, said)
     body = data.draw(st.one_of(JSON, st.dictionaries(st.sampled_from([*names, "no_such"]), JSON, max_size=4)))
     keys = data.draw(st.lists(st.one_of(st.just("day"), ODD), min_size=2, max_size=2))
     url = f"http://testserver/chartline{filled(path, keys)}"
-    answer = caller.request(method, url, json=body, follow_redirects=False)
+    answer = fuzzed.request(method, url, json=body, follow_redirects=False)
     check(answer, method, url, body)
 
 
@@ -123,7 +123,7 @@ def _fields(own: FastAPI, said: dict[str, Any]) -> list[str]:
     "text",
     [b'{"chart": "\\ud800"}', b'{"chart": "\\u0000"}', b"\xff", b"[" * 100_000, b"1" * 10_000, b'{"chart": NaN}'],
 )
-def test_texts_that_are_none_are_refused(caller: Caller, text: bytes) -> None:
-    answer = caller.post("sync/schedules/", content=text, headers={"Content-Type": "application/json"})
+def test_texts_that_are_none_are_refused(fuzzed: Caller, text: bytes) -> None:
+    answer = fuzzed.post("sync/schedules/", content=text, headers={"Content-Type": "application/json"})
     check(answer, text[:30])
     assert answer.status_code in (404, 422)
