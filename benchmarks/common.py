@@ -50,7 +50,7 @@ def work_folder(keep: Path | None) -> Iterator[Path]:
 def warehouse(folder: Path) -> Iterator[str]:
     """The url of an empty, migrated warehouse in a PostgreSQL of its own, as durable as `bin/up` makes it."""
     with LocalPostgres(folder / "postgres") as server:
-        url = server.create("chartline", "chartline", "benchmark")
+        url = server.create("chartline", "chartline", "benchmark", schema=schema.SCHEMA)
         schema.migrate(url)
         yield url
 

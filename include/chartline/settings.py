@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 
 from pydantic import Field, ValidationError, field_validator
@@ -83,6 +84,28 @@ class Settings(BaseSettings):
     )
     alert_slow_factor: float = Field(3.0, gt=1, description="times its usual length after which a run is slow")
     alert_slow_minutes: int = Field(5, ge=0, description="beyond its usual length that a slow run takes at least")
+
+    heartbeat_url: str = Field(
+        "", repr=False, description="address that is asked every five minutes while all is well; its path is secret"
+    )
+    alive_token: str = Field(
+        "", repr=False, description="with which an uptime service may ask whether Chartline is alive; empty: none may"
+    )
+    alive_minutes: int = Field(15, ge=6, description="after the last look at everything, until that is stale")
+
+    @field_validator("heartbeat_url")
+    @classmethod
+    def _an_address(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
+            raise ValueError("it is no address such as https://host/path")
+        return value
+
+    @field_validator("alive_token")
+    @classmethod
+    def _long_enough(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[\x21-\x7e]{16,200}", value):
+            raise ValueError("it must have 16 to 200 letters, digits or signs")
+        return value
 
     @field_validator("api_hosts")
     @classmethod

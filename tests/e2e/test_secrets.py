@@ -1,4 +1,7 @@
-"""No secret is left behind: every log, every row of Airflow's database and of the warehouse, every kept answer."""
+"""No secret is left behind: every log, every row of Airflow's database and of the warehouse, every kept answer.
+
+The login is by keys; tests/integration/cascade/test_secrets.py has both ways, and every token that was handed out.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,11 @@ from psycopg import sql
 from .conftest import APP_ID, ON_DEMAND, Chartline, until
 
 CHART = "demo-shazam-daily"
+SERVER_FAULTS = [
+    {"kind": "status", "status": 500, "match": "song*", "share": 0.5},  # with the request repeated in the answer
+    {"kind": "status", "status": 401, "match": "artist*", "times": 1},
+    {"kind": "malformed", "match": "*", "share": 0.1},
+]
 
 
 def secrets_of(chartline: Chartline) -> dict[str, str]:
@@ -65,6 +73,12 @@ def test_no_secret_is_left_in_logs_databases_or_answers(chartline: Chartline) ->
     chartline.simulate(key_pairs={APP_ID: "another-key"}, odd_answers={"echo": ["*"]})  # refusals repeat the request
     refused = chartline.trigger(ON_DEMAND, chart=CHART, force=True)
     assert chartline.end_of(ON_DEMAND, refused) == "failed"
+    chartline.simulate(key_pairs={APP_ID: chartline.api_key}, faults=SERVER_FAULTS)
+    troubled = chartline.trigger(ON_DEMAND, chart=CHART, force=True)
+    chartline.end_of(ON_DEMAND, troubled)
+    chartline.simulate(faults=[])
+    replayed = chartline.trigger("chartline.replay")
+    chartline.end_of("chartline.replay", replayed)
     broken = chartline.trigger(ON_DEMAND, chart=CHART, nonsense=1)
     assert chartline.end_of(ON_DEMAND, broken) == "failed"
     until("rendered fields", lambda: chartline.airflow_rows("select 1 from rendered_task_instance_fields"))

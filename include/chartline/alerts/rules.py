@@ -10,7 +10,7 @@ from typing import Any
 
 from chartline.domain import dag_ids
 from chartline.errors import CredentialsRefused, QuotaSpent
-from chartline.operating.conditions import account, answers, followed, quota
+from chartline.operating.conditions import account, answers, followed, quota, stored
 from chartline.operating.conditions.followed import Followed
 from chartline.operating.conditions.quota import Forecast
 from chartline.operating.conditions.verdict import Verdict
@@ -23,8 +23,8 @@ from chartline.warehouse.reads import failing
 from chartline.warehouse.reads.account import AccountStanding
 from chartline.warehouse.reads.failing import FailedRun, RunPace
 
-FAILED_RUN, OVERDUE, QUOTA, QUARANTINE, CREDENTIALS, SLOW_RUN, FIELD_GONE, APPROVAL = KINDS = (
-    "failed_run", "overdue", "quota", "quarantine", "credentials", "slow_run", "field_gone", "approval",
+FAILED_RUN, OVERDUE, QUOTA, QUARANTINE, CREDENTIALS, SLOW_RUN, FIELD_GONE, APPROVAL, DATA = KINDS = (
+    "failed_run", "overdue", "quota", "quarantine", "credentials", "slow_run", "field_gone", "approval", "data",
 )  # fmt: skip
 NO_REPORT = "Its Airflow run failed before it could report."
 OF_ACCOUNT = {CredentialsRefused.kind: CREDENTIALS, QuotaSpent.kind: QUOTA}
@@ -325,6 +325,29 @@ def _field_gone(endpoint: str, fields: Sequence[Drift]) -> Found:
         (f"Endpoint: {endpoint}, since {moment(since)}", *(f"Missing: {path}" for path in paths[:20])),
         {"endpoint": endpoint, "fields": paths, "since": since.isoformat()},
         ",".join(paths),
+    )
+
+
+def odd_data(conn: Connection, settings: Settings, now: datetime, open: Collection[Alert]) -> Looked:
+    """What checks found in what is stored, an alert for each check: told again when a later day brings more."""
+    return Looked([_odd_data(one) for one in stored.standing(conn)])
+
+
+def _odd_data(of: stored.OpenFindings) -> Found:
+    check, findings = of.check, of.findings
+    return Found(
+        DATA,
+        check.name,
+        f"{check.meaning.rstrip('.')}{f' ({len(findings)} times)' if len(findings) > 1 else ''}",
+        f"{check.advice} See the page Checks.",
+        tuple(finding.what for finding in findings[:20]),
+        {
+            "check": check.name,
+            "severity": check.severity,
+            "count": len(findings),
+            "charts": sorted({finding.chart_slug for finding in findings if finding.chart_slug}),
+        },
+        of.newest.isoformat(),
     )
 
 

@@ -30,6 +30,7 @@ RULES: dict[str, Rule] = {
     rules.QUOTA: rules.quota_short,
     rules.SLOW_RUN: rules.slow_runs,
     rules.FIELD_GONE: rules.fields_gone,
+    rules.DATA: rules.odd_data,
 }
 """By kind. The two about schedules share their queries, see `update`."""
 

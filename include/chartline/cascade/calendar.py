@@ -126,8 +126,8 @@ def _is_settled(day: date, at: datetime) -> bool:
 
 
 @dataclass
-class _Pages:
-    """The pages of one reading, in order; `at`: when it began, which is said of all of them."""
+class Pages:
+    """The pages of one reading of a chart's list, in order; `at`: when it began, which is said of all of them."""
 
     at: datetime
     read: list[models.AvailableRankings] = field(default_factory=list)
@@ -153,6 +153,11 @@ class _Pages:
         return page.total if page else None
 
     @property
+    def since(self) -> date:
+        """The day from which on it tells of all."""
+        return date.min if self.is_whole else self.oldest
+
+    @property
     def ends_empty(self) -> bool:
         return bool(self.read) and not self.read[-1].stamps
 
@@ -171,7 +176,7 @@ def _read(keeper: Keeper, client: SoundchartsClient, slug: str, known: _Reading,
     floor = min(wanted)
     if known.at is not None:
         floor = min(floor, (known.at - SETTLED).date())
-    pages = _kept(owner, conn, slug, known, wanted) or _Pages(owner.now())
+    pages = _kept(owner, conn, slug, known, wanted) or Pages(owner.now())
     all_known = pages.is_whole
     came_short, empty = pages.ends_empty, 0
     while not all_known and not (pages.read and pages.newest_first and pages.oldest <= floor):
@@ -190,18 +195,18 @@ def _read(keeper: Keeper, client: SoundchartsClient, slug: str, known: _Reading,
     keeper.keep(Kept(settled=[Settled(slug, "", "ok", pages.at, pages.at, since, pages.at.date())]))
 
 
-def _kept(owner: Owner, conn: Connection, slug: str, known: _Reading, wanted: Sequence[date]) -> _Pages | None:
+def _kept(owner: Owner, conn: Connection, slug: str, known: _Reading, wanted: Sequence[date]) -> Pages | None:
     """The pages of a reading of a short while ago that has farther to go: it was broken off, or now older days are
     wanted."""
     kept = raw.latest(conn, RESOURCE, slug, "")
     if not kept or owner.now() - kept[0].fetched_at >= GOES_ON:
         return None
-    pages = _Pages(kept[0].fetched_at, [models.parse(models.AvailableRankings, part.answer()) for part in kept])
+    pages = Pages(kept[0].fetched_at, [models.parse(models.AvailableRankings, part.answer()) for part in kept])
     ended = pages.at == known.at
     return None if ended and (pages.is_whole or pages.oldest <= max(wanted)) else pages
 
 
-def _ask_page(keeper: Keeper, client: SoundchartsClient, slug: str, pages: _Pages) -> models.AvailableRankings:
+def _ask_page(keeper: Keeper, client: SoundchartsClient, slug: str, pages: Pages) -> models.AvailableRankings:
     """The next page, stored with what it cost."""
     endpoint = endpoints.AVAILABLE_RANKINGS
     spent: tuple[Call, ...] = ()

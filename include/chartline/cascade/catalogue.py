@@ -30,6 +30,7 @@ PLATFORM_LISTS: dict[Endpoint, str] = {
     endpoints.SOCIAL_PLATFORMS: "serves_artist_audience",
     endpoints.STREAMING_PLATFORMS: "serves_artist_listening",
 }
+FLAGS = {endpoint.name: flag for endpoint, flag in PLATFORM_LISTS.items()}
 LISTS = "platforms"
 CHARTS = "charts"
 
@@ -133,7 +134,7 @@ class _Refresh:
         listed = [platform for answer in answers for platform in models.parse(models.PlatformList, answer).items]
 
         def store() -> None:
-            charts.upsert_platforms(self.conn, listed, **{flag: True})
+            charts.upsert_platforms(self.conn, listed, answers[0].fetched_at, **{flag: True})
 
         self._keep(LISTS, endpoint.name, answers, store)
         self.report.platform_lists += 1

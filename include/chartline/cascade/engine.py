@@ -157,7 +157,8 @@ class _Work:
         if not values:
             return Counts()
         if isinstance(self.resource, Metadata):
-            return self.resource.store(self.keeper.conn, values, max(got.at for got in gathered))
+            fetched_at = {item.entity: got.at for got in gathered for item, _ in got.values}
+            return self.resource.store(self.keeper.conn, values, fetched_at)
         return Counts(audience_points=self.resource.store(self.keeper.conn, values))
 
     def _kept(self, gathered: Sequence[Fetched]) -> Kept:

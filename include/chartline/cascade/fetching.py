@@ -139,7 +139,7 @@ class Fetcher:
             _failed(got, resource, items, error)
             return
         self._alike.good(items[0].facet)
-        got.raws.append(raw.RawAnswer.of(resource.name, ",".join(uuids), "", 0, answer))
+        got.raws.append(raw.RawAnswer.of(resource.name, ",".join(uuids), "", 0, answer, got.at))
         got.calls.extend(answer.calls)
         by_uuid = {item.entity: item for item in items}
         try:
@@ -168,7 +168,7 @@ class Fetcher:
                 self._alike.good(item.facet)
                 for answer in answers:
                     number = len(got.raws)
-                    got.raws.append(raw.RawAnswer.of(resource.name, item.entity, item.facet, number, answer))
+                    got.raws.append(raw.RawAnswer.of(resource.name, item.entity, item.facet, number, answer, got.at))
                     got.calls.extend(answer.calls)
                 for answer in answers:
                     part = resource.read(answer, window)

@@ -6,7 +6,7 @@ these entries. A new resource is one entry here, its answer's model and its tabl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
@@ -116,7 +116,8 @@ class Metadata(Registered):
 
     endpoint: Endpoint
     model: type[BaseModel]
-    store: Callable[[Connection, Sequence[tuple[Item, Any]], datetime], Counts]
+    store: Callable[[Connection, Sequence[tuple[Item, Any]], Mapping[str, datetime]], Counts]
+    """With the time at which each entity was fetched."""
     fresh: str = "freshness_metadata_days"
 
     @property
@@ -229,12 +230,12 @@ SHORT_AGAIN = timedelta(days=1)
 # -- how each one is stored and read -------------------------------------------------------------------------
 
 
-def _store_tracks(conn: Connection, fetched: Sequence[tuple[Item, Any]], at: datetime) -> Counts:
+def _store_tracks(conn: Connection, fetched: Sequence[tuple[Item, Any]], at: Mapping[str, datetime]) -> Counts:
     stored = tracks.store_metadata(conn, [song for _, song in fetched], at)
     return Counts(tracks_created=stored.created, tracks_updated=stored.updated, artists_created=stored.artists_created)
 
 
-def _store_artists(conn: Connection, fetched: Sequence[tuple[Item, Any]], at: datetime) -> Counts:
+def _store_artists(conn: Connection, fetched: Sequence[tuple[Item, Any]], at: Mapping[str, datetime]) -> Counts:
     stored = artists.store_metadata(conn, [artist for _, artist in fetched], at)
     return Counts(artists_created=stored.created, artists_updated=stored.updated)
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 
 from chartline.cascade import planning, ranking_pages, storing
 from chartline.cascade.run import Run
 from chartline.errors import ChartlineError, RankingIncomplete
 from chartline.soundcharts import models
+from chartline.soundcharts.calls import Answer
 from chartline.warehouse import charts, executions, rankings, raw
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.executions import Counts, ItemFailure
 from chartline.warehouse.ledger import Batch
-from chartline.warehouse.rankings import FetchedRanking
+from chartline.warehouse.rankings import FetchedRanking, StoredRanking
 
 log = logging.getLogger(__name__)
 
@@ -86,21 +87,34 @@ def _store(conn: Connection, run: Run, days: Sequence[date]) -> dict[date, Chart
 
 
 def _read(conn: Connection, slug: str, day: date) -> FetchedRanking:
-    """The kept pages of a day, parsed and checked. Raises ContractBroken, RankingIncomplete.
-
-    They are of the chart that was asked, whatever slug the API gives it now: else its days would go to another chart,
-    and its own would be missing for ever.
-    """
+    """The kept pages of a day, as `read` has them. Raises ContractBroken, RankingIncomplete."""
     pages = raw.latest(conn, ranking_pages.RESOURCE, slug, day.isoformat())
     if not pages:
         raise RankingIncomplete(
             f"The pages of {slug} of {day} are not kept any more.", advice="Clear fetch_ranking to fetch them again."
         )
-    parsed = [models.parse(models.RankingPage, page.answer()) for page in pages]
+    return read(slug, [page.answer() for page in pages], pages[0].fetched_at)
+
+
+def read(slug: str, pages: Sequence[Answer], fetched_at: datetime) -> FetchedRanking:
+    """A ranking's kept pages, parsed and checked. Raises ContractBroken, RankingIncomplete.
+
+    They are of the chart that was asked, whatever slug the API gives it now: else its days would go to another chart,
+    and its own would be missing for ever.
+    """
+    parsed = [models.parse(models.RankingPage, page) for page in pages]
     rankings.check(parsed)
     if (now := parsed[0].chart.slug) != slug:
+        day = parsed[0].date
         log.warning("The API names the chart %s %s now; its ranking of %s is stored for %s.", slug, now, day, slug)
-    return FetchedRanking([page.asked_as(slug) for page in parsed], pages[0].fetched_at)
+    return FetchedRanking([page.asked_as(slug) for page in parsed], fetched_at)
+
+
+def store(conn: Connection, fetched: Sequence[FetchedRanking]) -> list[StoredRanking]:
+    """Store rankings of one chart, in the caller's transaction. Raises as `rankings.store_all`."""
+    named = fetched[0].pages[0].chart
+    chart = charts.find(conn, named.slug)
+    return rankings.store_all(conn, chart.id if chart else charts.upsert_chart(conn, named), fetched)
 
 
 def _store_group(conn: Connection, run: Run, fetched: Mapping[date, FetchedRanking]) -> dict[date, ChartlineError]:
@@ -122,9 +136,7 @@ def _store_group(conn: Connection, run: Run, fetched: Mapping[date, FetchedRanki
 
 
 def _write(conn: Connection, run: Run, fetched: Sequence[FetchedRanking]) -> None:
-    named = fetched[0].pages[0].chart
-    chart = charts.find(conn, named.slug)
-    done = rankings.store_all(conn, chart.id if chart else charts.upsert_chart(conn, named), fetched)
+    done = store(conn, fetched)
     executions.link_rankings(conn, run.execution.id, [one.ranking_id for one in done])
     counts = Counts(
         rankings_created=sum(one.created for one in done),

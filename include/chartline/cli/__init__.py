@@ -9,7 +9,20 @@ from collections.abc import Sequence
 import psycopg
 import typer
 
-from chartline.cli import catalogue, docs, doctor, drift, estimate, gaps, programs, schedules, system, verify
+from chartline.cli import (
+    catalogue,
+    check,
+    docs,
+    doctor,
+    drift,
+    estimate,
+    gaps,
+    programs,
+    replay,
+    schedules,
+    system,
+    verify,
+)
 from chartline.errors import BadInput, ChartlineError
 from chartline.proxies import exempt_this_machine
 
@@ -29,6 +42,8 @@ gaps.add_to(app)
 doctor.add_to(app)
 programs.add_to(app)
 drift.add_to(app)
+replay.add_to(app)
+check.add_to(app)
 app.add_typer(schedules.app, name="schedules")
 app.add_typer(catalogue.charts_app, name="charts")
 app.add_typer(catalogue.catalogue_app, name="catalogue")

@@ -23,7 +23,7 @@ from chartline.errors import ChartlineError
 from chartline.operating import airflow_work
 from chartline.operating.airflow import SECONDS, TROUBLES, AirflowServer
 from chartline.operating.airflow_work import ParseWatch
-from chartline.operating.conditions import account, answers, followed, quota
+from chartline.operating.conditions import account, answers, followed, quota, stored
 from chartline.operating.conditions.account import Reached
 from chartline.operating.conditions.verdict import Status, Verdict
 from chartline.sessions import Session
@@ -77,6 +77,7 @@ def examine(
             now = datetime.now(UTC)
             yield from map(_line, followed.verdicts(followed.judge(conn, given, now)))
             yield _line(answers.judge(conn, now))
+            yield _line(stored.judge(conn))
         if not os.environ.get(ENVIRONMENT) and _has_connection(airflow):
             yield Line(
                 "connection", WARNING, "It is one of Airflow's own, which only tasks can read.",

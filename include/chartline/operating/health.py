@@ -15,7 +15,7 @@ from chartline.domain import dag_ids
 from chartline.errors import ChartlineError
 from chartline.operating import airflow_work
 from chartline.operating.airflow_work import ParseWatch, Seen
-from chartline.operating.conditions import account, answers, followed, quota
+from chartline.operating.conditions import account, answers, followed, quota, stored
 from chartline.operating.conditions.account import Reached
 from chartline.operating.conditions.verdict import OfCharts, Status, Subject, Verdict
 from chartline.operating.reparse import AskApi
@@ -105,7 +105,7 @@ def check_all(
     now: datetime,
     work: Callable[[], list[Check]] | None = None,
 ) -> Health:
-    """Everything, in ten queries. connect: gives a connection in autocommit, or raises WarehouseUnavailable,
+    """Everything, in eleven queries. connect: gives a connection in autocommit, or raises WarehouseUnavailable,
     SchemaMismatch or NotConfigured; reach: asks the API, None where no account is set; work: gives the checks of
     what Airflow does, see `of_airflow`. Raises nothing of its own: what
     cannot be looked at is unknown, and the check before it says why."""
@@ -131,10 +131,11 @@ def check_all(
             followed.last_success(last_success, follows.values(), now),
             quota.verdict(seen.left, quota.forecast(conn, seen, now)),
             answers.judge(conn, now),
+            stored.judge(conn),
         ]
         checks += map(Check.of, verdicts)
     else:
-        names = ("quarantined", "overdue", "failing", "last_success", "quota", "answers")
+        names = ("quarantined", "overdue", "failing", "last_success", "quota", "answers", "data")
         checks += [Check(name=name, status="unknown", detail="The warehouse cannot be read.") for name in names]
     checks += work() if work else []
     worst = min((WORST.index(check.status) for check in checks), default=len(WORST) - 1)

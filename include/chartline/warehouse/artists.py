@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from chartline.soundcharts.models import Artist, ArtistLight
@@ -23,16 +23,26 @@ def store_light(conn: Connection, artists: Iterable[ArtistLight]) -> Merged:
     return merge(conn, ARTIST, [{column: getattr(artist, column) for column in LIGHT} for artist in artists])
 
 
-def store_metadata(conn: Connection, artists: Sequence[Artist], fetched_at: datetime) -> Merged:
+def time_of(uuid: str, fetched_at: datetime | Mapping[str, datetime]) -> datetime:
+    """When this one was fetched: all of them then, or each at its own time."""
+    return fetched_at if isinstance(fetched_at, datetime) else fetched_at[uuid]
+
+
+def store_metadata(
+    conn: Connection, artists: Sequence[Artist], fetched_at: datetime | Mapping[str, datetime]
+) -> Merged:
     """Stores what the API says of artists, in the caller's transaction, each table by one merge for all of them.
 
-    A value that the answer lacks keeps the one stored before; genres are replaced by a list that is not empty. Call it
-    once in a transaction, as the one for tracks.
+    A value that the answer lacks keeps the one stored before; genres are replaced by a list that is not empty.
+    fetched_at: of all, or by uuid. Call it once in a transaction, as the one for tracks.
     """
     stored = merge(
         conn,
         ARTIST,
-        [{column: getattr(artist, column) for column in FULL} | {"metadata_at": fetched_at} for artist in artists],
+        [
+            {column: getattr(artist, column) for column in FULL} | {"metadata_at": time_of(artist.uuid, fetched_at)}
+            for artist in artists
+        ],
     )
     genres.link(conn, ARTIST_GENRE, "artist", {artist.uuid: artist.genres for artist in artists if artist.genres})
     return stored

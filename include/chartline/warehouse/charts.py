@@ -44,15 +44,18 @@ _CHART = sql.SQL("select {} from chartline.chart").format(
 )
 
 
-def upsert_platforms(conn: Connection, platforms: Iterable[Platform], **serves: bool) -> Merged:
-    """Stores a whole list of platforms; `serves` says what being on it means, such as `ranks_charts=True`.
+def upsert_platforms(
+    conn: Connection, platforms: Iterable[Platform], seen_at: datetime | None = None, /, **serves: bool
+) -> Merged:
+    """Stores a whole list of platforms; `serves` says what being on it means, such as `ranks_charts=True`;
+    seen_at: when it came, default: now.
 
     What is True for the listed ones becomes false for all others, unless the list is empty. Raises ValueError for a
     name in `serves` that is not in `SERVES`.
     """
     if unknown := set(serves) - set(SERVES):
         raise ValueError(f"platforms serve no {', '.join(sorted(unknown))}")
-    seen = {"seen_at": datetime.now(UTC), **serves}
+    seen = {"seen_at": seen_at or datetime.now(UTC), **serves}
     rows = [{"code": platform.code, "name": platform.name, **seen} for platform in platforms]
     merged = merge(conn, PLATFORM, rows)
     for flag in (name for name, served in serves.items() if served and rows):

@@ -201,11 +201,12 @@ def renew(conn: Connection, token: str, lease: timedelta) -> None:
     )
 
 
-def settle(conn: Connection, resource: str, settled: Iterable[Settled]) -> None:
+def settle(conn: Connection, resource: str, settled: Iterable[Settled], *, only_newer: bool = False) -> None:
     """Write the ends of fetches, in the caller's transaction with the data they brought.
 
     A failure leaves what is known of the last good fetch untouched and is due at once, by the database's own clock;
-    coverage only grows.
+    coverage only grows. only_newer: of fetches long ago, each at its own time: what was fetched about then or later
+    is left as it is, and days that do not meet those known are not taken for known in between.
     """
     rows = sorted(settled, key=lambda s: (s.entity, s.facet))
     if not rows:
@@ -214,6 +215,7 @@ def settle(conn: Connection, resource: str, settled: Iterable[Settled]) -> None:
         _SETTLE,
         {
             "resource": resource,
+            "only_newer": only_newer,
             "entity": [s.entity for s in rows],
             "facet": [s.facet for s in rows],
             "outcome": [s.outcome for s in rows],
@@ -228,7 +230,11 @@ def settle(conn: Connection, resource: str, settled: Iterable[Settled]) -> None:
     )
 
 
-_SETTLE: LiteralString = """
+APART: LiteralString = """coalesce(greatest(l.covered_from, excluded.covered_from)
+               > least(l.covered_to, excluded.covered_to) + 1, false)"""
+"""Of a row `l`: whether days lie between those it covers and those that are new."""
+
+_SETTLE: LiteralString = f"""
     insert into chartline.fetch_ledger as l
         (resource, entity, facet, outcome, fetched_at, due_at, covered_from, covered_to, error_kind, error, attempts,
          crawled_at)
@@ -244,7 +250,10 @@ _SETTLE: LiteralString = """
         fetched_at = case when excluded.outcome in ('failed', 'deferred') then l.fetched_at
                           else excluded.fetched_at end,
         due_at = excluded.due_at,
-        covered_from = least(l.covered_from, excluded.covered_from),
+        covered_from = case
+            when not (%(only_newer)s and {APART}) then least(l.covered_from, excluded.covered_from)
+            when excluded.covered_to > l.covered_to then excluded.covered_from
+            else l.covered_from end,
         covered_to = greatest(l.covered_to, excluded.covered_to),
         attempts = case when excluded.outcome in ('failed', 'deferred') then l.attempts + 1 else 0 end,
         error_kind = excluded.error_kind,
@@ -253,6 +262,7 @@ _SETTLE: LiteralString = """
         lease_token = case when excluded.outcome in ('failed', 'deferred') then l.lease_token end,
         lease_owner = null,
         lease_until = null
+    where not %(only_newer)s or l.fetched_at is null or l.fetched_at < excluded.fetched_at - interval '5 minutes'
 """
 
 
@@ -275,6 +285,20 @@ def find(conn: Connection, resource: str, entity: str, facets: Iterable[str]) ->
         (resource, entity, list(facets)),
     )
     return {facet: LedgerRow(*rest) for facet, *rest in rows}
+
+
+def absent(conn: Connection) -> dict[str, list[Settled]]:
+    """By resource, what the API said that it does not have or serve, as `settle` takes it."""
+    rows = conn.execute(
+        """select resource, entity, facet, outcome, fetched_at, due_at, covered_from, covered_to, error_kind, error,
+                  crawled_at
+           from chartline.fetch_ledger where outcome in ('absent', 'unsupported') and fetched_at is not null
+           order by resource, entity, facet"""
+    )
+    found: dict[str, list[Settled]] = {}
+    for resource, *row in rows:
+        found.setdefault(resource, []).append(Settled(*row))
+    return found
 
 
 def release(conn: Connection, owner: str, resource: str | None = None) -> int:

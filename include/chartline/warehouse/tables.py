@@ -193,4 +193,5 @@ OWN = (
     "api_call", "raw_answer", "api_budget",
     "change_log", "alert", "alert_delivery", "alert_outbox", "api_usage",
     "answer_field", "answer_field_type", "answer_oddity", "refresh_booking",
+    "ranking_check", "data_finding", "watermark",
 )  # fmt: skip

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from chartline.soundcharts.models import Label, Song, SongLight
 from chartline.warehouse import artists, genres
+from chartline.warehouse.artists import time_of
 from chartline.warehouse.connect import Connection
 from chartline.warehouse.merge import Merged, merge, replace
 from chartline.warehouse.tables import AUDIO, LABEL, TRACK, TRACK_ARTIST, TRACK_CREDIT, TRACK_GENRE, TRACK_LABEL
@@ -32,16 +33,18 @@ def store_light(conn: Connection, songs: Iterable[SongLight]) -> Merged:
     )
 
 
-def store_metadata(conn: Connection, songs: Sequence[Song], fetched_at: datetime) -> StoredTracks:
+def store_metadata(
+    conn: Connection, songs: Sequence[Song], fetched_at: datetime | Mapping[str, datetime]
+) -> StoredTracks:
     """Stores what the API says of tracks, in the caller's transaction, each table by one merge for all of them.
 
     A value that the answer lacks keeps the one stored before; a list that it lacks (artists, genres, labels,
-    composers, producers) keeps the links, any other list replaces them. Call it once in a transaction: the order of
-    tables and keys is what keeps concurrent transactions from deadlocking.
+    composers, producers) keeps the links, any other list replaces them. fetched_at: of all, or by uuid. Call it once in
+    a transaction, no track twice: the order of tables and keys is what keeps concurrent transactions from deadlocking.
     """
     if not songs:
         return StoredTracks()
-    stored = merge(conn, TRACK, [_row(song, fetched_at) for song in songs])
+    stored = merge(conn, TRACK, [_row(song, time_of(song.uuid, fetched_at)) for song in songs])
     named = artists.store_light(conn, [artist for s in songs for artist in (*s.artists, *(s.main_artists or ()))])
     genres.link(conn, TRACK_GENRE, "track", {song.uuid: song.genres for song in songs if song.genres})
     _link_labels(conn, {song.uuid: song.labels for song in songs if song.labels})

@@ -70,10 +70,23 @@ trigger it too, when somebody presses *Refresh* beside a series older than `CHAR
 {_TRIAGE}"""
 
 
+REPLAY = f"""
+Rebuilds tables from the raw answers that are kept for `CHARTLINE_RAW_DAYS` (30), without a call: after the reading of
+answers was mended, or to fill a new warehouse from an old one. Trigger it with the form; nothing chosen means all. Safe
+to run again, and while runs go on: what came last stands in the end.
+
+To fill this warehouse from another one, make an Airflow connection of type postgres to that one and name it in the
+form; its raw answers are kept here too, and what was fetched there is not fetched again.
+
+It is red when something could not be read or stored; the log names it, and what no answer is kept of any more.
+{_TRIAGE}"""
+
+
 ALERTS = f"""
 Looks every five minutes at what is wrong, in the warehouse: failed runs, overdue and unusable schedules, a quota that
 will not last, refused credentials, runs much slower than usual. First it closes as `lost` the executions that say they
-are running and whose Airflow run is over or gone (it asks Airflow), and frees what they had leased. What is new is told
+are running and whose Airflow run is over or gone (it asks Airflow), and frees what they had leased. Then it checks what
+was stored since the last look (for 30 seconds at the most; the page *Checks* shows what it found). What is new is told
 to the channels of `CHARTLINE_ALERT_WEBHOOKS` and `CHARTLINE_ALERT_NOTIFIERS`, once; and once more when it is solved. A
 failed run is told by its own DAG within seconds, and so is work that waits for a person's approval; this DAG tries
 again what could not be told (waits grow from 15 seconds to 12 hours). While it is red nothing is noticed and nothing

@@ -78,13 +78,13 @@ def runs_held(dag_id: str, now: datetime) -> int:
         held, before = held + 1, run.logical_date
 
 
-def warehouse_dsn() -> str:
+def warehouse_dsn(name: str = WAREHOUSE) -> str:
     """The connection string of the warehouse. Raises NotConfigured when the Airflow connection is missing."""
     try:
-        conn = BaseHook.get_connection(WAREHOUSE)
+        conn = BaseHook.get_connection(name)
     except AirflowNotFoundException as error:
         raise NotConfigured(
-            f"The Airflow connection {WAREHOUSE} is missing.",
+            f"The Airflow connection {name} is missing.",
             advice="Add it under Admin > Connections (type postgres), or set AIRFLOW_CONN_CHARTLINE_WAREHOUSE.",
         ) from error
     return make_conninfo(

@@ -7,12 +7,13 @@ from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chartline_airflow.web import access, bodies, etags, pages, problems
+from chartline_airflow.web import access, alive, bodies, etags, pages, problems
 from chartline_airflow.web.api import (
     alerts,
     artists,
     changes,
     charts,
+    checks,
     drift,
     executions,
     health,
@@ -39,6 +40,7 @@ ROUTERS = (
     alerts.router,
     changes.router,
     drift.router,
+    checks.router,
 )
 """Each below `/api`. A file of `api/` counts when it stands here."""
 
@@ -83,6 +85,7 @@ def create_app() -> FastAPI:
     app.openapi()  # now, once: first requests side by side, as a page makes, would each do it and fail
     app.add_middleware(bodies.Limited)
     app.add_middleware(access.Guard)
+    app.add_middleware(alive.Alive)
     app.add_middleware(etags.Etags)
     app.add_middleware(Headers)
     return app

@@ -122,7 +122,7 @@ def test_all_is_well(ask: Any, monkeypatch: pytest.MonkeyPatch, say: Say) -> Non
     assert set(found.values()) == {"ok"}
     assert set(found) == {
         "python", "settings", "warehouse", "schema", "permissions", "warehouse clock", "connection", "credentials",
-        "quota", "API clock", "proxy", "airflow", "pools", "runs", "parsing", "dag files", "alerts", "answers",
+        "quota", "API clock", "proxy", "airflow", "pools", "runs", "parsing", "dag files", "alerts", "answers", "data",
         "quarantined", "overdue", "failing", "api",
     }  # fmt: skip
     code, out, _ = say("doctor")

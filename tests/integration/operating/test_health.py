@@ -40,7 +40,7 @@ def test_a_warehouse_where_all_is_well(story: Any) -> None:
     assert {check.name: check.status for check in found.checks} == dict.fromkeys(
         (
             "warehouse", "schema", "api", "credentials", "quarantined", "overdue", "failing", "last_success", "quota",
-            "answers",
+            "answers", "data",
         ),
         "ok",
     )  # fmt: skip

@@ -13,7 +13,7 @@ from fastapi.testclient import TestClient
 
 from chartline_airflow.web import pages
 
-PAGES = ("", "charts/", "charts/day/", "tracks/x/", "artists/x/", "runs/", "runs/1/")
+PAGES = ("", "charts/", "charts/day/", "tracks/x/", "artists/x/", "runs/", "runs/1/", "checks/")
 STATIC = Path(pages.__file__).parent / "static"
 
 

@@ -18,7 +18,9 @@ from chartline_airflow.web.warehouse import Warehouse
 
 router = APIRouter(tags=["alerts"])
 
-Kind = Literal["", "failed_run", "overdue", "quota", "quarantine", "credentials", "slow_run", "field_gone", "approval"]
+Kind = Literal[
+    "", "failed_run", "overdue", "quota", "quarantine", "credentials", "slow_run", "field_gone", "approval", "data"
+]
 
 
 class AlertLine(BaseModel):

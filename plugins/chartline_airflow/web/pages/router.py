@@ -13,6 +13,7 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from chartline.checks.registry import CHECKS
 from chartline.domain import platforms
 from chartline.domain.asks import STEPS
 from chartline.domain.grid import FREQUENCIES
@@ -73,6 +74,12 @@ def artist(uuid: str, person: Reader) -> HTMLResponse:
 def runs(person: Reader) -> HTMLResponse:
     """All runs, newest first."""
     return _shell("runs", person, 1)
+
+
+@router.get("/checks/")
+def checks(person: Reader) -> HTMLResponse:
+    """What looks wrong in what is stored."""
+    return _shell("checks", person, 1, checks=[check.name for check in CHECKS])
 
 
 @router.get("/runs/{execution}/")

@@ -29,7 +29,7 @@ from simulator.limits import Quota
 REFUSED = 'credentials_refused: Soundcharts refused the credentials: song 1: spotify, status 401 ("Invalid key").'
 SPENT = "quota_spent: Soundcharts says that the quota of the billing cycle is used up."
 
-ALERT_OF = {"overdue": "overdue", "quarantined": "quarantine", "quota": "quota", "credentials": "credentials", "answers": "field_gone"}  # fmt: skip # noqa: E501
+ALERT_OF = {"overdue": "overdue", "quarantined": "quarantine", "quota": "quota", "credentials": "credentials", "answers": "field_gone", "data": "data"}  # fmt: skip # noqa: E501
 TELLS = {
     "alerts": {*ALERT_OF, "failing"},
     "health": {*ALERT_OF, "failing"},
@@ -159,6 +159,13 @@ def field_gone(story: Any) -> None:
     )
 
 
+def odd_data(story: Any) -> None:
+    story.conn.execute(
+        """insert into data_finding (kind, severity, subject, chart_slug, day, what)
+           values ('total', 'error', 'day 2026-11-01', 'day', '2026-11-01', '3 entries stored, 4 expected.')"""
+    )
+
+
 def both(*parts: Callable[[Any], None]) -> Callable[[Any], None]:
     def run(story: Any) -> None:
         for part in parts:
@@ -194,6 +201,7 @@ SITUATIONS: dict[str, tuple[Callable[[Any], None], set[str]]] = {
     "they were, and a call went well since": (both(refused, lambda story: story.call(story.now)), set()),
     "a call without a run was refused": (probe_refused, {"credentials"}),
     "a field is gone": (field_gone, {"answers"}),
+    "a check found something": (odd_data, {"data"}),
 }
 
 
