@@ -84,14 +84,14 @@ def by_postgres(url: str, answers: Answers, method: str) -> int | None:
     """Bytes of the same bodies in a column that PostgreSQL compresses; None where it was built without the method."""
     with psycopg.connect(url, autocommit=True) as conn:
         try:
-            conn.execute(f"create table public.by_{method} (body bytea compression {method})")
+            conn.execute(f"create table chartline.by_{method} (body bytea compression {method})")
         except psycopg.Error:
             return None
         with conn.cursor() as cursor:
             cursor.executemany(
-                f"insert into public.by_{method} values (%s)", [(body,) for one in answers.values() for body in one]
+                f"insert into chartline.by_{method} values (%s)", [(body,) for one in answers.values() for body in one]
             )
-        row = conn.execute(f"select sum(pg_column_size(body)) from public.by_{method}").fetchone()
+        row = conn.execute(f"select sum(pg_column_size(body)) from chartline.by_{method}").fetchone()
         return int(row[0]) if row else None
 
 

@@ -96,9 +96,12 @@ class Fetcher:
         size = self._resource.per_call
         return [items[n : n + size] for n in range(0, len(items), size)]
 
-    def fetch(self, items: list[Item]) -> Fetched:
-        """What one request brings. Never raises: trouble of any kind is in the result, and so is what was paid."""
-        got = Fetched(datetime.now(UTC))
+    def fetch(self, items: list[Item], at: datetime | None = None) -> Fetched:
+        """What one request brings. Never raises: trouble of any kind is in the result, and so is what was paid.
+
+        at: of the request that it is a part of: all that a request brings has one time, also where it is kept raw.
+        """
+        got = Fetched(at or datetime.now(UTC))
         if (refusal := self._alike.last(items[0].facet)) is not None:
             if isinstance(refusal, Moved):
                 got.stop = statuses.elsewhere(ALIKE)
@@ -133,7 +136,7 @@ class Fetcher:
                 if len(items) > 3 and got.found_api_away:  # two in a row alone: no item is to blame
                     got.errors.extend((item, error) for item in half)
                 else:
-                    got.join(self.fetch(half))
+                    got.join(self.fetch(half, got.at))
             return
         except ChartlineError as error:
             _failed(got, resource, items, error)

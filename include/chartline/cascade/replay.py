@@ -513,7 +513,7 @@ def _metadata(resource: Metadata) -> Replay:
         came = Came(fetch, [(resource.name, uuid, "") for uuid in uuids])
         got = Fetched(fetch.fetched_at)
         for answer in answers:
-            for uuid, value in models.parse_batch(resource.model, answer, uuids).items():
+            for uuid, value in models.parse_batch(resource.model, answer, uuids).told.items():
                 if isinstance(value, ChartlineError):
                     got.errors.append((Item(uuid, ""), value))
                 else:

@@ -179,7 +179,7 @@ def test_a_mended_parser_reads_what_it_could_not(
     def worse(model: Any, answer: Any, uuids: Any) -> Any:
         read = good(model, answer, uuids)
         if model is models.Song:
-            return {uuid: ContractBroken("This parser cannot read it.") for uuid in read}
+            return replace(read, told={uuid: ContractBroken("This parser cannot read it.") for uuid in read.told})
         return read
 
     monkeypatch.setattr(models, "parse_batch", worse)
