@@ -22,6 +22,7 @@ PARAMETERS = {
     "day": "latest",
     "uuid": "11111111-1111-1111-1111-111111111111",
     "execution": "1",
+    "finding": "1",
     "path": "nothing.js",
 }
 """An example for each parameter of a path."""
@@ -99,7 +100,7 @@ def test_routes_are_described_with_their_refusals(own: FastAPI) -> None:
 
 
 VERBS = {
-    *("change", "check", "estimate", "follow", "get", "heal", "list"),
+    *("accept", "change", "check", "estimate", "follow", "get", "heal", "list"),
     *("refresh", "replace", "retry", "search", "send", "stop", "trigger"),
 }
 """How the summary of a route may begin: with what the route does."""
