@@ -31,10 +31,26 @@ const findings = paged(
         { name: "Severity", cell: (one) => badge(one.severity) },
         { name: "Check", cell: (one) => words(one.check) },
         { name: "What", cell: about },
-        { name: "First seen", kind: "short", cell: (one) => h("span", { title: fromNow(one.first_seen_at) }, time(one.first_seen_at)) },
-        { name: "Last seen", kind: "short", cell: (one) => h("span", { title: fromNow(one.last_seen_at) }, time(one.last_seen_at)) },
-        { name: "Solved", kind: "short", cell: (one) => (one.accepted_by ? `accepted by ${one.accepted_by}` : time(one.solved_at)) },
-        { name: "", head: h("span.unseen", {}, "Actions"), cell: (one) => (one.state === "open" ? accepting(one) : null) },
+        {
+          name: "First seen",
+          kind: "short",
+          cell: (one) => h("span", { title: fromNow(one.first_seen_at) }, time(one.first_seen_at)),
+        },
+        {
+          name: "Last seen",
+          kind: "short",
+          cell: (one) => h("span", { title: fromNow(one.last_seen_at) }, time(one.last_seen_at)),
+        },
+        {
+          name: "Solved",
+          kind: "short",
+          cell: (one) => (one.accepted_by ? `accepted by ${one.accepted_by}` : time(one.solved_at)),
+        },
+        {
+          name: "",
+          head: h("span.unseen", {}, "Actions"),
+          cell: (one) => (one.state === "open" ? accepting(one) : null),
+        },
       ],
       items,
     ),
@@ -83,7 +99,8 @@ filter.elements.chart.addEventListener(
 );
 
 const given = new URLSearchParams(location.search);
-for (const name of ["chart", "check", "state"]) if (given.has(name)) filter.elements.namedItem(name).value = given.get(name);
+for (const name of ["chart", "check", "state"])
+  if (given.has(name)) filter.elements.namedItem(name).value = given.get(name);
 ready(filter);
 findings.draw();
 checks();
