@@ -39,7 +39,7 @@ class Standing:
 
 
 MOST = 20
-"""Runs of a chart that are looked at for the last that went well."""
+"""Runs of a chart since the last that went well that are looked at."""
 
 
 def standings(conn: Connection, slugs: Sequence[str] | None = None) -> list[Standing]:
@@ -63,17 +63,19 @@ def standings(conn: Connection, slugs: Sequence[str] | None = None) -> list[Stan
                    select status, started_at, error from chartline.chart_sync_execution x
                    where chart_slug = c.slug and {OWN} order by started_at desc, id desc limit 1
                ) last on true
+               left join lateral (
+                   select started_at, id from chartline.chart_sync_execution x
+                   where chart_slug = c.slug and {OWN} and status in {GOOD} order by started_at desc, id desc limit 1
+               ) good on true
                cross join lateral (
                    select count(*)::int as failures,
                           (array_agg(error order by started_at desc, id desc))[1] as failed_with
                    from (
-                       select x.*, bool_or(status in {GOOD}) over (order by started_at desc, id desc) as is_before_good
-                       from (
-                           select id, status, started_at, error from chartline.chart_sync_execution x
-                           where chart_slug = c.slug and {OWN} and status <> 'running'
-                           order by started_at desc, id desc limit %(most)s
-                       ) x
-                   ) x where not is_before_good and {broke_down("x")}
+                       select id, status, started_at, error from chartline.chart_sync_execution x
+                       where chart_slug = c.slug and {OWN} and status <> 'running'
+                         and (started_at, id) > (coalesce(good.started_at, '-infinity'), coalesce(good.id, 0))
+                       order by started_at desc, id desc limit %(most)s
+                   ) x where {broke_down("x")}
                ) ended
                where %(slugs)s::text[] is null or c.slug = any(%(slugs)s)
                order by c.slug""",
