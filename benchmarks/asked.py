@@ -30,6 +30,7 @@ def examples(execution: int) -> dict[str, tuple[str, ...]]:
         "/tracks/{uuid}/": (f"/tracks/{TRACK}/",),
         "/artists/{uuid}/": (f"/artists/{ARTIST}/",),
         "/runs/": ("/runs/",),
+        "/checks/": ("/checks/",),
         "/runs/{execution}/": (f"/runs/{execution}/",),
         "/static/{path}": ("/static/chart.js",),
         "/api/openapi.json": ("/api/openapi.json",),
@@ -105,6 +106,8 @@ def examples(execution: int) -> dict[str, tuple[str, ...]]:
         ),
         "/api/alerts/": _with("/api/alerts/", "", "state=open", "kind=overdue&limit=500"),
         "/api/alerts/deliveries/": ("/api/alerts/deliveries/", "/api/alerts/deliveries/?alert=7"),
+        "/api/checks/": ("/api/checks/",),
+        "/api/findings/": _with("/api/findings/", "", "state=solved&check=turnover", f"chart={CHART}", "limit=500"),
         "/api/drift/": _with("/api/drift/", "", "endpoint=song&kind=unread&kind=gone", "limit=500"),
         "/api/changes/": _with("/api/changes/", "", f"subject={CHART}", "action=schedule&who=person-3", "limit=500"),
     }
@@ -158,6 +161,7 @@ def pages(execution: int) -> dict[str, tuple[tuple[str, ...], ...]]:
             ),
         ),
         "/runs/": (("/runs/",), ("/api/executions/?limit=25&offset=0",)),
+        "/checks/": (("/checks/",), ("/api/findings/?state=open&limit=25&offset=0", "/api/checks/")),
         "/runs/{execution}/": ((f"/runs/{execution}/",), (f"{run}?limit=1",), (f"{run}?limit=25&offset=0",)),
     }
 

@@ -324,6 +324,13 @@ THINGS: dict[str, LiteralString] = {
         select now() - (%(changes)s - n) * interval '5 minutes', 'person-' || n %% 7, 'schedule.change',
                'chart-' || 1 + n %% least(%(followed)s, 20), '{"history_days": 90}', '{"history_days": 365}'
         from generate_series(1, %(changes)s) as n""",
+    "findings": """
+        insert into chartline.data_finding
+            (kind, severity, subject, chart_slug, day, what, first_seen_at, last_seen_at, solved_at)
+        select 'turnover', 'warning', 'chart-' || 1 + n %% 20 || ' ' || n, 'chart-' || 1 + n %% 20, now()::date - n %% 300,
+               'Half of the tracks are new.', now() - n * interval '1 hour', now() - n * interval '1 hour',
+               case when n %% 10 <> 0 then now() - n * interval '30 minutes' end
+        from generate_series(1, %(changes)s) as n""",
     "drift": """
         insert into chartline.answer_oddity (endpoint, path, kind, found, seen, example, first_seen_at, last_seen_at)
         select 'song', 'object.field' || n, 'unread', 'empty array', n, '/api/v2.25/song/x', now(), now()

@@ -89,6 +89,16 @@ PROMISES: dict[str, tuple[str, ...]] = {
         "tests/integration/warehouse/test_ledger.py::test_nothing_is_fetched_twice_within_its_freshness",
         "tests/integration/schedules/test_service.py::test_what_was_stored_of_a_removed_chart_stays",
     ),
+    r"what was fetched there is not fetched again|so that what is fresh is not fetched again": (
+        "tests/integration/cascade/test_replay.py::test_a_new_warehouse_pays_for_nothing_twice",
+    ),
+    r"^A series that came short of its own total may be asked once more|asked for again with every fetch": (
+        f"{OTHERS}::test_a_short_series_is_kept_said_and_asked_once_more",
+        "tests/unit/cascade/test_resources.py::test_later_only_the_new_days_and_a_small_overlap_are_asked",
+    ),
+    r"^A finding is solved when the same look finds it no more": (
+        "tests/integration/checks/test_checks.py::test_what_is_mended_is_solved",
+    ),
     r"^what came is kept and not (asked|fetched) again": (
         f"{ONCE}::test_following_asks_nothing_that_it_asked_a_moment_before",
     ),
@@ -133,6 +143,7 @@ PROMISES: dict[str, tuple[str, ...]] = {
 """Pattern of a sentence: the tests that prove it."""
 
 NONE: dict[str, str] = {
+    r"^(Safe to|It can be) run again, and while runs go on": "it says what a person may do",
     r"ended by itself( \(exit code|\.$)": "it tells what has happened",
     r"^Trigger the run again to be asked again": "it is up to a person",
     r"the team that pays for the calls": "it says whose account it is",

@@ -279,10 +279,10 @@ def test_a_list_of_platforms_that_cannot_be_stored_is_named_and_booked(
 ) -> None:
     store = charts.upsert_platforms
 
-    def odd(conn: Any, listed: Any, **serves: bool) -> Any:
+    def odd(conn: Any, listed: Any, at: Any, **serves: bool) -> Any:
         if "serves_artist_listening" in serves:
             raise ValueError("nobody thought of this")
-        return store(conn, listed, **serves)
+        return store(conn, listed, at, **serves)
 
     monkeypatch.setattr(charts, "upsert_platforms", odd)
     with cascade.connect() as conn, cascade.client() as client:
