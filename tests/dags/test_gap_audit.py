@@ -126,7 +126,7 @@ def test_its_tasks_follow_each_other(parse: Callable[..., dict[str, Any]]) -> No
         "report": {"heal", "release_histories"},
     }
     assert dag.timetable.expression == "15 4 * * *"
-    assert not dag.timetable.run_immediately
+    assert dag.timetable.run_immediately == timedelta()
     assert set(dag.params) == {"chart", "heal", "dry_run"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import DAG, CronTriggerTimetable
@@ -28,7 +29,8 @@ def standing_dag(
     cron: when it runs, in UTC, from its first such time on; None: on demand. A former id has no schedule. solves: a run
     that went well solves the alerts of earlier ones, as it leaves no execution that would. more: as `DAG` has it.
     """
-    timetable = CronTriggerTimetable(cron, timezone="UTC", run_immediately=False) if cron else None
+    # Not False, which in Airflow 3.3 means "if the last such time is less than a tenth of the period ago".
+    timetable = CronTriggerTimetable(cron, timezone="UTC", run_immediately=timedelta()) if cron else None
     return DAG(
         dag_id,
         schedule=None if dag_ids.is_former(dag_id) else timetable,

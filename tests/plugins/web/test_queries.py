@@ -40,6 +40,7 @@ SOME = Sizes(
 )
 
 AS_MANY = {
+    "/api/checks/",
     "/api/openapi.json",
     "/api/sync/status/{chart}/",
     "/api/charts/{chart}/",
