@@ -222,7 +222,7 @@ class Chartline:
         )
 
     def differences(self, *known: str) -> dict[str, tuple[Any, ...]]:
-        """The parts of the warehouse that are not as in truth, in more than these `known` ways (`failed cut_answer`)."""
+        """The parts of the warehouse that are not as in truth, beyond these `known` ways (`failed cut_answer`)."""
         parts = compare(self.world, self.stack.warehouse_url)
         assert sum(part.expected for part in parts), "there is nothing to compare"
         return {p.name: (p.missing, p.unexpected, p.different) for p in parts if p.differs(*known)}
