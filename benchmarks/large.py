@@ -328,8 +328,8 @@ THINGS: dict[str, LiteralString] = {
         insert into chartline.data_finding
             (kind, severity, subject, chart_slug, day, what, first_seen_at, last_seen_at, solved_at)
         select 'turnover', 'warning', 'chart-' || 1 + n %% 20 || ' ' || n, 'chart-' || 1 + n %% 20,
-               now()::date - n %% 300, 'Half of the tracks are new.', now() - n * interval '1 hour', now() - n * interval '1 hour',
-               case when n %% 10 <> 0 then now() - n * interval '30 minutes' end
+               now()::date - n %% 300, 'Half of the tracks are new.', now() - n * interval '1 hour',
+               now() - n * interval '1 hour', case when n %% 10 <> 0 then now() - n * interval '30 minutes' end
         from generate_series(1, %(changes)s) as n""",
     "drift": """
         insert into chartline.answer_oddity (endpoint, path, kind, found, seen, example, first_seen_at, last_seen_at)
